@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Who may write: devices, identities, slots and epochs, said in signed statements that anybody can check.
+//!
+//! Authority entries are signed but not sealed, so that a store or peer can keep a vault's device list
+//! without a key. Names, policy and the details of grants are not here; they are sealed in the root
+//! collection. Source: spec/authority.md, rules AUT-1 to AUT-14.
+
+mod roster;
+mod statement;
+
+pub use roster::{AuthorityError, Device, Roster, Slot};
+pub use statement::{
+    Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Position, Recipient,
+    SignedStatement, SlotKeys, SlotKind, Statement, decode_body, encode_body,
+};

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Every bound of the formats, in one place. Sizes in bytes unless the name says otherwise.
+//!
+//! Source: spec/limits.md, rules LIM-1 to LIM-4.
+
+/// The only format version that this code reads and writes.
+pub const FORMAT_VERSION: u64 = 1;
+/// How deep canonical CBOR may nest.
+pub const CBOR_DEPTH_MAX: usize = 16;
+/// Members of one CBOR map or array.
+pub const CBOR_ITEMS_MAX: usize = 1 << 20;
+/// The largest entry body, sealed.
+pub const ENTRY_BODY_BYTES_MAX: usize = 16 << 20;
+/// The largest encoded entry header.
+pub const ENTRY_HEADER_BYTES_MAX: usize = 1 << 20;
+/// Ops in one entry.
+pub const ENTRY_OPS_MAX: usize = 4096;
+/// Chunks that one entry may add or drop.
+pub const ENTRY_CHUNKS_MAX: usize = 16_384;
+/// The smallest padded plaintext of an entry.
+pub const ENTRY_PAD_BYTES_MIN: usize = 4096;
+/// The largest encoded head.
+pub const HEAD_BYTES_MAX: usize = 4 << 20;
+/// Feeds that one head may name.
+pub const HEAD_FEEDS_MAX: usize = 65_536;
+/// The largest sealed chunk of an attachment.
+pub const CHUNK_BYTES_MAX: usize = (4 << 20) + 65_536;
+/// Plaintext bytes of every chunk of an attachment but the last.
+pub const CHUNK_PLAIN_BYTES: usize = 4 << 20;
+/// The largest attachment.
+pub const BLOB_BYTES_MAX: u64 = 1 << 40;
+/// Authority statements in one entry.
+pub const STATEMENTS_MAX: usize = 1024;
+/// The largest encoded authority statement.
+pub const STATEMENT_BYTES_MAX: usize = 64 << 10;
+/// Signatures on one authority statement.
+pub const STATEMENT_SIGNATURES_MAX: usize = 8;
+/// Devices that a vault may ever list.
+pub const DEVICES_MAX: usize = 4096;
+/// Entries in one answer of a store.
+pub const READ_ENTRIES_MAX: usize = 1024;
+/// Bytes in one answer of a store, reached or passed by its last entry.
+pub const READ_BYTES_MAX: usize = 8 << 20;
+/// Lines of a checkpoint note.
+pub const NOTE_LINES_MAX: usize = 64;
+/// The largest checkpoint note.
+pub const NOTE_BYTES_MAX: usize = 16 << 10;

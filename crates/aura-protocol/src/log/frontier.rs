@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The right edge of a Merkle tree: enough to append and to tell the root, in O(log n) hashes.
+//!
+//! Source: RFC 9162 §2.1; rule LOG-4.
+
+use super::{empty_root, node_hash};
+use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
+use crate::id::Hash;
+
+/// The roots of the perfect subtrees that make up a tree, largest first, and its size in leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frontier {
+    size: u64,
+    subtrees: Vec<Hash>,
+}
+
+impl Frontier {
+    /// The tree without leaves.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many leaves the tree has.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Appends a leaf by its hash.
+    pub fn push(&mut self, leaf: Hash) {
+        let mut node = leaf;
+        // Each trailing one bit of the old size is a subtree as large as `node` that stands left of it.
+        for _ in 0..self.size.trailing_ones() {
+            if let Some(left) = self.subtrees.pop() {
+                node = node_hash(&left, &node);
+            }
+        }
+        self.subtrees.push(node);
+        self.size = self.size.saturating_add(1);
+    }
+
+    /// The root.
+    pub fn root(&self) -> Hash {
+        let mut subtrees = self.subtrees.iter().rev();
+        let Some(last) = subtrees.next() else {
+            return empty_root();
+        };
+        subtrees.fold(*last, |right, left| node_hash(left, &right))
+    }
+}
+
+impl Encode for Frontier {
+    fn encode(&self, writer: &mut Writer) {
+        writer.array(2).uint(self.size).array(self.subtrees.len());
+        for subtree in &self.subtrees {
+            writer.bytes(&subtree.0);
+        }
+    }
+}
+
+impl Decode for Frontier {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        reader.tuple(2, |r| {
+            let size = r.uint()?;
+            let subtrees = r.array(64, |r| r.bytes_exact().map(Hash))?;
+            if u32::try_from(subtrees.len()) != Ok(size.count_ones()) {
+                return Err(CodecError::Bounds);
+            }
+            Ok(Self { size, subtrees })
+        })
+    }
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The contracts of whoever keeps entries, heads and chunks without a key.
+//!
+//! [`BlindStore`] is what any store offers to anybody; [`LocalLog`] is what the vault writes to on its
+//! own device; [`Prover`] is how a device shows a store who it is. Implementations are in
+//! `aura_store`; conformance suites in `aura_testkit`. Source: spec/store.md, rules STO-1 to STO-12.
+
+use async_trait::async_trait;
+
+use crate::entry::Entry;
+use crate::head::{Head, Position};
+use crate::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
+use crate::signed::{Signature, Signed};
+
+/// What a caller may see of a vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Everything that the store keeps of it.
+    Vault(VaultId),
+    /// Some collections until a time (milliseconds since 1970).
+    Collections {
+        /// The vault.
+        vault: VaultId,
+        /// Which of its collections.
+        collections: Vec<CollectionId>,
+        /// Until when.
+        until_ms: i64,
+    },
+}
+
+impl Access {
+    /// The vault that this access is to.
+    pub fn vault(&self) -> VaultId {
+        match self {
+            Self::Vault(vault) | Self::Collections { vault, .. } => *vault,
+        }
+    }
+
+    /// Whether this access extends to `collection` at `now_ms`.
+    pub fn allows(&self, collection: CollectionId, now_ms: i64) -> bool {
+        match self {
+            Self::Vault(_) => true,
+            Self::Collections { collections, until_ms, .. } => {
+                now_ms < *until_ms && collections.contains(&collection)
+            }
+        }
+    }
+}
+
+/// Why a store did not do what it was asked. Never carries content.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store has nothing of this vault or under this name.
+    #[error("the store has no such vault, feed or chunk")]
+    Absent,
+    /// An entry does not come right after what the store holds of its feed.
+    #[error("expected entry {expected} of the feed next; the store keeps what it has")]
+    Gap {
+        /// The feed.
+        feed: FeedId,
+        /// The number that would fit.
+        expected: u64,
+    },
+    /// Two different entries, heads or chunks claim one place.
+    #[error("something else stands in this place already; the store keeps the first")]
+    Fork,
+    /// A signature, hash or chain does not verify.
+    #[error("the store was offered something that does not verify: {0}")]
+    Refused(&'static str),
+    /// The caller's access does not extend so far.
+    #[error("the access does not extend to this")]
+    Forbidden,
+    /// No space is left, or a quota is reached.
+    #[error("the store is full; nothing of this write was kept")]
+    Full,
+    /// What the store kept is damaged.
+    #[error("the store's own file is damaged: {0}")]
+    Damaged(&'static str),
+    /// Reading or writing failed.
+    #[error("the store could not read or write its files")]
+    Io(#[source] std::io::Error),
+    /// The store's database failed.
+    #[error("the store's database failed")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What a store says after a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Feeds whose entries are still missing before the head is shown, with the last number held.
+    pub missing: Vec<(FeedId, u64)>,
+}
+
+/// A head as a store keeps it, with what identifies it.
+#[derive(Debug, Clone)]
+pub struct StoredHead {
+    /// Whose.
+    pub device: DeviceId,
+    /// In which life.
+    pub incarnation: Incarnation,
+    /// Its number and hash.
+    pub position: Position,
+    /// The head itself.
+    pub head: Signed<Head>,
+}
+
+/// Anything that keeps entries, heads and chunks without a key.
+///
+/// *Active* stores check hash chains, head signatures and the device list and refuse what does not
+/// verify; *passive* ones (a folder, a bucket) cannot, so that every reader always verifies.
+#[async_trait]
+pub trait BlindStore: Send + Sync {
+    /// The newest head of each incarnation whose position differs from `known`.
+    async fn heads(
+        &self,
+        access: &Access,
+        known: &[(DeviceId, Incarnation, Position)],
+    ) -> Result<Vec<StoredHead>, StoreError>;
+
+    /// Takes a head, then entries towards it, in any number of batches. The head is shown to readers
+    /// only when every entry that it names is there. Idempotent.
+    async fn push(
+        &self,
+        access: &Access,
+        head: &Signed<Head>,
+        entries: &[Entry],
+    ) -> Result<Receipt, StoreError>;
+
+    /// Entries of a feed with a number above `after`, in order, at most `limit` of them.
+    async fn read(
+        &self,
+        access: &Access,
+        feed: FeedId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError>;
+
+    /// Keeps a sealed chunk that a kept entry names; checks its SHA-256.
+    async fn put(&self, access: &Access, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError>;
+
+    /// A sealed chunk.
+    async fn chunk(&self, access: &Access, name: ChunkName) -> Result<Vec<u8>, StoreError>;
+
+    /// Whether the store has each of these chunks.
+    async fn has(&self, access: &Access, names: &[ChunkName]) -> Result<Vec<bool>, StoreError>;
+
+    /// Returns when the store has a head whose position differs from `known`, or after `wait_ms`.
+    async fn watch(
+        &self,
+        access: &Access,
+        known: &[(DeviceId, Incarnation, Position)],
+        wait_ms: u64,
+    ) -> Result<Vec<StoredHead>, StoreError>;
+}
+
+/// What a vault writes to: the local store, seen from inside. Synchronous.
+pub trait LocalLog: Send + Sync {
+    /// Keeps entries and the head that names them in one durable transaction: when this returns, they
+    /// survive a power cut; when it fails, nothing of them is there.
+    fn append(&self, entries: &[Entry], head: &Signed<Head>) -> Result<(), StoreError>;
+
+    /// Entries of a feed with a number above `after`, in order, at most `limit` of them.
+    fn read(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// One entry.
+    fn entry(&self, feed: FeedId, number: u64) -> Result<Entry, StoreError>;
+
+    /// Every feed and where it stands, ascending.
+    fn feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError>;
+
+    /// The newest head of every incarnation.
+    fn heads(&self) -> Result<Vec<Signed<Head>>, StoreError>;
+
+    /// Keeps a sealed chunk, durably, ahead of the entry that will name it.
+    fn put_chunk(&self, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError>;
+
+    /// A sealed chunk.
+    fn chunk(&self, name: ChunkName) -> Result<Vec<u8>, StoreError>;
+
+    /// Names and sealed sizes of every chunk kept.
+    fn chunks(&self) -> Result<Vec<(ChunkName, u64)>, StoreError>;
+
+    /// Forgets chunks that no kept entry names.
+    fn sweep_chunks(&self, names: &[ChunkName]) -> Result<(), StoreError>;
+
+    /// Bytes kept for entries and heads, and for chunks.
+    fn size_bytes(&self) -> Result<(u64, u64), StoreError>;
+}
+
+/// Shows a store who a device is. Implemented where the keys are, handed to where they are not.
+pub trait Prover: Send + Sync {
+    /// The device that proves itself.
+    fn device(&self) -> DeviceId;
+
+    /// A signature of the device's or its transport key over a store's challenge.
+    fn prove(&self, challenge: &Hash) -> Signature;
+}
