@@ -3,13 +3,17 @@
 //!
 //! Authority entries are signed but not sealed, so that a store or peer can keep a vault's device list
 //! without a key. Names, policy and the details of grants are not here; they are sealed in the root
-//! collection. Source: spec/authority.md, rules AUT-1 to AUT-14.
+//! collection. Source: spec/authority.md, rules AUT-1 to AUT-18.
 
-mod roster;
+mod claim;
 mod statement;
 
-pub use roster::{AuthorityError, Device, Roster, Slot};
-pub use statement::{
-    Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Position, Recipient,
-    SignedStatement, SlotKeys, SlotKind, Statement, decode_body, encode_body,
+mod roster;
+
+pub use claim::{
+    Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Recipient, SlotKeys, SlotKind,
 };
+pub use roster::{AuthorityError, Device, Roster, Slot, Standing};
+pub use statement::{SignedStatement, Statement, decode_body, encode_body};
+
+pub use crate::head::Position;

@@ -5,12 +5,12 @@
 //! Opening one takes a key and lives in `aura_crypto::seal`.
 //! Source: spec/entry.md, rules ENT-1 to ENT-9. Sizes in bytes, encoding deterministic CBOR.
 
-use crate::codec::{CodecError, Decode, Encode, Extra, Reader, Writer};
+use crate::codec::{CodecError, Decode, Encode, Extra, Reader, Writer, version};
 use crate::id::{
     ChunkName, CollectionId, DeviceId, EpochId, FeedId, Hash, Incarnation, Nonce16, VaultId,
 };
 use crate::limits::{
-    ENTRY_BODY_BYTES_MAX, ENTRY_CHUNKS_MAX, ENTRY_HEADER_BYTES_MAX, FORMAT_VERSION,
+    CHUNK_BYTES_MAX, ENTRY_BODY_BYTES_MAX, ENTRY_CHUNKS_MAX, ENTRY_HEADER_BYTES_MAX, FORMAT_VERSION,
 };
 
 /// A chunk that an entry adds: a store keeps it because a listed entry names it.
@@ -39,9 +39,9 @@ pub struct EntryHeader {
     pub previous: Hash,
     /// Length of the body as stored.
     pub body_bytes: u64,
-    /// Chunks that come with it.
+    /// Chunks that come with it, ascending by name.
     pub added: Vec<ChunkAdded>,
-    /// Chunks that it no longer needs.
+    /// Chunks that it no longer needs, ascending.
     pub dropped: Vec<ChunkName>,
     /// Members from a newer version.
     pub extra: Extra,
@@ -51,9 +51,26 @@ impl EntryHeader {
     /// The header without its chunk lists: what the body's seal is bound to (ENT-4).
     pub fn context(&self) -> Vec<u8> {
         let mut writer = Writer::new();
-        writer.map(9);
+        writer.map(self.extra.len().saturating_add(9));
         self.place(&mut writer);
+        self.extra.encode(&mut writer);
         writer.into_bytes()
+    }
+
+    /// Puts the chunk lists into the order that a reader expects, each name once (ENT-8).
+    fn settle_chunks(&mut self) {
+        self.added.sort_unstable_by_key(|chunk| chunk.name);
+        self.added.dedup_by_key(|chunk| chunk.name);
+        self.dropped.sort_unstable();
+        self.dropped.dedup();
+    }
+
+    fn has_canonical_chunks(&self) -> bool {
+        let is_added =
+            |name: &ChunkName| self.added.binary_search_by_key(name, |chunk| chunk.name).is_ok();
+        self.added.is_sorted_by(|a, b| a.name < b.name)
+            && self.dropped.is_sorted_by(|a, b| a < b)
+            && !self.dropped.iter().any(is_added)
     }
 
     fn place(&self, writer: &mut Writer) {
@@ -96,9 +113,7 @@ impl Decode for EntryHeader {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
         let (mut header, extra) = reader.map(|map| {
             // ENT-1: one version, no older or newer one.
-            if map.required(1, Reader::uint)? != FORMAT_VERSION {
-                return Err(CodecError::Bounds);
-            }
+            map.required(1, version)?;
             let vault = map.required(2, |r| r.bytes_exact().map(VaultId))?;
             let collection = map.required(3, |r| r.bytes_exact().map(CollectionId))?;
             let epoch = map.required(4, EpochId::decode)?;
@@ -131,6 +146,10 @@ impl Decode for EntryHeader {
         if (header.feed.collection == CollectionId::AUTHORITY) != (header.epoch == EpochId::CLEAR) {
             return Err(CodecError::Bounds);
         }
+        // ENT-8: one order for the chunk lists, which says nothing of the chunks' order in a file.
+        if !header.has_canonical_chunks() {
+            return Err(CodecError::Bounds);
+        }
         header.extra = extra;
         Ok(header)
     }
@@ -141,7 +160,8 @@ fn chunk_added(reader: &mut Reader<'_>) -> Result<ChunkAdded, CodecError> {
         Ok(ChunkAdded {
             name: ChunkName(r.bytes_exact()?),
             hash: Hash(r.bytes_exact()?),
-            size_bytes: r.uint()?,
+            // ENT-9: nobody is made to fetch more than a chunk can be.
+            size_bytes: r.uint_max(CHUNK_BYTES_MAX as u64)?,
         })
     })
 }
@@ -161,7 +181,9 @@ impl Decode for EpochId {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
         reader.tuple(2, |r| {
             let counter = u32::try_from(r.uint()?).map_err(|_| CodecError::Bounds)?;
-            Ok(Self { counter, nonce: Nonce16(r.bytes_exact()?) })
+            let epoch = Self { counter, nonce: Nonce16(r.bytes_exact()?) };
+            // IDS-4: counter 0 is the one epoch without a key, and nothing else.
+            if counter == 0 && epoch != Self::CLEAR { Err(CodecError::Bounds) } else { Ok(epoch) }
         })
     }
 }
@@ -193,9 +215,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Puts an entry together; the header's body length is set to the body's.
+    /// Puts an entry together; the header's body length is set to the body's and its chunk lists are
+    /// put in order.
     pub fn new(mut header: EntryHeader, body: Vec<u8>) -> Self {
         header.body_bytes = body.len() as u64;
+        header.settle_chunks();
         let header_bytes = header.to_bytes();
         Self { header, header_bytes, body }
     }

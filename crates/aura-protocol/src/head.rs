@@ -5,7 +5,7 @@
 //! visible to whoever meets both branches. Heads carry no key material.
 //! Source: spec/head.md, rules HED-1 to HED-6.
 
-use crate::codec::{CodecError, Decode, Encode, Extra, Reader, Writer};
+use crate::codec::{CodecError, Decode, Encode, Extra, Reader, Writer, version};
 use crate::entry::nonempty;
 use crate::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
 use crate::label::Label;
@@ -30,7 +30,12 @@ impl Position {
     }
 
     pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
-        Ok(Self { number: reader.uint()?, hash: Hash(reader.bytes_exact()?) })
+        let position = Self { number: reader.uint()?, hash: Hash(reader.bytes_exact()?) };
+        // HED-4: number 0 and hash zero both mean "none", so neither stands alone.
+        match (position.number == 0, position.hash == Self::NONE.hash) {
+            (true, true) | (false, false) => Ok(position),
+            _ => Err(CodecError::Bounds),
+        }
     }
 }
 
@@ -79,7 +84,7 @@ pub struct Head {
     pub waiting: Vec<CollectionId>,
     /// The newest checkpoint of its own audit log, as a signed note; empty for none.
     pub checkpoint: Vec<u8>,
-    /// Its cosignatures of others' checkpoints.
+    /// Its cosignatures of others' checkpoints, ascending by device and incarnation.
     pub cosignatures: Vec<Cosignature>,
     /// Its hybrid logical clock.
     pub clock: u64,
@@ -95,6 +100,30 @@ impl Head {
             .ok()
             .and_then(|at| self.feeds.get(at))
             .map_or(Position::NONE, |(_, position)| *position)
+    }
+
+    /// HED-2: counted from 1, and the first follows nothing.
+    fn has_place(&self) -> bool {
+        self.number > 1 || self.number == 1 && self.previous == Position::NONE.hash
+    }
+
+    /// HED-3: every list ascending, each member once.
+    fn is_ascending(&self) -> bool {
+        self.feeds.is_sorted_by(|a, b| a.0 < b.0)
+            && self.waiting.is_sorted_by(|a, b| a < b)
+            && self.seen.is_sorted_by(|a, b| (a.device, a.incarnation) < (b.device, b.incarnation))
+            && self
+                .cosignatures
+                .is_sorted_by(|a, b| (a.device, a.incarnation) < (b.device, b.incarnation))
+    }
+
+    /// HED-5: no feed without an entry, nothing applied that is not held, and nothing seen of itself.
+    fn is_plausible(&self) -> bool {
+        self.feeds.iter().all(|(_, position)| position.number > 0)
+            && self.seen.iter().all(|seen| {
+                seen.applied.number <= seen.held.number
+                    && (seen.device, seen.incarnation) != (self.device, self.incarnation)
+            })
     }
 
     /// The feed that its entries of `collection` form.
@@ -162,9 +191,7 @@ impl Decode for Head {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
         let (mut head, extra) = reader.map(|map| {
             // HED-1: one version, no older or newer one.
-            if map.required(1, Reader::uint)? != FORMAT_VERSION {
-                return Err(CodecError::Bounds);
-            }
+            map.required(1, version)?;
             Ok(Self {
                 vault: map.required(2, |r| r.bytes_exact().map(VaultId))?,
                 device: map.required(3, |r| r.bytes_exact().map(DeviceId))?,
@@ -188,15 +215,12 @@ impl Decode for Head {
                 extra: Extra::default(),
             })
         })?;
-        // HED-2: counted from 1. HED-3: lists ascending, each member once.
-        let ascending = head.feeds.is_sorted_by(|a, b| a.0 < b.0)
-            && head.waiting.is_sorted_by(|a, b| a < b)
-            && head.seen.is_sorted_by(|a, b| (a.device, a.incarnation) < (b.device, b.incarnation));
-        if head.number == 0 || !ascending {
-            return Err(CodecError::Bounds);
+        if head.has_place() && head.is_ascending() && head.is_plausible() {
+            head.extra = extra;
+            Ok(head)
+        } else {
+            Err(CodecError::Bounds)
         }
-        head.extra = extra;
-        Ok(head)
     }
 }
 
@@ -225,6 +249,7 @@ fn cosignature(reader: &mut Reader<'_>) -> Result<Cosignature, CodecError> {
     })
 }
 
+/// HED-6: a note has a largest size, and an absent one is written as no member at all.
 fn note(reader: &mut Reader<'_>) -> Result<Vec<u8>, CodecError> {
     match reader.bytes()? {
         bytes if bytes.is_empty() || bytes.len() > NOTE_BYTES_MAX => Err(CodecError::Bounds),

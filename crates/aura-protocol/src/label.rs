@@ -53,6 +53,8 @@ labels! {
     EntryKey = "aura/v1/entry/key",
     /// Search key to the key of one index file.
     SearchFileKey = "aura/v1/search-file/key",
+    /// Attachment key to a chunk's name.
+    ChunkName = "aura/v1/chunk/name",
     /// Secret key check value, printed in the kit.
     SecretKeyCheck = "aura/v1/secret-key/check",
 
@@ -116,8 +118,8 @@ mod tests {
     fn labels_are_unique_and_prefix_free() {
         for (i, a) in Label::ALL.iter().enumerate() {
             for (j, b) in Label::ALL.iter().enumerate() {
-                let (a, b) = (format!("{a}\0"), format!("{b}\0"));
-                assert!(i == j || !b.starts_with(&a), "{a:?} begins {b:?}");
+                let (a, b) = (a.as_str(), b.as_str());
+                assert!(i == j || !b.starts_with(a), "{a:?} begins {b:?}");
             }
         }
     }

@@ -54,9 +54,23 @@ pub fn message(label: Label, payload: &[u8]) -> Vec<u8> {
 /// # Errors
 /// When it is not a signature of this key.
 pub fn verify_raw(key: &[u8; 32], bytes: &[u8], signature: &Signature) -> Result<(), SignedError> {
-    let key = VerifyingKey::from_bytes(key).map_err(|_| SignedError::Signature)?;
+    let key = key_of(key).ok_or(SignedError::Signature)?;
     key.verify_strict(bytes, &DalekSignature::from_bytes(&signature.0))
         .map_err(|_| SignedError::Signature)
+}
+
+/// Whether these bytes are a verifying key that [`verify_raw`] can accept a signature of: the one
+/// encoding of a point that is not of small order (SIG-2).
+pub fn is_key(key: &[u8; 32]) -> bool {
+    key_of(key).is_some_and(|key| !key.is_weak())
+}
+
+/// The curve library takes a y-coordinate of p or more for its remainder, which would give one key two
+/// encodings and so one device two ids.
+fn key_of(bytes: &[u8; 32]) -> Option<VerifyingKey> {
+    let [low, middle @ .., high] = bytes;
+    let is_below_p = *low < 0xed || high & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff);
+    if is_below_p { VerifyingKey::from_bytes(bytes).ok() } else { None }
 }
 
 /// Checks a signature over a labelled payload, strictly (SIG-1, SIG-2).
@@ -95,7 +109,7 @@ impl<T: Signable> Signed<T> {
         &self.signature
     }
 
-    /// SHA-256 of the signed bytes.
+    /// SHA-256 of the signed bytes alone: two signatures of the same payload are one claim (SIG-4).
     pub fn hash(&self) -> Hash {
         Hash::of(&[&self.payload])
     }
@@ -147,6 +161,7 @@ impl<T: Signable> Decode for Signed<T> {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
         reader.tuple(2, |reader| {
             let payload = reader.bytes()?;
+            // SIG-5: each type has its largest size, held before anything is copied.
             if payload.len() > T::BYTES_MAX {
                 return Err(CodecError::Bounds);
             }

@@ -77,6 +77,14 @@ pub enum StoreError {
     /// What the store kept is damaged.
     #[error("the store's own file is damaged: {0}")]
     Damaged(&'static str),
+    /// An entry that the store kept is damaged; every other one can be read.
+    #[error("entry {number} of a feed is damaged in the store; the others are not")]
+    DamagedEntry {
+        /// The feed.
+        feed: FeedId,
+        /// The entry's number.
+        number: u64,
+    },
     /// Reading or writing failed.
     #[error("the store could not read or write its files")]
     Io(#[source] std::io::Error),

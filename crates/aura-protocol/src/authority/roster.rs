@@ -3,14 +3,13 @@
 //!
 //! A statement that lacks a signature it needs changes nothing; the vault keeps it and says so. How
 //! concurrent statements are ordered is the caller's business.
-//! Source: spec/authority.md, rules AUT-5 to AUT-14.
+//! Source: spec/authority.md, rules AUT-5 to AUT-18.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::statement::{
-    Claim, DeviceKeys, IdentityKeys, Position, Recipient, SignedStatement, SlotKeys, SlotKind,
-    Statement,
-};
+use super::claim::{Claim, DeviceKeys, IdentityKeys, Recipient, SlotKeys, SlotKind};
+use super::statement::{SignedStatement, Statement};
+use crate::head::Position;
 use crate::id::{CollectionId, DeviceId, EpochId, GrantId, Hash, Incarnation, SlotId, VaultId};
 use crate::limits::DEVICES_MAX;
 use crate::signed::SignedError;
@@ -22,14 +21,17 @@ pub enum AuthorityError {
     /// A signature is wrong or the payload does not decode.
     #[error("the statement does not verify")]
     Signed(#[source] SignedError),
+    /// Somebody with authority says what only a newer version understands: read on, but do not write.
+    #[error("expected a statement that this version knows; a newer one made it")]
+    Newer,
     /// It belongs to another vault.
     #[error("expected a statement of this vault")]
     Vault,
     /// It is not signed by those who may say this.
     #[error("expected the signature of a listed, confirmed device or of the identity")]
     Signer,
-    /// A new device or slot did not sign for itself.
-    #[error("expected the new key's own signature")]
+    /// A new device or slot did not sign for itself, or uses one key for two purposes.
+    #[error("expected the new key's own signature, and a key for each purpose")]
     Reverse,
     /// A genesis where there is one, or none where there must be one.
     #[error("expected exactly one genesis, first")]
@@ -58,8 +60,44 @@ pub struct Device {
     pub is_retired: bool,
     /// If revoked, the last accepted head of each incarnation.
     pub revoked: Option<BTreeMap<Incarnation, Position>>,
+    /// Whether that revoke is co-signed by a recovery slot, so that no other one replaces it.
+    pub is_revoked_by_recovery: bool,
     /// Closed incarnations and their last accepted heads.
     pub closed: BTreeMap<Incarnation, Position>,
+}
+
+impl Device {
+    /// Whether this device may make claims: confirmed and not revoked.
+    pub fn is_active(&self) -> bool {
+        self.is_confirmed && self.revoked.is_none()
+    }
+
+    /// Whether what this device signed at this head counts (AUT-18).
+    pub fn standing(&self, incarnation: Incarnation, head: Position) -> Standing {
+        let is_within = |last: &Position| head.number < last.number || head == *last;
+        // An incarnation that a revoke does not list is late as a whole.
+        let is_before_revoke =
+            self.revoked.as_ref().is_none_or(|last| last.get(&incarnation).is_some_and(is_within));
+        let is_before_close = self.closed.get(&incarnation).is_none_or(is_within);
+        match (is_before_revoke && is_before_close, self.is_confirmed) {
+            (false, _) => Standing::Late,
+            (true, false) => Standing::Quarantined,
+            (true, true) => Standing::Accepted,
+        }
+    }
+}
+
+/// What a head of a device is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Its device was never listed.
+    Unlisted,
+    /// Its device is listed but not confirmed: keep its entries, apply none.
+    Quarantined,
+    /// It lies beyond what was accepted when its device was revoked or its incarnation closed.
+    Late,
+    /// It counts.
+    Accepted,
 }
 
 /// A key slot.
@@ -83,6 +121,10 @@ pub struct Roster {
     epochs: BTreeMap<CollectionId, BTreeSet<EpochId>>,
     grants: BTreeSet<GrantId>,
     floor: (u64, u64),
+    /// Ids of slots and grants that ended; none comes back.
+    ended: (BTreeSet<SlotId>, BTreeSet<GrantId>),
+    /// Payloads that counted once.
+    taken: BTreeSet<Hash>,
 }
 
 impl Roster {
@@ -95,7 +137,9 @@ impl Roster {
         let Claim::Genesis { identity, generation, device, .. } = statement.claim else {
             return Err(AuthorityError::Genesis);
         };
-        if !signers.contains(&identity.sign) || !signers.contains(&device.sign) {
+        // These two and nobody else: with a third signature it would be another vault's genesis.
+        let is_by_both = signers.contains(&identity.sign) && signers.contains(&device.sign);
+        if !is_by_both || signers.len() != 2 {
             return Err(AuthorityError::Signer);
         }
         let Hash(vault) = genesis.hash();
@@ -109,6 +153,8 @@ impl Roster {
             epochs: BTreeMap::new(),
             grants: BTreeSet::new(),
             floor: (0, 0),
+            ended: (BTreeSet::new(), BTreeSet::new()),
+            taken: BTreeSet::new(),
         };
         roster.list(device, Quarantine::Over)?;
         Ok(roster)
@@ -159,22 +205,45 @@ impl Roster {
         self.floor
     }
 
-    /// Takes the next statement.
+    /// What a head of this device is worth.
+    pub fn standing(&self, device: DeviceId, incarnation: Incarnation, head: Position) -> Standing {
+        self.device(device).map_or(Standing::Unlisted, |device| device.standing(incarnation, head))
+    }
+
+    /// Takes the next statement. One that was taken already changes nothing (AUT-13).
     ///
     /// # Errors
     /// When it does not count; the roster is then as it was.
     pub fn apply(&mut self, signed: &SignedStatement) -> Result<(), AuthorityError> {
-        let (statement, signers) = signed.verify().map_err(AuthorityError::Signed)?;
-        self.admit(statement, &signers)
-    }
-
-    fn admit(&mut self, statement: Statement, signers: &[[u8; 32]]) -> Result<(), AuthorityError> {
+        let (statement, signers) = match signed.verify() {
+            Err(SignedError::Payload(error)) if error.is_newer() => return Err(self.newer(signed)),
+            verified => verified.map_err(AuthorityError::Signed)?,
+        };
         // AUT-6: a statement counts in its own vault only.
         match (statement.vault, &statement.claim) {
             (_, Claim::Genesis { .. }) => return Err(AuthorityError::Genesis),
             (Some(vault), _) if vault == self.vault => {}
             _ => return Err(AuthorityError::Vault),
         }
+        let payload = Hash::of(&[&signed.payload]);
+        if !self.taken.contains(&payload) {
+            self.admit(statement, &signers)?;
+            self.taken.insert(payload);
+        }
+        Ok(())
+    }
+
+    /// AUT-4: a statement of an unknown type matters if, and only if, who signed it may make claims here.
+    fn newer(&self, signed: &SignedStatement) -> AuthorityError {
+        let signers: Vec<[u8; 32]> = signed.signatures.iter().map(|(key, _)| *key).collect();
+        match (signed.vault() == Some(self.vault), self.is_by_device(&signers)) {
+            (false, _) => AuthorityError::Vault,
+            (true, false) => AuthorityError::Signer,
+            (true, true) => AuthorityError::Newer,
+        }
+    }
+
+    fn admit(&mut self, statement: Statement, signers: &[[u8; 32]]) -> Result<(), AuthorityError> {
         match statement.claim {
             Claim::Genesis { .. } => Err(AuthorityError::Genesis),
             Claim::Add(keys) => self.add(keys, signers),
@@ -186,43 +255,26 @@ impl Roster {
         }
     }
 
-    /// Claims that any listed, confirmed device may make (AUT-9).
+    /// Claims that take a listed, confirmed, unrevoked device (AUT-9).
     fn settle(&mut self, claim: Claim, signers: &[[u8; 32]]) -> Result<(), AuthorityError> {
         match claim {
             Claim::Genesis { .. } | Claim::Add(_) | Claim::Confirm(_) => {
                 return Err(AuthorityError::State);
             }
-            Claim::Revoke { device, last } => {
-                let device = self.listed(device)?;
-                if device.revoked.is_some() {
+            Claim::Revoke { device, last } => return self.revoke(device, last, signers),
+            Claim::Close { device, incarnation, last } => {
+                // AUT-18: the first close stands.
+                let closed = &mut self.listed(device)?.closed;
+                if *closed.entry(incarnation).or_insert(last) != last {
                     return Err(AuthorityError::State);
                 }
-                device.revoked = Some(last.into_iter().collect());
-            }
-            Claim::Close { device, incarnation, last } => {
-                self.listed(device)?.closed.entry(incarnation).or_insert(last);
             }
             Claim::Retire(device) => self.listed(device)?.is_retired = true,
-            Claim::Identity { generation, keys } => {
-                // AUT-10: a root generation only ever rises.
-                if generation <= self.generation {
-                    return Err(AuthorityError::Monotone);
-                }
-                self.identities.insert(generation, keys);
-                self.generation = generation;
-            }
-            Claim::Slot { slot, kind, keys } => {
-                // AUT-11: a slot proves that its maker holds its secret.
-                if !signers.contains(&keys.sign) {
-                    return Err(AuthorityError::Reverse);
-                }
-                if self.slots.contains_key(&slot) {
-                    return Err(AuthorityError::State);
-                }
-                self.slots.insert(slot, Slot { kind, keys });
-            }
+            Claim::Identity { generation, keys } => return self.rotate(generation, &keys),
+            Claim::Slot { slot, kind, keys } => return self.open_slot(slot, kind, keys, signers),
             Claim::Unslot(slot) => {
                 self.slots.remove(&slot).ok_or(AuthorityError::State)?;
+                self.ended.0.insert(slot);
             }
             Claim::Wrap { recipient, generation, sealed } => {
                 self.wraps.push((recipient, generation, sealed));
@@ -230,14 +282,26 @@ impl Roster {
             Claim::Epoch { collection, epoch } => {
                 self.epochs.entry(collection).or_default().insert(epoch);
             }
-            Claim::Base { .. } => {}
+            Claim::Base { feed, .. } => {
+                // AUT-14: a device speaks for its own snapshots only.
+                let is_own = self.device(feed.device).is_some_and(|device| {
+                    device.is_active() && signers.contains(&device.keys.sign)
+                });
+                if !is_own {
+                    return Err(AuthorityError::Signer);
+                }
+            }
             Claim::Grant { grant, .. } => {
-                self.grants.insert(grant);
+                // AUT-17.
+                if self.ended.1.contains(&grant) || !self.grants.insert(grant) {
+                    return Err(AuthorityError::State);
+                }
             }
             Claim::Ungrant(grant) => {
                 if !self.grants.remove(&grant) {
                     return Err(AuthorityError::State);
                 }
+                self.ended.1.insert(grant);
             }
             Claim::Floor { security, protocol } => {
                 // AUT-12, FRK-12: the floor only ever rises.
@@ -247,6 +311,55 @@ impl Roster {
                 self.floor = (security, protocol);
             }
         }
+        Ok(())
+    }
+
+    /// AUT-18: the first revoke stands, unless a recovery slot co-signs a later one.
+    fn revoke(
+        &mut self,
+        device: DeviceId,
+        last: Vec<(Incarnation, Position)>,
+        signers: &[[u8; 32]],
+    ) -> Result<(), AuthorityError> {
+        let is_by_recovery = self.is_by_recovery(signers);
+        let device = self.listed(device)?;
+        if device.revoked.is_some() && (device.is_revoked_by_recovery || !is_by_recovery) {
+            return Err(AuthorityError::State);
+        }
+        device.revoked = Some(last.into_iter().collect());
+        device.is_revoked_by_recovery = is_by_recovery;
+        Ok(())
+    }
+
+    /// AUT-10: the newest root generation only ever rises. One that was started at the same time as the
+    /// newest is remembered, so that the order in which the two come makes no difference.
+    fn rotate(&mut self, generation: EpochId, keys: &IdentityKeys) -> Result<(), AuthorityError> {
+        if generation.counter < self.generation.counter {
+            return Err(AuthorityError::Monotone);
+        }
+        if self.identities.entry(generation).or_insert_with(|| keys.clone()) != keys {
+            return Err(AuthorityError::State);
+        }
+        self.generation = self.generation.max(generation);
+        Ok(())
+    }
+
+    fn open_slot(
+        &mut self,
+        slot: SlotId,
+        kind: SlotKind,
+        keys: SlotKeys,
+        signers: &[[u8; 32]],
+    ) -> Result<(), AuthorityError> {
+        // AUT-11: a slot proves that its maker holds its secret.
+        if !signers.contains(&keys.sign) {
+            return Err(AuthorityError::Reverse);
+        }
+        // AUT-17: a slot that was removed, after a password leaked perhaps, never comes back.
+        if self.slots.contains_key(&slot) || self.ended.0.contains(&slot) {
+            return Err(AuthorityError::State);
+        }
+        self.slots.insert(slot, Slot { kind, keys });
         Ok(())
     }
 
@@ -265,14 +378,14 @@ impl Roster {
 
     /// AUT-8: a listed device or a recovery slot ends a quarantine, never the device itself.
     fn confirm(&mut self, id: DeviceId, signers: &[[u8; 32]]) -> Result<(), AuthorityError> {
-        let is_by_recovery = self
-            .slots
-            .values()
-            .any(|slot| slot.kind == SlotKind::Recovery && signers.contains(&slot.keys.sign));
-        if !is_by_recovery {
+        if !self.is_by_recovery(signers) {
             self.require_device(signers)?;
         }
-        self.listed(id)?.is_confirmed = true;
+        let device = self.listed(id)?;
+        if device.revoked.is_some() {
+            return Err(AuthorityError::State);
+        }
+        device.is_confirmed = true;
         Ok(())
     }
 
@@ -281,6 +394,11 @@ impl Roster {
         if order >= DEVICES_MAX {
             return Err(AuthorityError::Bounds);
         }
+        // AUT-7: no key serves two purposes.
+        if !keys.are_separate() {
+            return Err(AuthorityError::Reverse);
+        }
+        // AUT-17: a device that was listed once is never listed anew.
         if self.devices.contains_key(&id) {
             return Err(AuthorityError::State);
         }
@@ -291,6 +409,7 @@ impl Roster {
             is_confirmed,
             is_retired: false,
             revoked: None,
+            is_revoked_by_recovery: false,
             closed: BTreeMap::new(),
         };
         self.devices.insert(id, device);
@@ -307,10 +426,15 @@ impl Roster {
 
     fn is_by_device(&self, signers: &[[u8; 32]]) -> bool {
         signers.iter().any(|key| {
-            self.device(DeviceId::of_key(key)).is_some_and(|device| {
-                device.keys.sign == *key && device.is_confirmed && device.revoked.is_none()
-            })
+            self.device(DeviceId::of_key(key))
+                .is_some_and(|device| device.keys.sign == *key && device.is_active())
         })
+    }
+
+    fn is_by_recovery(&self, signers: &[[u8; 32]]) -> bool {
+        self.slots
+            .values()
+            .any(|slot| slot.kind == SlotKind::Recovery && signers.contains(&slot.keys.sign))
     }
 
     fn is_by_identity(&self, signers: &[[u8; 32]]) -> bool {

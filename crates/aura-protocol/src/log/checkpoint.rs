@@ -66,7 +66,8 @@ impl Checkpoint {
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['+', '\n']) && !name.contains(char::is_whitespace)
+    let is_outside = |c: char| c == '+' || c.is_whitespace() || c.is_control();
+    !name.is_empty() && !name.contains(is_outside)
 }
 
 /// A note's signer: a name and an Ed25519 verifying key.
@@ -117,6 +118,9 @@ pub fn open_note(note: &[u8], signer: &NoteKey) -> Result<Checkpoint, NoteError>
     for line in lines.split('\n') {
         let line = line.strip_prefix("\u{2014} ").ok_or(NoteError::Form)?;
         let (name, encoded) = line.split_once(' ').ok_or(NoteError::Form)?;
+        if !is_name(name) {
+            return Err(NoteError::Form);
+        }
         let bytes = STANDARD.decode(encoded).map_err(|_| NoteError::Form)?;
         let (id, signature) = bytes.split_first_chunk::<4>().ok_or(NoteError::Form)?;
         if name != signer.name || *id != signer.id() {

@@ -62,6 +62,7 @@ impl Decode for Frontier {
         reader.tuple(2, |r| {
             let size = r.uint()?;
             let subtrees = r.array(64, |r| r.bytes_exact().map(Hash))?;
+            // LOG-4: as many subtrees as the size has one bits, no more and no fewer.
             if u32::try_from(subtrees.len()) != Ok(size.count_ones()) {
                 return Err(CodecError::Bounds);
             }
