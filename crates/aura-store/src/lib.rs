@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Blind stores: keep entries, heads and chunks that they cannot read.
+//!
+//! Reads like a floor plan: each module uses only those above it.
+
+mod layout;
+
+mod durable;
+
+mod wait;
+
+pub mod devices;
+
+pub mod local;
+
+pub mod folder;

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The local store: a device's own durable copy of one vault's entries, heads and chunks.
+//!
+//! Entries and heads are rows of one SQLite database, chunks are files beside it. It is both what the
+//! vault writes to ([`LocalLog`](aura_protocol::store::LocalLog)) and a blind store for others
+//! ([`BlindStore`](aura_protocol::store::BlindStore)). It holds no key, and checks what it is given as
+//! any active store does. Group commit is the vault's business: one append is one durable transaction.
+//! Source: spec/store.md.
+
+mod fault;
+
+mod schema;
+
+mod feed;
+
+mod head;
+
+mod chunk;
+
+mod admit;
+
+mod log;
+
+mod blind;
+
+mod care;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard};
+
+use aura_protocol::entry::Entry;
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{FeedId, VaultId};
+use aura_protocol::signed::Signed;
+use aura_protocol::store::{Receipt, StoreError};
+use rusqlite::{Connection, TransactionBehavior};
+
+pub use care::Damage;
+
+use self::admit::{Admission, Authority, Offer};
+use self::fault::failed;
+pub(crate) use self::fault::io_failed;
+use self::schema::Presence;
+use crate::devices::Devices;
+use crate::layout::LocalLayout;
+use crate::wait::{Bell, lock};
+
+/// The time in milliseconds since 1970, asked of whoever opens a store.
+pub type Clock = Box<dyn Fn() -> i64 + Send + Sync>;
+
+/// Why a store could not be opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is no store in the folder.
+    #[error("there is no store in this folder")]
+    Absent,
+    /// There is a store in the folder already, and none was to be replaced.
+    #[error("there is a store in this folder already; it was left as it is")]
+    Present,
+    /// Another process has it open.
+    #[error("another process has this store open; close it, or ask that process")]
+    Busy,
+    /// It was written by a newer version.
+    #[error(
+        "the store is in format {found}, this version knows up to {known}; install a newer version"
+    )]
+    Newer {
+        /// The format found.
+        found: i64,
+        /// The newest format known.
+        known: i64,
+    },
+    /// The file is a database, but none of Aura's.
+    #[error("store.db is not a store of Aura; it was left as it is")]
+    Foreign,
+    /// A file is damaged.
+    #[error("{0} is damaged and was left as it is; restore from another device or store")]
+    Damaged(&'static str),
+    /// The disk is full.
+    #[error("the disk is full; what is stored is not harmed; free some space and open again")]
+    Full,
+    /// Reading or writing failed.
+    #[error("the store's files could not be read or written")]
+    Io(#[source] std::io::Error),
+    /// The store failed in another way.
+    #[error("the store could not be opened")]
+    Store(#[source] StoreError),
+}
+
+impl OpenError {
+    fn from_sqlite(error: rusqlite::Error) -> Self {
+        Self::from_store(failed(error))
+    }
+
+    fn from_store(error: StoreError) -> Self {
+        match error {
+            StoreError::Damaged(_) => Self::Damaged(LocalLayout::DATABASE),
+            StoreError::Full => Self::Full,
+            StoreError::Io(error) => Self::Io(error),
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// One vault's entries, heads and chunks on this device.
+pub struct LocalStore {
+    vault: VaultId,
+    layout: LocalLayout,
+    now_ms: Clock,
+    bell: Bell,
+    writer: Mutex<Writer>,
+    reader: Mutex<Connection>,
+    // Released by the system when the process ends in any way, so a stale one cannot exist (F-31).
+    _lock: File,
+}
+
+/// The only connection that writes.
+struct Writer {
+    connection: Connection,
+    /// Of the shown authority entries; read again when those change.
+    devices: Option<Devices>,
+    /// Set when what is on disk is unknown: nothing more is written until the store is opened anew.
+    has_failed: bool,
+}
+
+/// Whether a head must be complete at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Completeness {
+    Required,
+    Awaited,
+}
+
+impl core::fmt::Debug for LocalStore {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("LocalStore").field("vault", &self.vault).finish_non_exhaustive()
+    }
+}
+
+impl LocalStore {
+    /// Makes a store for a vault in a folder that has none.
+    ///
+    /// # Errors
+    /// When there is one already, or the files cannot be made.
+    pub fn create(folder: &Path, vault: VaultId, now_ms: Clock) -> Result<Self, OpenError> {
+        fs::create_dir_all(folder).map_err(OpenError::Io)?;
+        let layout = LocalLayout::new(folder);
+        let lock = hold(&layout)?;
+        let mut writer = schema::writer(&layout.database(), Presence::Created)?;
+        match schema::vault(&writer)? {
+            Some(_) => return Err(OpenError::Present),
+            // Chunks are kept after the tables are there: these were lost.
+            None if layout.chunks().root().exists() => {
+                return Err(OpenError::Damaged(LocalLayout::DATABASE));
+            }
+            None => {}
+        }
+        schema::create(&mut writer, vault)?;
+        crate::durable::sync_directory(folder).map_err(OpenError::Io)?;
+        Self::finish(layout, lock, writer, now_ms)
+    }
+
+    /// Opens the store in a folder.
+    ///
+    /// # Errors
+    /// When there is none, another process has it open, a newer version wrote it, or it is damaged.
+    pub fn open(folder: &Path, now_ms: Clock) -> Result<Self, OpenError> {
+        let layout = LocalLayout::new(folder);
+        if !layout.database().exists() {
+            return Err(OpenError::Absent);
+        }
+        let lock = hold(&layout)?;
+        let writer = match schema::writer(&layout.database(), Presence::Required) {
+            Err(OpenError::Full) => {
+                // F-05: the log beside the database needs room even to be read back.
+                care::free_reserve(&layout).map_err(OpenError::Io)?;
+                schema::writer(&layout.database(), Presence::Required)?
+            }
+            other => other?,
+        };
+        Self::finish(layout, lock, writer, now_ms)
+    }
+
+    fn finish(
+        layout: LocalLayout,
+        lock: File,
+        connection: Connection,
+        now_ms: Clock,
+    ) -> Result<Self, OpenError> {
+        let vault = match schema::vault(&connection)? {
+            Some(vault) => vault,
+            None if layout.chunks().root().exists() => {
+                return Err(OpenError::Damaged(LocalLayout::DATABASE));
+            }
+            None => return Err(OpenError::Absent),
+        };
+        chunk::prepare(&layout.chunks()).map_err(OpenError::from_store)?;
+        care::make_reserve(&layout);
+        let reader = schema::reader(&layout.database())?;
+        let writer = Writer { connection, devices: None, has_failed: false };
+        Ok(Self {
+            vault,
+            layout,
+            now_ms,
+            bell: Bell::default(),
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+            _lock: lock,
+        })
+    }
+
+    /// Whose store this is.
+    pub fn vault(&self) -> VaultId {
+        self.vault
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        lock(&self.writer)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.reader)
+    }
+
+    fn shown(&self, feed: &FeedId) -> Result<Position, StoreError> {
+        Ok(feed::find(&self.reader(), feed)?.map_or(Position::NONE, |row| row.kept))
+    }
+
+    fn read_shown(
+        &self,
+        feed: &FeedId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let reader = self.reader();
+        match feed::find(&reader, feed)? {
+            Some(row) if row.kept.number > 0 => feed::read(&reader, &row, after, limit),
+            _ => Err(StoreError::Absent),
+        }
+    }
+
+    /// Takes a head and entries in one durable transaction.
+    fn take(
+        &self,
+        signed: &Signed<Head>,
+        entries: &[Entry],
+        completeness: Completeness,
+    ) -> Result<Receipt, StoreError> {
+        let offer = Offer::new(self.vault, signed)?;
+        let mut writer = self.writer();
+        let result = writer.take(&offer, entries, completeness);
+        if let Err(error) = &result {
+            writer.has_failed |= fault::is_fatal(error);
+        }
+        let receipt = result?;
+        drop(writer);
+        if receipt.missing.is_empty() {
+            self.bell.ring();
+        }
+        Ok(receipt)
+    }
+}
+
+impl Writer {
+    fn take(
+        &mut self,
+        offer: &Offer<'_>,
+        entries: &[Entry],
+        completeness: Completeness,
+    ) -> Result<Receipt, StoreError> {
+        if self.has_failed {
+            return Err(StoreError::Damaged("a write failed half-way; open the store again"));
+        }
+        let devices = match &mut self.devices {
+            Some(devices) => devices,
+            none => none.insert(admit::devices(&self.connection, offer.head.vault, None)?),
+        };
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        match admit::admit(&transaction, devices, offer, entries)? {
+            Admission::Taken(receipt, authority) => {
+                if completeness == Completeness::Required
+                    && let Some((feed, held)) = receipt.missing.first()
+                {
+                    return Err(StoreError::Gap { feed: *feed, expected: held.saturating_add(1) });
+                }
+                transaction.commit().map_err(failed)?;
+                if authority == Authority::Changed {
+                    self.devices = None;
+                }
+                Ok(receipt)
+            }
+            Admission::Astray(feed, error) => {
+                transaction.rollback().map_err(failed)?;
+                if completeness == Completeness::Awaited {
+                    self.clear_staged(&feed)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn clear_staged(&mut self, feed: &FeedId) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction().map_err(failed)?;
+        if let Some(mut row) = feed::find(&transaction, feed)? {
+            feed::unstage(&transaction, &mut row, 0)?;
+        }
+        transaction.commit().map_err(failed)
+    }
+}
+
+/// F-31: one process at a time; the second is told so.
+fn hold(layout: &LocalLayout) -> Result<File, OpenError> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(layout.lock())
+        .map_err(OpenError::Io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Busy),
+        Err(TryLockError::Error(error)) => Err(OpenError::Io(error)),
+    }
+}

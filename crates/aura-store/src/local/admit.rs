@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the local store takes: entries that link, and heads that a listed device signed and that only
+//! go forward.
+//!
+//! Entries are staged as they come and shown with the first head whose every position is reached by
+//! the hash it names. Until then they prove nothing: whatever is staged gives way to what links better,
+//! so that nobody can block a place with made-up entries. Source: spec/store.md, rules STO-1 to STO-9.
+
+use aura_protocol::entry::Entry;
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{CollectionId, FeedId, VaultId};
+use aura_protocol::signed::Signed;
+use aura_protocol::store::{Receipt, StoreError};
+use rusqlite::Connection;
+
+use super::feed::{self, FeedRow};
+use super::head;
+use crate::devices::Devices;
+
+/// A head that is offered, decoded but not trusted yet.
+pub(super) struct Offer<'a> {
+    pub(super) signed: &'a Signed<Head>,
+    pub(super) head: Head,
+}
+
+impl<'a> Offer<'a> {
+    pub(super) fn new(vault: VaultId, signed: &'a Signed<Head>) -> Result<Self, StoreError> {
+        let head =
+            signed.claim().map_err(|_| StoreError::Refused("a head that is not well-formed"))?;
+        if head.vault != vault {
+            return Err(StoreError::Refused("a head of another vault"));
+        }
+        Ok(Self { signed, head })
+    }
+
+    fn position(&self) -> Position {
+        Position { number: self.head.number, hash: self.signed.hash() }
+    }
+}
+
+/// What came of an offer.
+pub(super) enum Admission {
+    /// Taken as far as it goes; with it, whether more authority entries are shown than before.
+    Taken(Receipt, Authority),
+    /// What is staged of this feed leads nowhere: the offer is undone and that is cleared.
+    Astray(FeedId, StoreError),
+}
+
+/// Whether the list of devices may have changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Authority {
+    Unchanged,
+    Changed,
+}
+
+/// Stages entries and shows the head when it is complete. The caller commits or rolls back.
+pub(super) fn admit(
+    connection: &Connection,
+    listed: &Devices,
+    offer: &Offer<'_>,
+    entries: &[Entry],
+) -> Result<Admission, StoreError> {
+    let standing = standing(connection, offer)?;
+    let mut astray = None;
+    for of_feed in entries.chunk_by(|a, b| a.header().feed == b.header().feed) {
+        if let Some(turn) = stage(connection, offer, of_feed)? {
+            astray = Some(turn);
+            break;
+        }
+    }
+    // STO-4, after staging: a device's first head may come with the entry that lists it.
+    verify(connection, listed, offer)?;
+    if let Some((feed, error)) = astray {
+        return Ok(Admission::Astray(feed, error));
+    }
+    if standing == Standing::Old {
+        return Ok(Admission::Taken(Receipt { missing: Vec::new() }, Authority::Unchanged));
+    }
+    complete(connection, offer, standing)
+}
+
+/// How an offered head stands to the newest one that is shown of its incarnation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Newer,
+    Same,
+    Old,
+}
+
+/// STO-7: of two heads of one incarnation, one extends the other.
+fn standing(connection: &Connection, offer: &Offer<'_>) -> Result<Standing, StoreError> {
+    let head = &offer.head;
+    let Some(newest) = head::newest(connection, head.device, head.incarnation)? else {
+        return Ok(Standing::Newer);
+    };
+    if newest == offer.position() {
+        return Ok(Standing::Same);
+    }
+    if newest.number == head.number {
+        return Err(StoreError::Fork);
+    }
+    let is_newer = head.number > newest.number;
+    for row in feed::of_incarnation(connection, head.device, head.incarnation)? {
+        let position = head.position(row.feed.collection);
+        let is_beyond = position.number > row.kept.number;
+        let is_behind = position.number < row.kept.number;
+        let (goes_back, differs) = match (is_beyond, is_behind) {
+            (true, _) => (!is_newer, false),
+            (_, true) if position.number == 0 => (is_newer, false),
+            (_, true) => {
+                (is_newer, feed::hash_at(connection, &row, position.number)? != Some(position.hash))
+            }
+            (false, false) => (false, position.hash != row.kept.hash),
+        };
+        if goes_back || differs {
+            return Err(StoreError::Fork);
+        }
+    }
+    if is_newer {
+        return Ok(Standing::Newer);
+    }
+    // An older head names no feed that the newest one does not.
+    let beyond = head.feeds.iter().any(|(collection, position)| {
+        position.number > 0
+            && !matches!(feed::find(connection, &head.feed(*collection)),
+                Ok(Some(row)) if row.kept.number >= position.number)
+    });
+    if beyond { Err(StoreError::Fork) } else { Ok(Standing::Old) }
+}
+
+/// STO-3, STO-4: a head counts only with the signature of a device that the vault lists.
+fn verify(connection: &Connection, listed: &Devices, offer: &Offer<'_>) -> Result<(), StoreError> {
+    let hash = offer.signed.hash();
+    let key = match listed.key_of(&offer.head, hash) {
+        Some(key) => key,
+        None => devices(connection, offer.head.vault, Some(&offer.head))?
+            .key_of(&offer.head, hash)
+            .ok_or(StoreError::Refused("a head of a device that the vault does not list"))?,
+    };
+    let checked = offer.signed.clone().verify(&key);
+    checked.map(drop).map_err(|_| StoreError::Refused("a head whose signature does not verify"))
+}
+
+/// The devices that the shown authority entries list, and those that are staged with this head.
+pub(super) fn devices(
+    connection: &Connection,
+    vault: VaultId,
+    with: Option<&Head>,
+) -> Result<Devices, StoreError> {
+    let mut entries = Vec::new();
+    for row in feed::all(connection)? {
+        if row.feed.collection != CollectionId::AUTHORITY {
+            continue;
+        }
+        let is_with = with.is_some_and(|head| head.feed(CollectionId::AUTHORITY) == row.feed);
+        let to = if is_with { row.held.number } else { row.kept.number };
+        let mut after = 0;
+        while after < to {
+            let before = after;
+            feed::scan(connection, &row, (after, to), usize::MAX, &mut |entry| {
+                after = entry.header().number;
+                entries.push(entry);
+                true
+            })?;
+            if after == before {
+                break;
+            }
+        }
+    }
+    Ok(Devices::listed_by(vault, &entries))
+}
+
+/// Takes what follows of one feed, in order. Says so if what is staged does not lead to the head.
+fn stage(
+    connection: &Connection,
+    offer: &Offer<'_>,
+    entries: &[Entry],
+) -> Result<Option<(FeedId, StoreError)>, StoreError> {
+    let Some(first) = entries.first() else { return Ok(None) };
+    let mut row = feed::find_or_make(connection, &first.header().feed)?;
+    let before = row.held;
+    for entry in entries {
+        belongs(offer, entry)?;
+        let (number, hash) = (entry.header().number, entry.hash());
+        if number <= row.held.number {
+            if feed::hash_at(connection, &row, number)? == Some(hash) {
+                continue;
+            }
+            // STO-6: what is shown stays. What is staged gives way.
+            if number <= row.kept.number {
+                heal(connection, &row, entry)?;
+                continue;
+            }
+            feed::unstage(connection, &mut row, number)?;
+        }
+        if number != row.held.number.saturating_add(1) {
+            let expected = row.held.number.saturating_add(1);
+            return Err(StoreError::Gap { feed: row.feed, expected });
+        }
+        if !entry.follows(row.held.number, &row.held.hash) {
+            if row.held.number == row.kept.number {
+                return Err(StoreError::Fork);
+            }
+            let expected = row.kept.number.saturating_add(1);
+            let error = StoreError::Gap { feed: row.feed, expected };
+            return Ok(Some((row.feed, error)));
+        }
+        feed::insert(connection, &mut row, entry, hash)?;
+    }
+    if row.held != before {
+        feed::update(connection, &row)?;
+    }
+    Ok(None)
+}
+
+/// STO-2: a push carries only entries of its head's own feeds, up to where the head stands.
+fn belongs(offer: &Offer<'_>, entry: &Entry) -> Result<(), StoreError> {
+    let (header, head) = (entry.header(), &offer.head);
+    if header.vault != head.vault {
+        return Err(StoreError::Refused("an entry of another vault"));
+    }
+    if header.feed.device != head.device || header.feed.incarnation != head.incarnation {
+        return Err(StoreError::Refused("an entry of another feed than its head's"));
+    }
+    if header.number > head.position(header.feed.collection).number {
+        return Err(StoreError::Refused("an entry that its head does not cover"));
+    }
+    Ok(())
+}
+
+/// Puts a sound entry in the place of a rotten one: what the entry after it, or the feed's position,
+/// names is what belongs there (F-08).
+pub(super) fn heal(
+    connection: &Connection,
+    row: &FeedRow,
+    entry: &Entry,
+) -> Result<(), StoreError> {
+    let number = entry.header().number;
+    let belongs = if number == row.kept.number {
+        Some(row.kept.hash)
+    } else {
+        let mut previous = None;
+        let next = number.saturating_add(1);
+        feed::scan(connection, row, (number, next), 1, &mut |next| {
+            previous = Some(next.header().previous);
+            true
+        })
+        .map(|()| previous)
+        .unwrap_or_default()
+    };
+    if belongs != Some(entry.hash()) {
+        return Err(StoreError::Fork);
+    }
+    feed::replace(connection, row, entry)
+}
+
+/// Shows the head if all that it names is there.
+fn complete(
+    connection: &Connection,
+    offer: &Offer<'_>,
+    standing: Standing,
+) -> Result<Admission, StoreError> {
+    let head = &offer.head;
+    let mut missing = Vec::new();
+    let mut reached = Vec::new();
+    for (collection, position) in &head.feeds {
+        let feed = head.feed(*collection);
+        if position.number == 0 {
+            continue;
+        }
+        match feed::find(connection, &feed)? {
+            None => missing.push((feed, 0)),
+            Some(row) if row.held.number < position.number => {
+                missing.push((feed, row.held.number));
+            }
+            Some(row)
+                if feed::hash_at(connection, &row, position.number)? != Some(position.hash) =>
+            {
+                let error =
+                    StoreError::Refused("entries that do not lead to what their head names");
+                return Ok(Admission::Astray(feed, error));
+            }
+            Some(row) => reached.push((row, *position)),
+        }
+    }
+    let mut authority = Authority::Unchanged;
+    if missing.is_empty() && standing == Standing::Newer {
+        for (mut row, position) in reached {
+            if position.number > row.kept.number {
+                if row.feed.collection == CollectionId::AUTHORITY {
+                    authority = Authority::Changed;
+                }
+                row.kept = position;
+                feed::update(connection, &row)?;
+            }
+        }
+    }
+    if missing.is_empty() {
+        // Also the same one again: its row may have rotted.
+        head::show(connection, head, offer.signed)?;
+    }
+    Ok(Admission::Taken(Receipt { missing }, authority))
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The local store as a blind store, for whoever replicates with this device.
+//!
+//! Its calls do their work before they first yield: an asynchronous server gives them a thread that may
+//! block. Only `watch` waits, and needs no runtime for it.
+
+use async_trait::async_trait;
+
+use aura_protocol::entry::Entry;
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
+use aura_protocol::signed::Signed;
+use aura_protocol::store::{Access, BlindStore, Receipt, StoreError, StoredHead};
+
+use super::chunk::Named;
+use super::{Completeness, LocalStore, chunk, head};
+use crate::durable;
+use crate::local::fault::io_failed;
+use crate::wait;
+
+type Known = [(DeviceId, Incarnation, Position)];
+
+#[async_trait]
+impl BlindStore for LocalStore {
+    async fn heads(&self, access: &Access, known: &Known) -> Result<Vec<StoredHead>, StoreError> {
+        self.admit_access(access)?;
+        self.news(known)
+    }
+
+    async fn push(
+        &self,
+        access: &Access,
+        head: &Signed<Head>,
+        entries: &[Entry],
+    ) -> Result<Receipt, StoreError> {
+        self.admit_access(access)?;
+        self.admit_writes(access, head, entries)?;
+        self.take(head, entries, Completeness::Awaited)
+    }
+
+    async fn read(
+        &self,
+        access: &Access,
+        feed: FeedId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.admit_access(access)?;
+        if !access.allows(feed.collection, (self.now_ms)()) {
+            return Err(StoreError::Forbidden);
+        }
+        self.read_shown(&feed, after, limit)
+    }
+
+    async fn put(&self, access: &Access, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError> {
+        let named = self.named_within(access, name)?;
+        if named.size_bytes != sealed.len() as u64 {
+            return Err(StoreError::Refused("a chunk that is not what its entry names"));
+        }
+        chunk::put(&self.layout.chunks(), name, sealed, Some(named.hash))
+    }
+
+    async fn chunk(&self, access: &Access, name: ChunkName) -> Result<Vec<u8>, StoreError> {
+        let named = self.named_within(access, name)?;
+        chunk::read(&self.layout.chunks(), name, Some(named.hash))
+    }
+
+    async fn has(&self, access: &Access, names: &[ChunkName]) -> Result<Vec<bool>, StoreError> {
+        self.admit_access(access)?;
+        let has = |name: &ChunkName| match self.named_within(access, *name) {
+            Err(StoreError::Forbidden | StoreError::Absent) => Ok(false),
+            Err(error) => Err(error),
+            Ok(named) => {
+                let size = durable::size_bytes(&self.layout.chunks().chunk(*name));
+                Ok(size.map_err(io_failed)? == Some(named.size_bytes))
+            }
+        };
+        names.iter().map(has).collect()
+    }
+
+    async fn watch(
+        &self,
+        access: &Access,
+        known: &Known,
+        wait_ms: u64,
+    ) -> Result<Vec<StoredHead>, StoreError> {
+        let deadline = wait::deadline(wait_ms);
+        loop {
+            let rung = self.bell.rung();
+            self.admit_access(access)?;
+            let news = self.news(known)?;
+            if !news.is_empty() || std::time::Instant::now() >= deadline {
+                return Ok(news);
+            }
+            self.bell.wait(rung, deadline).await;
+        }
+    }
+}
+
+impl LocalStore {
+    /// STO-12: an access is to this vault, and lasts until its time.
+    fn admit_access(&self, access: &Access) -> Result<(), StoreError> {
+        if access.vault() != self.vault {
+            return Err(StoreError::Absent);
+        }
+        match access {
+            Access::Vault(_) => Ok(()),
+            Access::Collections { until_ms, .. } if (self.now_ms)() < *until_ms => Ok(()),
+            Access::Collections { .. } => Err(StoreError::Forbidden),
+        }
+    }
+
+    /// A push adds only to collections that the access extends to.
+    fn admit_writes(
+        &self,
+        access: &Access,
+        head: &Signed<Head>,
+        entries: &[Entry],
+    ) -> Result<(), StoreError> {
+        if matches!(access, Access::Vault(_)) {
+            return Ok(());
+        }
+        let now_ms = (self.now_ms)();
+        let allows = |feed: &FeedId| access.allows(feed.collection, now_ms);
+        if !entries.iter().all(|entry| allows(&entry.header().feed)) {
+            return Err(StoreError::Forbidden);
+        }
+        let head =
+            head.claim().map_err(|_| StoreError::Refused("a head that is not well-formed"))?;
+        for (collection, position) in &head.feeds {
+            let feed = head.feed(*collection);
+            if !allows(&feed) && position.number > self.shown(&feed)?.number {
+                return Err(StoreError::Forbidden);
+            }
+        }
+        Ok(())
+    }
+
+    /// Newest heads that differ from those known. A rotten one is left out: any device that has it
+    /// pushes it again.
+    fn news(&self, known: &Known) -> Result<Vec<StoredHead>, StoreError> {
+        let mut news = Vec::new();
+        for head in head::all_newest(&self.reader())? {
+            match head {
+                Ok(head) if known.contains(&(head.device, head.incarnation, head.position)) => {}
+                Ok(head) => news.push(head),
+                Err(StoreError::Damaged(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(news)
+    }
+
+    fn named_within(&self, access: &Access, name: ChunkName) -> Result<Named, StoreError> {
+        self.admit_access(access)?;
+        let now_ms = (self.now_ms)();
+        let named = chunk::named(&self.reader(), name)?;
+        if named.is_empty() {
+            return Err(StoreError::Absent);
+        }
+        let mut within = named.into_iter().filter(|n| access.allows(n.collection, now_ms));
+        within.next().ok_or(StoreError::Forbidden)
+    }
+}

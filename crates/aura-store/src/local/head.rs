@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Heads as rows: the newest of each incarnation, and those that others name.
+//!
+//! A head of the store's own device is made with every write, so old ones go at once; one that the
+//! newest head of any device names as seen stays, as evidence. Source: spec/store.md, rule STO-9.
+
+use std::collections::BTreeSet;
+
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{DeviceId, Hash, Incarnation};
+use aura_protocol::signed::{Signature, Signed};
+use aura_protocol::store::{StoreError, StoredHead};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::fault::failed;
+use super::feed::stored;
+
+/// Where the newest head of an incarnation stands.
+pub(super) fn newest(
+    connection: &Connection,
+    device: DeviceId,
+    incarnation: Incarnation,
+) -> Result<Option<Position>, StoreError> {
+    let sql = "SELECT number, hash FROM heads WHERE device = ?1 AND incarnation = ?2
+               ORDER BY number DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let keys = (&device.0[..], &incarnation.0[..]);
+    let found: Option<(i64, Vec<u8>)> = statement
+        .query_row(keys, |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map_err(failed)?;
+    found.map(|(number, hash)| position(number, &hash)).transpose()
+}
+
+fn position(number: i64, hash: &[u8]) -> Result<Position, StoreError> {
+    const ROW: StoreError = StoreError::Damaged("a row of the table of heads");
+    let number = u64::try_from(number).map_err(|_| ROW)?;
+    Ok(Position { number, hash: Hash::from_slice(hash).ok_or(ROW)? })
+}
+
+/// Shows a head, replacing the one before it.
+pub(super) fn show(
+    connection: &Connection,
+    head: &Head,
+    signed: &Signed<Head>,
+) -> Result<(), StoreError> {
+    let number = stored(head.number)?;
+    let sql = "INSERT OR REPLACE INTO heads
+               (device, incarnation, number, hash, payload, signature)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let values = params![
+        &head.device.0[..],
+        &head.incarnation.0[..],
+        number,
+        &signed.hash().0[..],
+        signed.payload(),
+        &signed.signature().0[..]
+    ];
+    connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
+    pin(connection, head)?;
+    let sql = "DELETE FROM heads WHERE device = ?1 AND incarnation = ?2 AND number < ?3
+               AND NOT EXISTS (SELECT 1 FROM pins WHERE pins.device = heads.device
+                   AND pins.incarnation = heads.incarnation AND pins.number = heads.number)";
+    let values = params![&head.device.0[..], &head.incarnation.0[..], number];
+    connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
+    Ok(())
+}
+
+type Pin = (Vec<u8>, Vec<u8>, i64);
+
+/// Notes which heads this one names; mostly the same as its predecessor, then nothing is written.
+fn pin(connection: &Connection, head: &Head) -> Result<(), StoreError> {
+    let by = (&head.device.0[..], &head.incarnation.0[..]);
+    let mut wanted: BTreeSet<Pin> = BTreeSet::new();
+    for seen in &head.seen {
+        for position in [seen.held, seen.applied] {
+            let number = stored(position.number)?;
+            wanted.insert((seen.device.0.to_vec(), seen.incarnation.0.to_vec(), number));
+        }
+    }
+    let sql = "SELECT device, incarnation, number FROM pins
+               WHERE by_device = ?1 AND by_incarnation = ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let present: Result<BTreeSet<Pin>, _> = statement
+        .query_map(by, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .and_then(Iterator::collect);
+    if present.map_err(failed)? == wanted {
+        return Ok(());
+    }
+    let sql = "DELETE FROM pins WHERE by_device = ?1 AND by_incarnation = ?2";
+    connection.prepare_cached(sql).and_then(|mut s| s.execute(by)).map_err(failed)?;
+    let sql = "INSERT INTO pins (by_device, by_incarnation, device, incarnation, number)
+               VALUES (?1, ?2, ?3, ?4, ?5)";
+    for (device, incarnation, number) in wanted {
+        let values = params![by.0, by.1, device, incarnation, number];
+        connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The newest head of every incarnation, ascending. A rotten one comes as an error of its own.
+pub(super) fn all_newest(
+    connection: &Connection,
+) -> Result<Vec<Result<StoredHead, StoreError>>, StoreError> {
+    let sql = "SELECT device, incarnation, number, hash, payload, signature FROM heads AS h
+               WHERE number = (SELECT max(number) FROM heads
+                   WHERE device = h.device AND incarnation = h.incarnation)
+               ORDER BY device, incarnation";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let rows = statement.query_map([], |row| Ok(sound(row))).map_err(failed)?;
+    rows.map(|row| row.map_err(failed)).collect()
+}
+
+fn sound(row: &Row<'_>) -> Result<StoredHead, StoreError> {
+    const HEAD: StoreError = StoreError::Damaged("a head");
+    let blob = |at: usize| row.get_ref(at).map_err(failed)?.as_blob().map_err(|_| HEAD);
+    let number = row.get_ref(2).map_err(failed)?.as_i64().map_err(|_| HEAD)?;
+    let position = position(number, blob(3)?)?;
+    let signature = blob(5)?.try_into().map_err(|_| HEAD)?;
+    let head = Signed::<Head>::new(blob(4)?.to_vec(), Signature(signature));
+    if head.hash() != position.hash {
+        return Err(HEAD);
+    }
+    Ok(StoredHead {
+        device: DeviceId::from_slice(blob(0)?).ok_or(HEAD)?,
+        incarnation: Incarnation::from_slice(blob(1)?).ok_or(HEAD)?,
+        position,
+        head,
+    })
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The local store as the vault's log.
+
+use aura_protocol::entry::Entry;
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{ChunkName, FeedId, Hash};
+use aura_protocol::signed::Signed;
+use aura_protocol::store::{LocalLog, StoreError};
+
+use super::{Completeness, LocalStore, chunk, feed, head};
+use crate::durable;
+use crate::local::fault::io_failed;
+
+impl LocalLog for LocalStore {
+    fn append(&self, entries: &[Entry], head: &Signed<Head>) -> Result<(), StoreError> {
+        self.take(head, entries, Completeness::Required).map(drop)
+    }
+
+    fn read(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.read_shown(&feed, after, limit)
+    }
+
+    fn entry(&self, feed: FeedId, number: u64) -> Result<Entry, StoreError> {
+        let after = number.checked_sub(1).ok_or(StoreError::Absent)?;
+        self.read_shown(&feed, after, 1)?.pop().ok_or(StoreError::Absent)
+    }
+
+    fn feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError> {
+        let rows = feed::all(&self.reader())?;
+        let shown = rows.into_iter().filter(|row| row.kept.number > 0);
+        Ok(shown.map(|row| (row.feed, row.kept)).collect())
+    }
+
+    fn heads(&self) -> Result<Vec<Signed<Head>>, StoreError> {
+        let heads = head::all_newest(&self.reader())?;
+        heads.into_iter().map(|head| head.map(|head| head.head)).collect()
+    }
+
+    fn put_chunk(&self, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError> {
+        let expected = self.expected(name)?;
+        chunk::put(&self.layout.chunks(), name, sealed, expected)
+    }
+
+    fn chunk(&self, name: ChunkName) -> Result<Vec<u8>, StoreError> {
+        let expected = self.expected(name)?;
+        chunk::read(&self.layout.chunks(), name, expected)
+    }
+
+    fn chunks(&self) -> Result<Vec<(ChunkName, u64)>, StoreError> {
+        chunk::all(&self.layout.chunks())
+    }
+
+    fn sweep_chunks(&self, names: &[ChunkName]) -> Result<(), StoreError> {
+        // Under the writer's lock: no entry may come to name a chunk while it goes.
+        let writer = self.writer();
+        for name in names {
+            if chunk::named_by_any(&writer.connection, *name)? {
+                continue;
+            }
+            chunk::remove(&self.layout.chunks(), *name)?;
+        }
+        Ok(())
+    }
+
+    fn size_bytes(&self) -> Result<(u64, u64), StoreError> {
+        let database = durable::size_bytes(&self.layout.database()).map_err(io_failed)?;
+        let chunks = chunk::all(&self.layout.chunks())?;
+        let bytes = chunks.iter().fold(0u64, |sum, (_, size)| sum.saturating_add(*size));
+        Ok((database.unwrap_or_default(), bytes))
+    }
+}
+
+impl LocalStore {
+    /// What a chunk must be, if a shown entry names it.
+    pub(super) fn expected(&self, name: ChunkName) -> Result<Option<Hash>, StoreError> {
+        Ok(chunk::named(&self.reader(), name)?.first().map(|named| named.hash))
+    }
+}
