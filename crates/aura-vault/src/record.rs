@@ -5,6 +5,9 @@
 //! Observation, schema.org otherwise), so that an export is a copy and not a translation.
 //! How fields change and merge is not here: `crate::op`.
 
+use std::io::{self, Read};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -146,6 +149,57 @@ impl Category {
     pub fn is_second_locked_by_default(self) -> bool {
         matches!(self, Self::Health | Self::Credentials)
     }
+}
+
+/// The bytes of an attachment, opened when (and as often as) the vault wants them.
+///
+/// The vault reads once to learn the SHA-256 and, if the bytes are new, once more to seal them, so
+/// that no attachment is ever held in memory or written to a temporary file in the clear.
+pub trait Content: Send + Sync {
+    /// Starts reading from the first byte.
+    ///
+    /// # Errors
+    /// When the bytes cannot be read any more.
+    fn open(&self) -> io::Result<Box<dyn Read + '_>>;
+}
+
+/// Bytes that are in memory already (a mail's parts).
+impl Content for Vec<u8> {
+    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(self.as_slice()))
+    }
+}
+
+/// A file that goes with a draft.
+#[derive(Clone)]
+pub struct Attachment {
+    /// The file's name, without a path.
+    pub name: String,
+    /// Its media type, `application/octet-stream` when unknown.
+    pub media_type: String,
+    /// Its bytes.
+    pub content: Arc<dyn Content>,
+}
+
+/// A record-to-be, as a person or a foreign export tells it.
+#[derive(Clone)]
+pub struct Draft {
+    /// The schema of `fields`.
+    pub kind: Kind,
+    /// Where it belongs; `kind.category()` unless the source says otherwise.
+    pub category: Category,
+    /// Which format it came from: `markdown`, `mail`, `chatgpt` … (a lower-case word).
+    pub source: &'static str,
+    /// What identifies it in that source, stable across exports; `None` when the source has no
+    /// such thing, and then the content itself identifies it.
+    pub source_id: Option<String>,
+    /// When it happened or was written, in milliseconds since 1970 (UTC), if it says so. Must
+    /// resolve to the same value on every re-import.
+    pub time_ms: Option<i64>,
+    /// The record's fields. What the standard form has no place for is kept under `extra`.
+    pub fields: Fields,
+    /// Files that belong to it.
+    pub attachments: Vec<Attachment>,
 }
 
 #[cfg(test)]

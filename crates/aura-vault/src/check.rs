@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Proving that a vault is whole: statements, chains, heads, audit log, every sealed object, and the
+//! views against the log.
+//!
+//! Checking goes on after the first problem, so that a person learns of all of them. Nothing is repaired
+//! here; building the views again is `Session::rebuild`. Source: spec/vault-directory.md, rule DIR-10.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aura_protocol::head::Position;
+use aura_protocol::id::{CollectionId, FeedId, Hash, RecordId};
+use aura_protocol::limits::READ_ENTRIES_MAX;
+use aura_protocol::store::StoreError;
+
+use crate::audit::{Action, Event, Outcome};
+use crate::blob;
+use crate::db::{Row, Tally, Which};
+use crate::feed;
+use crate::gate::{GateError, PAGE_MAX, Principal, Session};
+use crate::keyring::Purpose;
+use crate::op::{Change, Dot, Op};
+use crate::open::Open;
+use crate::record::Category;
+use crate::state::State;
+use crate::vault::read_roster;
+use crate::view;
+
+/// Problems that are named one by one; more are only counted.
+const PROBLEMS_MAX: usize = 1000;
+
+/// How far a check has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Objects checked.
+    pub done: u64,
+    /// Objects in all, as far as known.
+    pub total: u64,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Objects checked: entries, heads, chunks, records.
+    pub checked: u64,
+    /// What is wrong, in words, without content.
+    pub problems: Vec<String>,
+    /// Problems that were not named for their number.
+    pub unnamed: u64,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_ok(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    fn problem(&mut self, text: String) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(text);
+        } else {
+            self.unnamed = self.unnamed.saturating_add(1);
+        }
+    }
+}
+
+/// Records as the log alone makes them: a hash of each state, and the tally over the live ones.
+#[derive(Default)]
+struct Rebuilt {
+    states: BTreeMap<RecordId, (Category, State)>,
+}
+
+impl Session {
+    /// Checks the whole vault.
+    ///
+    /// # Errors
+    /// When the principal may not, or checking itself fails; what is wrong is in the report.
+    pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<Report, GateError> {
+        self.tick()?;
+        let open = self.inside();
+        let mut report = Report::default();
+        let feeds = open.log.feeds()?;
+        let total = feeds.iter().map(|(_, position)| position.number).sum();
+        check_heads(open, &feeds, &mut report)?;
+        let mut rebuilt = Rebuilt::default();
+        for (feed, position) in &feeds {
+            check_feed(open, (*feed, *position), &mut rebuilt, &mut report)?;
+            progress(Progress { done: report.checked, total });
+        }
+        let verdict = self.verify_audit()?;
+        if let Some(bad) = verdict.first_bad {
+            report.problem(format!("audit log: {bad}"));
+        }
+        check_chunks(open, &rebuilt, &mut report)?;
+        check_database(open, rebuilt, &mut report)?;
+        Ok(report)
+    }
+
+    /// Throws the views away and builds them again from the log.
+    ///
+    /// # Errors
+    /// When the principal may not, or a view or the log fails.
+    pub fn rebuild(&self) -> Result<(), GateError> {
+        let open = self.inside();
+        open.rebuild()?;
+        let event = Event {
+            time_ms: open.clock.now_ms(),
+            principal: Principal::Owner.name().to_owned(),
+            action: Action::Rebuild,
+            outcome: Outcome::Done,
+            categories: Vec::new(),
+            count: 1,
+            grant: String::new(),
+        };
+        open.record(vec![event])?;
+        Ok(())
+    }
+}
+
+fn name(feed: &FeedId) -> String {
+    format!("feed {} of device {}", feed.collection, feed.device)
+}
+
+/// Statements and head signatures verify; every feed ends where its device's head says.
+fn check_heads(
+    open: &Open,
+    feeds: &[(FeedId, Position)],
+    report: &mut Report,
+) -> Result<(), GateError> {
+    let roster = match read_roster(open.log.as_ref(), open.vault) {
+        Ok(roster) => roster,
+        Err(error) => {
+            report.problem(format!("authority: {error}"));
+            return Ok(());
+        }
+    };
+    let mut claimed: BTreeMap<FeedId, Position> = BTreeMap::new();
+    for signed in open.log.heads()? {
+        report.checked = report.checked.saturating_add(1);
+        let device = signed.claim().ok().and_then(|claim| roster.device(claim.device));
+        let Some(device) = device else {
+            report.problem("a head is not by a listed device".to_owned());
+            continue;
+        };
+        match signed.verify(&device.keys.sign) {
+            Ok(head) => {
+                claimed.extend(head.feeds.iter().map(|(id, position)| (head.feed(*id), *position)));
+            }
+            Err(error) => {
+                report.problem(format!("the head of device {}: {error}", device.keys.id()));
+            }
+        }
+    }
+    for (feed, position) in feeds {
+        match claimed.remove(feed) {
+            Some(head) if head == *position => {}
+            Some(head) => report.problem(format!(
+                "{} ends at entry {}, but its device signed {}",
+                name(feed),
+                position.number,
+                head.number
+            )),
+            None => report.problem(format!("{} is named by no head", name(feed))),
+        }
+    }
+    for feed in claimed.into_keys() {
+        report.problem(format!("{} is named by a head, but missing", name(&feed)));
+    }
+    Ok(())
+}
+
+/// Every entry is there, follows the one before it, and opens.
+fn check_feed(
+    open: &Open,
+    (feed, upto): (FeedId, Position),
+    rebuilt: &mut Rebuilt,
+    report: &mut Report,
+) -> Result<(), GateError> {
+    let purpose = open.with_keyring(|keyring| keyring.purpose(feed.collection));
+    let mut last = Position::NONE;
+    while last.number < upto.number {
+        let entries = match open.log.read(feed, last.number, READ_ENTRIES_MAX) {
+            Ok(entries) if !entries.is_empty() => entries,
+            Ok(_) | Err(StoreError::Absent) => {
+                report.problem(format!("{}: entry {} is missing", name(&feed), next(last)));
+                return Ok(());
+            }
+            Err(StoreError::Damaged(_)) => {
+                report.problem(format!("{}: entry {} is damaged", name(&feed), next(last)));
+                last.number = next(last);
+                last.hash = Hash([0; 32]);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for entry in entries {
+            report.checked = report.checked.saturating_add(1);
+            let number = entry.header().number;
+            let is_after_damage = last.hash == Hash([0; 32]) && last.number > 0;
+            if !is_after_damage && !entry.follows(last.number, &last.hash) {
+                report.problem(format!("{}: entry {number} does not follow", name(&feed)));
+            }
+            last = Position { number, hash: entry.hash() };
+            if feed.collection == CollectionId::AUTHORITY {
+                continue;
+            }
+            match open.with_keyring(|keyring| feed::open(&entry, keyring, open.vault)) {
+                Ok(ops) => {
+                    if let Some(Purpose::Category(category)) = purpose {
+                        rebuilt.apply((feed, number, category), &ops);
+                    }
+                }
+                Err(reason) => {
+                    report.problem(format!("{}: entry {number}: {reason}", name(&feed)));
+                }
+            }
+        }
+    }
+    if last != upto {
+        report.problem(format!("{}: its last entry has another hash", name(&feed)));
+    }
+    Ok(())
+}
+
+fn next(position: Position) -> u64 {
+    position.number.saturating_add(1)
+}
+
+impl Rebuilt {
+    fn apply(&mut self, (feed, number, category): (FeedId, u64, Category), ops: &[Op]) {
+        for (index, op) in (0u32..).zip(ops) {
+            let (Change::Write { record, .. } | Change::Delete { record, .. }) = &op.change else {
+                continue;
+            };
+            let dot =
+                Dot { device: feed.device, incarnation: feed.incarnation, number, index };
+            let (_, state) =
+                self.states.entry(*record).or_insert_with(|| (category, State::default()));
+            state.apply(dot, op);
+        }
+    }
+}
+
+/// Every chunk that a record names is there and opens; its whole has the recorded hash.
+fn check_chunks(open: &Open, rebuilt: &Rebuilt, report: &mut Report) -> Result<(), GateError> {
+    let kept: BTreeSet<_> = open.log.chunks()?.into_iter().map(|(name, _)| name).collect();
+    for (id, (_, state)) in &rebuilt.states {
+        for (blob_id, field) in view::blobs(state) {
+            let names = field.chunk_names();
+            report.checked = report.checked.saturating_add(names.len() as u64);
+            if names.iter().any(|name| !kept.contains(name)) {
+                report.problem(format!("attachment {blob_id} of record {id}: a chunk is missing"));
+            } else if let Err(error) =
+                blob::open(open.log.as_ref(), blob_id, &field, &mut std::io::sink())
+            {
+                report.problem(format!("attachment {blob_id} of record {id}: {error}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The database is undamaged and says what the log says.
+fn check_database(open: &Open, rebuilt: Rebuilt, report: &mut Report) -> Result<(), GateError> {
+    if let Err(error) = open.db.verify() {
+        report.problem(error.to_string());
+        return Ok(());
+    }
+    let mut tally = Tally::default();
+    let mut states = rebuilt.states;
+    for (id, (category, state)) in &states {
+        if state.is_live() {
+            tally.add(*category, &state.leaf(*id));
+        }
+    }
+    let kept = open.db.tally()?;
+    if kept.state_hash() != tally.state_hash() {
+        report.problem("the database's state hash is not the log's".to_owned());
+    }
+    let mut after = None;
+    loop {
+        let rows: Vec<Row> = open.db.page(Which::All, after, PAGE_MAX)?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.id);
+        for row in rows {
+            report.checked = report.checked.saturating_add(1);
+            match states.remove(&row.id) {
+                Some((_, state)) if state.leaf(row.id) == row.state.leaf(row.id) => {}
+                Some(_) => report.problem(format!("record {} differs from the log", row.id)),
+                None => report.problem(format!("record {} is not in the log", row.id)),
+            }
+        }
+    }
+    for id in states.into_keys() {
+        report.problem(format!("record {id} is in the log, but not in the database"));
+    }
+    Ok(())
+}
+
+impl Open {
+    /// Empties database and index and fills them again from the log.
+    fn rebuild(&self) -> Result<(), crate::open::OpenError> {
+        let _writing = crate::open::lock(&self.pen);
+        self.db.clear()?;
+        self.index.clear()?;
+        crate::open::lock(&self.indexed).clear();
+        self.index.begin_load();
+        let caught_up = self.catch_up();
+        let payload = crate::open::encode_positions(&crate::open::lock(&self.indexed));
+        self.index.end_load(&payload)?;
+        caught_up?;
+        Ok(())
+    }
+}

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The encrypted database: records as their ops have made them, a view that the log can build again.
+//!
+//! SQLCipher 4 with a random raw key. Each feed's applied position is kept in the same transaction as
+//! what it applied, so a crash loses nothing and repeats nothing. No fsync of its own: what the last
+//! moments lost is applied again from the log. The schema is in `schema`, sums in `tally`.
+//! Source: docs/decisions/0003-views.md.
+
+mod schema;
+mod tally;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aura_crypto::key::DatabaseKey;
+use aura_protocol::codec::{Decode, Encode};
+use aura_protocol::id::{FeedId, RecordId};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::op::{Change, Dot, Op};
+use crate::record::{Category, Kind};
+use crate::state::State;
+
+pub use schema::Opened;
+pub use tally::Tally;
+
+const STATE_BYTES_MAX: usize = 64 << 20;
+
+/// Why the database did not do what it was asked. It can be built again from the log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DbError {
+    /// SQLite failed.
+    #[error("the vault's database could not be read or written")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The linked SQLite cannot encrypt.
+    #[error("this build's SQLite cannot encrypt; the vault was not opened")]
+    NotEncrypting,
+    /// Its content is not what it should be.
+    #[error("the vault's database is damaged; it can be built again with `aura verify --rebuild`")]
+    Damaged,
+}
+
+impl DbError {
+    /// Whether the file itself is of no use, so that building it again is the way out.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Damaged => true,
+            Self::Sqlite(error) => {
+                matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+            }
+            Self::NotEncrypting => false,
+        }
+    }
+
+    /// Whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A record as stored.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its id.
+    pub id: RecordId,
+    /// Its category.
+    pub category: Category,
+    /// When it happened, or was made, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// Its state.
+    pub state: State,
+}
+
+/// What applying an entry changed.
+pub struct Applied {
+    /// Each record that changed, once, as it is now.
+    pub rows: Vec<Row>,
+}
+
+/// Where a record came from: what makes an import safe to run again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The record that was made of it.
+    pub record: RecordId,
+    /// What the import last read there.
+    pub content: Vec<u8>,
+}
+
+/// The database, with one connection for writing and one for reading.
+pub struct Db {
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+}
+
+impl Db {
+    /// Opens the database, or makes a new one.
+    ///
+    /// # Errors
+    /// When it is damaged, of another key, or cannot be read or written.
+    pub fn open(path: &Path, key: &DatabaseKey) -> Result<(Self, Opened), DbError> {
+        let writer = schema::connect(path, key)?;
+        let opened = schema::migrate(&writer)?;
+        let reader = schema::connect(path, key)?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok((Self { writer: Mutex::new(writer), reader: Mutex::new(reader) }, opened))
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Up to which entry each feed has been applied.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn applied(&self, feed: FeedId) -> Result<u64, DbError> {
+        let connection = self.reader();
+        let mut statement = connection.prepare_cached("SELECT number FROM feed WHERE id = ?1")?;
+        let number: Option<i64> =
+            statement.query_row([feed.to_bytes()], |row| row.get(0)).optional()?;
+        Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
+    }
+
+    /// Applies entries, in one transaction. Those that were applied before change nothing.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written; it is then as it was.
+    pub fn apply(&self, entries: &[Applicable]) -> Result<Applied, DbError> {
+        let mut connection = self.writer();
+        let tx = connection.transaction()?;
+        let mut rows: Vec<Row> = Vec::new();
+        let mut tally = Tally::load(&tx)?;
+        for entry in entries {
+            if !advance(&tx, entry)? {
+                continue;
+            }
+            for (index, op) in (0u32..).zip(&entry.ops) {
+                let dot = Dot {
+                    device: entry.feed.device,
+                    incarnation: entry.feed.incarnation,
+                    number: entry.number,
+                    index,
+                };
+                if let Some(row) = apply_op(&tx, (dot, op), entry.category, &mut tally)? {
+                    rows.push(row);
+                }
+            }
+        }
+        tally.save(&tx)?;
+        tx.commit()?;
+        // The newest form of each record stands last.
+        let mut seen = std::collections::HashSet::new();
+        let mut newest: Vec<Row> = rows.into_iter().rev().filter(|row| seen.insert(row.id)).collect();
+        newest.reverse();
+        Ok(Applied { rows: newest })
+    }
+
+    /// A record, deleted or not.
+    ///
+    /// # Errors
+    /// When the database cannot be read or the row is damaged.
+    pub fn record(&self, id: RecordId) -> Result<Option<Row>, DbError> {
+        load(&self.reader(), id)
+    }
+
+    /// Records in the order of their ids, after one, at most `limit` of them, deleted ones or not.
+    ///
+    /// # Errors
+    /// When the database cannot be read or a row is damaged.
+    pub fn page(&self, which: Which, after: Option<RecordId>, limit: usize) -> Result<Vec<Row>, DbError> {
+        let connection = self.reader();
+        let sql = match which {
+            Which::Live => {
+                "SELECT id, category, time, state FROM record WHERE id > ?1 AND live = 1 ORDER BY id LIMIT ?2"
+            }
+            Which::Deleted => {
+                "SELECT id, category, time, state FROM record WHERE id > ?1 AND live = 0 ORDER BY id LIMIT ?2"
+            }
+            Which::All => {
+                "SELECT id, category, time, state FROM record WHERE id > ?1 ORDER BY id LIMIT ?2"
+            }
+        };
+        let mut statement = connection.prepare_cached(sql)?;
+        let after = after.map(|id| id.0.to_vec()).unwrap_or_default();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut found = statement.query(params![after, limit])?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next()? {
+            rows.push(read_row(row)?);
+        }
+        Ok(rows)
+    }
+
+    /// Where a record came from.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn origin(&self, key: &[u8; 16]) -> Result<Option<Origin>, DbError> {
+        // Asked between applies by the importer: the writer sees what is committed already.
+        let connection = self.writer();
+        let mut statement =
+            connection.prepare_cached("SELECT record, content FROM origin WHERE key = ?1")?;
+        let origin = statement
+            .query_row([key.as_slice()], |row| {
+                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
+            })
+            .optional()?;
+        match origin {
+            None => Ok(None),
+            Some((record, content)) => {
+                let record = RecordId::from_slice(&record).ok_or(DbError::Damaged)?;
+                Ok(Some(Origin { record, content }))
+            }
+        }
+    }
+
+    /// Counts and sums by category.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn tally(&self) -> Result<Tally, DbError> {
+        Tally::load(&self.reader())
+    }
+
+    /// Remembers something about this device's views that is not in the log.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn remember(&self, name: &str, value: &[u8]) -> Result<(), DbError> {
+        self.writer()
+            .prepare_cached("INSERT OR REPLACE INTO local (name, value) VALUES (?1, ?2)")?
+            .execute(params![name, value])?;
+        Ok(())
+    }
+
+    /// What was remembered under this name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn recall(&self, name: &str) -> Result<Option<Vec<u8>>, DbError> {
+        let connection = self.reader();
+        let mut statement = connection.prepare_cached("SELECT value FROM local WHERE name = ?1")?;
+        Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// A fact about the vault, as canonical JSON.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn fact(&self, name: &str) -> Result<Option<String>, DbError> {
+        let connection = self.reader();
+        let mut statement = connection.prepare_cached("SELECT value FROM fact WHERE name = ?1")?;
+        Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// Every fact whose name begins so, ascending by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn facts(&self, prefix: &str) -> Result<Vec<(String, String)>, DbError> {
+        let connection = self.reader();
+        let mut statement = connection.prepare_cached(
+            "SELECT name, value FROM fact WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name",
+        )?;
+        let facts = statement.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(facts.collect::<Result<_, _>>()?)
+    }
+
+    /// Lets go of memory that caching took.
+    pub fn release_memory(&self) {
+        // Best effort: what stays cached is bounded anyway.
+        drop(self.writer().execute_batch("PRAGMA shrink_memory"));
+        drop(self.reader().execute_batch("PRAGMA shrink_memory"));
+    }
+
+    /// Forgets everything, so that the log can be applied from its beginning.
+    ///
+    /// # Errors
+    /// When the database cannot be written; it is then as it was.
+    pub fn clear(&self) -> Result<(), DbError> {
+        self.writer().execute_batch(
+            "BEGIN; DELETE FROM record; DELETE FROM feed; DELETE FROM origin; DELETE FROM fact;
+             DELETE FROM local; DELETE FROM tally; COMMIT;",
+        )?;
+        Ok(())
+    }
+
+    /// Makes what was applied last, and empties the write-ahead log.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn checkpoint(&self) -> Result<(), DbError> {
+        self.writer().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Reads every page and checks its code.
+    ///
+    /// # Errors
+    /// When the database is damaged.
+    pub fn verify(&self) -> Result<(), DbError> {
+        let connection = self.reader();
+        let mut statement = connection.prepare("PRAGMA cipher_integrity_check")?;
+        let mut found = statement.query([])?;
+        if found.next()?.is_some() {
+            return Err(DbError::Damaged);
+        }
+        let verdict: String =
+            connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        if verdict == "ok" { Ok(()) } else { Err(DbError::Damaged) }
+    }
+}
+
+/// Which records a page has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those that exist.
+    Live,
+    /// Those that were deleted.
+    Deleted,
+    /// Both.
+    All,
+}
+
+/// An entry that was opened.
+pub struct Applicable {
+    /// Its feed.
+    pub feed: FeedId,
+    /// Its number.
+    pub number: u64,
+    /// The category of its collection; `None` for the root and audit collections.
+    pub category: Option<Category>,
+    /// Its ops.
+    pub ops: Vec<Op>,
+}
+
+/// Moves the feed's applied position to this entry; `false` if it stood there or further already.
+fn advance(tx: &Transaction<'_>, entry: &Applicable) -> Result<bool, DbError> {
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO feed (id, number) VALUES (?1, ?2)
+         ON CONFLICT (id) DO UPDATE SET number = ?2 WHERE number < ?2",
+    )?;
+    let number = i64::try_from(entry.number).map_err(|_| DbError::Damaged)?;
+    Ok(statement.execute(params![entry.feed.to_bytes(), number])? == 1)
+}
+
+fn apply_op(
+    tx: &Transaction<'_>,
+    (dot, op): (Dot, &Op),
+    category: Option<Category>,
+    tally: &mut Tally,
+) -> Result<Option<Row>, DbError> {
+    let (id, category) = match (&op.change, category) {
+        (Change::Write { record, .. } | Change::Delete { record, .. }, Some(category)) => {
+            (*record, category)
+        }
+        (Change::Fact { name, value }, None) => {
+            tx.prepare_cached("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)")?
+                .execute([name, value])?;
+            return Ok(None);
+        }
+        _ => return Ok(None),
+    };
+    let is_fresh = matches!(&op.change, Change::Write { seen, .. } if seen.is_empty());
+    let known = load(tx, id)?;
+    let before = known.as_ref().map(|row| (row.state.is_live(), row.state.leaf(id)));
+    // A record belongs to the category in which it was first seen.
+    let mut row = known.unwrap_or(Row { id, category, time_ms: 0, state: State::default() });
+    if !row.state.apply(dot, op) {
+        return Ok(None);
+    }
+    row.time_ms = crate::view::time_ms(&row.state, id);
+    if let Some((true, leaf)) = before {
+        tally.remove(row.category, &leaf);
+    }
+    if row.state.is_live() {
+        tally.add(row.category, &row.state.leaf(id));
+    }
+    save(tx, &row, if before.is_none() { Place::New } else { Place::Known })?;
+    if is_fresh || before.is_some() {
+        note_origin(tx, &row)?;
+    }
+    Ok(Some(row))
+}
+
+enum Place {
+    New,
+    Known,
+}
+
+fn save(tx: &Transaction<'_>, row: &Row, place: Place) -> Result<(), DbError> {
+    let sql = match place {
+        Place::New => {
+            "INSERT INTO record (id, category, live, time, state) VALUES (?1, ?2, ?3, ?4, ?5)"
+        }
+        Place::Known => {
+            "UPDATE record SET category = ?2, live = ?3, time = ?4, state = ?5 WHERE id = ?1"
+        }
+    };
+    tx.prepare_cached(sql)?.execute(params![
+        row.id.0.as_slice(),
+        row.category.code(),
+        row.state.is_live(),
+        row.time_ms,
+        row.state.to_bytes(),
+    ])?;
+    Ok(())
+}
+
+fn note_origin(tx: &Transaction<'_>, row: &Row) -> Result<(), DbError> {
+    if let Some((key, content)) = crate::view::origin(&row.state) {
+        tx.prepare_cached(
+            "INSERT OR REPLACE INTO origin (key, record, content) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![key.as_slice(), row.id.0.as_slice(), content.as_slice()])?;
+    }
+    Ok(())
+}
+
+fn load(connection: &Connection, id: RecordId) -> Result<Option<Row>, DbError> {
+    let mut statement = connection
+        .prepare_cached("SELECT id, category, time, state FROM record WHERE id = ?1")?;
+    let mut found = statement.query([id.0.as_slice()])?;
+    match found.next()? {
+        None => Ok(None),
+        Some(row) => read_row(row).map(Some),
+    }
+}
+
+fn read_row(row: &rusqlite::Row<'_>) -> Result<Row, DbError> {
+    let bytes = |at: usize| row.get_ref(at)?.as_blob().map_err(|_| DbError::Damaged);
+    let category: u8 = row.get(1)?;
+    Ok(Row {
+        id: RecordId::from_slice(bytes(0)?).ok_or(DbError::Damaged)?,
+        category: Category::from_code(category).ok_or(DbError::Damaged)?,
+        time_ms: row.get(2)?,
+        state: State::from_bytes(bytes(3)?, STATE_BYTES_MAX).map_err(|_| DbError::Damaged)?,
+    })
+}
+
+impl Row {
+    /// Its kind; a kind that this version does not know is shown as a file.
+    pub fn kind(&self) -> Kind {
+        self.state.kind().unwrap_or(Kind::File)
+    }
+}

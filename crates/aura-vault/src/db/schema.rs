@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Opening the database file, and its tables.
+//!
+//! `cipher_version` is asked for first: a SQLite that cannot encrypt would ignore the key.
+
+use std::path::Path;
+
+use aura_crypto::key::DatabaseKey;
+use rusqlite::{Connection, OptionalExtension};
+use zeroize::Zeroizing;
+
+use super::DbError;
+
+const VERSION: i64 = 1;
+const CACHE_KIB: i64 = 8 << 10;
+const BUSY_MS: u64 = 10_000;
+
+const TABLES: &str = "
+    CREATE TABLE record (
+        row INTEGER PRIMARY KEY,
+        id BLOB NOT NULL UNIQUE,
+        category INTEGER NOT NULL,
+        live INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        state BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX record_deleted ON record (id) WHERE live = 0;
+    CREATE TABLE feed (id BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE origin (key BLOB PRIMARY KEY, record BLOB NOT NULL, content BLOB NOT NULL)
+        STRICT, WITHOUT ROWID;
+    CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE local (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE tally (category INTEGER PRIMARY KEY, count INTEGER NOT NULL, sum BLOB NOT NULL)
+        STRICT;
+";
+
+/// Whether the database was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// It was there.
+    Existing,
+    /// It was made, empty.
+    New,
+}
+
+/// A connection with the key set and proven.
+pub(super) fn connect(path: &Path, key: &DatabaseKey) -> Result<Connection, DbError> {
+    let connection = Connection::open(path)?;
+    let version: Option<String> =
+        connection.query_row("PRAGMA cipher_version", [], |row| row.get(0)).optional()?;
+    if version.is_none() {
+        return Err(DbError::NotEncrypting);
+    }
+    let hex: Zeroizing<String> =
+        Zeroizing::new(key.dangerous_bytes().iter().map(|byte| format!("{byte:02x}")).collect());
+    let literal = Zeroizing::new(format!("x'{}'", hex.as_str()));
+    // What fails is reported as an error, not written to whatever standard error is.
+    connection.pragma_update(None, "cipher_log_level", "NONE")?;
+    connection.pragma_update(None, "key", literal.as_str())?;
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
+    // Reads the first page: fails here, not later, when the key or the file is wrong.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
+/// Makes the tables where there are none. A database of another version is of no use: it is a view.
+pub(super) fn migrate(connection: &Connection) -> Result<Opened, DbError> {
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match version {
+        VERSION => Ok(Opened::Existing),
+        0 => {
+            connection.execute_batch(&format!(
+                "BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+            ))?;
+            Ok(Opened::New)
+        }
+        _ => Err(DbError::Damaged),
+    }
+}

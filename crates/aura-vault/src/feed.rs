@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Writing to the log: ops become sealed entries, a signed head names them, one commit makes them last.
+//!
+//! Reading back verifies before it opens and opens before it parses. The log is the truth: what has not
+//! been appended does not count, and a failed append leaves this writer to learn anew where it stands.
+//! Source: spec/entry.md, spec/head.md; rules ENT-7 to ENT-9, HED-4 to HED-6.
+
+use std::collections::BTreeMap;
+
+use aura_crypto::entropy::Entropy;
+use aura_crypto::seal;
+use aura_crypto::sign::LabelledSigner;
+use aura_protocol::authority::{SignedStatement, encode_body};
+use aura_protocol::codec::{Encode, Extra};
+use aura_protocol::entry::{ChunkAdded, Entry, EntryHeader};
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{ChunkName, CollectionId, EpochId, FeedId, Hash, VaultId};
+use aura_protocol::label::Label;
+use aura_protocol::log::Frontier;
+use aura_protocol::signed::Signed;
+use aura_protocol::store::{LocalLog, StoreError};
+
+use crate::audit::{self, Event};
+use crate::clock::{Clock, HybridClock};
+use crate::device::Device;
+use crate::keyring::Keyring;
+use crate::op::{self, Change, Compression, Op};
+
+/// Ops that go into one collection.
+pub struct Batch {
+    /// Which collection.
+    pub collection: CollectionId,
+    /// The ops.
+    pub ops: Vec<Op>,
+    /// Chunks that come with them.
+    pub added: Vec<ChunkAdded>,
+    /// Chunks that are no longer needed.
+    pub dropped: Vec<ChunkName>,
+}
+
+/// What one commit puts into the log.
+#[derive(Default)]
+pub struct Commit {
+    /// Signed statements.
+    pub statements: Vec<SignedStatement>,
+    /// Batches, one entry each.
+    pub batches: Vec<Batch>,
+    /// Audit events.
+    pub events: Vec<Event>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeedError {
+    /// The log did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no key for a collection.
+    #[error("expected a key for this collection")]
+    NoKey,
+}
+
+/// This device's pen: the only thing that writes its feeds.
+pub struct Pen {
+    vault: VaultId,
+    device: Device,
+    clock: HybridClock,
+    head: Option<Head>,
+    frontier: Frontier,
+    is_stale: bool,
+}
+
+impl Pen {
+    /// The pen of a device whose newest head is `head` and whose audit log stands at `frontier`.
+    pub fn new(vault: VaultId, device: Device, head: Option<Head>, frontier: Frontier) -> Self {
+        let clock = HybridClock::after(head.as_ref().map_or(0, |head| head.clock));
+        Self { vault, device, clock, head, frontier, is_stale: false }
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Where the device's audit log stands.
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    /// Says where the audit log stands, after its events have been read back.
+    pub fn set_frontier(&mut self, frontier: Frontier) {
+        self.frontier = frontier;
+    }
+
+    /// The next clock value.
+    pub fn tick(&mut self, now_ms: i64) -> Clock {
+        self.clock.tick(now_ms)
+    }
+
+    /// The feed that this device writes in a collection.
+    pub fn feed(&self, collection: CollectionId) -> FeedId {
+        FeedId { collection, device: self.device.id(), incarnation: self.device.incarnation }
+    }
+
+    /// The number of the next entry of a collection.
+    pub fn next_number(&self, collection: CollectionId) -> u64 {
+        self.position(collection).number.saturating_add(1)
+    }
+
+    fn position(&self, collection: CollectionId) -> Position {
+        self.head.as_ref().map_or(Position::NONE, |head| head.position(collection))
+    }
+
+    /// Whether an append failed, so that nobody knows what the log holds: it must be opened again.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// Seals a commit, appends it durably and returns its entries. When it fails, nothing of it counts.
+    ///
+    /// # Errors
+    /// When there is no key for a collection or the log does not take it.
+    pub fn commit(
+        &mut self,
+        commit: Commit,
+        keyring: &Keyring,
+        log: &dyn LocalLog,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<Entry>, FeedError> {
+        let mut positions: BTreeMap<CollectionId, Position> =
+            self.head.iter().flat_map(|head| head.feeds.iter().copied()).collect();
+        let mut entries = Vec::with_capacity(commit.batches.len().saturating_add(2));
+        if !commit.statements.is_empty() {
+            let header = self.header(CollectionId::AUTHORITY, EpochId::CLEAR, &positions);
+            let entry = Entry::new(header, encode_body(&commit.statements));
+            advance(&mut positions, &entry);
+            entries.push(entry);
+        }
+        let (events, frontier) = self.event_batch(commit.events, keyring);
+        for batch in commit.batches.into_iter().chain(events) {
+            let entry = self.seal(batch, &positions, keyring, entropy)?;
+            advance(&mut positions, &entry);
+            entries.push(entry);
+        }
+        let head = self.next_head(positions, &frontier);
+        let payload = head.to_bytes();
+        let signature = self.device.sign.sign(Label::SigHead, &payload);
+        let signed = Signed::new(payload, signature);
+        self.is_stale = true;
+        log.append(&entries, &signed)?;
+        self.is_stale = false;
+        self.head = Some(head);
+        self.frontier = frontier;
+        Ok(entries)
+    }
+
+    fn event_batch(&mut self, events: Vec<Event>, keyring: &Keyring) -> (Option<Batch>, Frontier) {
+        let mut frontier = self.frontier.clone();
+        let Some(collection) = keyring.collection(crate::keyring::Purpose::Audit) else {
+            return (None, frontier);
+        };
+        if events.is_empty() {
+            return (None, frontier);
+        }
+        let clock = self.clock.last();
+        let ops = events
+            .into_iter()
+            .map(|event| {
+                let encoded = event.to_bytes();
+                frontier.push(Event::leaf(&encoded));
+                Op { clock, author: String::new(), change: Change::Event(encoded) }
+            })
+            .collect();
+        let batch = Batch { collection, ops, added: Vec::new(), dropped: Vec::new() };
+        (Some(batch), frontier)
+    }
+
+    fn header(
+        &self,
+        collection: CollectionId,
+        epoch: EpochId,
+        positions: &BTreeMap<CollectionId, Position>,
+    ) -> EntryHeader {
+        let last = positions.get(&collection).copied().unwrap_or(Position::NONE);
+        EntryHeader {
+            vault: self.vault,
+            feed: self.feed(collection),
+            epoch,
+            number: last.number.saturating_add(1),
+            previous: last.hash,
+            body_bytes: 0,
+            added: Vec::new(),
+            dropped: Vec::new(),
+            extra: Extra::default(),
+        }
+    }
+
+    fn seal(
+        &self,
+        batch: Batch,
+        positions: &BTreeMap<CollectionId, Position>,
+        keyring: &Keyring,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Entry, FeedError> {
+        let epoch = keyring.epoch(batch.collection).ok_or(FeedError::NoKey)?;
+        let key = keyring.key(batch.collection, epoch).ok_or(FeedError::NoKey)?;
+        let mut header = self.header(batch.collection, epoch, positions);
+        header.added = batch.added;
+        header.dropped = batch.dropped;
+        let body = op::encode_body(&batch.ops, Compression::PerRecord);
+        Ok(seal::seal_entry(key, header, body, &mut keyring.hedge(entropy)))
+    }
+
+    fn next_head(&self, positions: BTreeMap<CollectionId, Position>, frontier: &Frontier) -> Head {
+        let origin = audit::origin(self.device.id(), self.device.incarnation);
+        let checkpoint = match frontier.size() {
+            0 => Vec::new(),
+            _ => audit::checkpoint(frontier, &origin, &self.device.log),
+        };
+        let last = self.head.as_ref();
+        Head {
+            vault: self.vault,
+            device: self.device.id(),
+            incarnation: self.device.incarnation,
+            number: last.map_or(0, |head| head.number).saturating_add(1),
+            previous: last.map_or(Hash([0; 32]), |head| head.previous),
+            feeds: positions.into_iter().collect(),
+            seen: last.map(|head| head.seen.clone()).unwrap_or_default(),
+            waiting: last.map(|head| head.waiting.clone()).unwrap_or_default(),
+            checkpoint,
+            cosignatures: last.map(|head| head.cosignatures.clone()).unwrap_or_default(),
+            clock: self.clock.last(),
+            extra: last.map(|head| head.extra.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+fn advance(positions: &mut BTreeMap<CollectionId, Position>, entry: &Entry) {
+    let header = entry.header();
+    let position = Position { number: header.number, hash: entry.hash() };
+    positions.insert(header.feed.collection, position);
+}
+
+/// Why an entry of the log cannot be used. It is set aside and named; others go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QuarantineReason {
+    /// There is no key for its epoch.
+    #[error("there is no key for its epoch")]
+    NoKey,
+    /// It does not open.
+    #[error("it does not open")]
+    Sealed,
+    /// It opens but has another form than this version knows.
+    #[error("it has a form that this version does not know")]
+    Form,
+}
+
+/// Opens an entry that was asked for by its place and reads its ops.
+///
+/// # Errors
+/// When it must be set aside.
+pub fn open(entry: &Entry, keyring: &Keyring, vault: VaultId) -> Result<Vec<Op>, QuarantineReason> {
+    let header = entry.header();
+    let key = keyring.key(header.feed.collection, header.epoch).ok_or(QuarantineReason::NoKey)?;
+    let body = seal::open_entry(key, entry, (vault, header.feed, header.number))
+        .map_err(|_| QuarantineReason::Sealed)?;
+    op::decode_body(&body).map_err(|_| QuarantineReason::Form)
+}

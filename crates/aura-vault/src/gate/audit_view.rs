@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reading the audit log, and proving that nothing in it was removed, changed or reordered.
+//!
+//! The proof rebuilds every device incarnation's tree from the sealed events and compares its root with
+//! the checkpoint that the device's newest head carries, signed by its log key.
+//! Source: spec/audit-log.md, rules LOG-12 to LOG-14.
+
+use aura_protocol::head::Head;
+use aura_protocol::id::{DeviceId, FeedId, Hash};
+use aura_protocol::log::{Frontier, NoteKey, open_note};
+
+use super::{GateError, Session};
+use crate::audit::{self, Action, Event};
+use crate::keyring::Purpose;
+use crate::op::Change;
+use crate::vault::read_roster;
+
+/// An event as logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Its place in its device's log, from 0.
+    pub number: u64,
+    /// Whose log.
+    pub device: DeviceId,
+    /// What happened.
+    pub event: Event,
+    /// Its hash as a leaf.
+    pub leaf: Hash,
+}
+
+/// What verifying the audit log came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditVerdict {
+    /// Whether every log is whole.
+    pub is_ok: bool,
+    /// Events in all logs.
+    pub size: u64,
+    /// The root of this device's log.
+    pub root: Hash,
+    /// The first thing that fails, in words; `None` if nothing does.
+    pub first_bad: Option<String>,
+}
+
+impl Session {
+    fn audit_feeds(&self) -> Result<Vec<(FeedId, u64)>, GateError> {
+        let is_audit = |feed: &FeedId| {
+            self.open.with_keyring(|keyring| keyring.purpose(feed.collection)) == Some(Purpose::Audit)
+        };
+        let feeds = self.open.log.feeds()?.into_iter();
+        Ok(feeds
+            .filter(|(feed, _)| is_audit(feed))
+            .map(|(feed, position)| (feed, position.number))
+            .collect())
+    }
+
+    /// Hands on every event, oldest first by device. Reading the log is itself on the record.
+    ///
+    /// # Errors
+    /// When the principal may not, or the vault cannot be read.
+    pub fn audit(&self, each: &mut dyn FnMut(Logged)) -> Result<(), GateError> {
+        self.decide(Action::ReadAudit)?;
+        self.tick()?;
+        self.count(Action::ReadAudit, None, 1);
+        for (feed, upto) in self.audit_feeds()? {
+            self.each_event(feed, upto, &mut |number, encoded| {
+                if let Ok(event) = Event::parse(encoded) {
+                    let leaf = Event::leaf(encoded);
+                    each(Logged { number, device: feed.device, event, leaf });
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn each_event(
+        &self,
+        feed: FeedId,
+        upto: u64,
+        each: &mut dyn FnMut(u64, &[u8]),
+    ) -> Result<(), GateError> {
+        let mut number = 0u64;
+        self.open.each_entry(feed, 0, upto, &mut |entries| {
+            for op in entries.iter().flat_map(|entry| &entry.ops) {
+                if let Change::Event(encoded) = &op.change {
+                    each(number, encoded);
+                    number = number.saturating_add(1);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Verifies every device's audit log against its signed checkpoint.
+    ///
+    /// # Errors
+    /// When the vault cannot be read; what does not verify is in the verdict.
+    pub fn verify_audit(&self) -> Result<AuditVerdict, GateError> {
+        let mut verdict =
+            AuditVerdict { is_ok: true, size: 0, root: Frontier::new().root(), first_bad: None };
+        let roster = read_roster(self.open.log.as_ref(), self.open.vault);
+        let heads = self.open.log.heads()?;
+        for (feed, upto) in self.audit_feeds()? {
+            let mut frontier = Frontier::new();
+            let mut first_unreadable = None;
+            self.each_event(feed, upto, &mut |number, encoded| {
+                if Event::parse(encoded).is_err() {
+                    first_unreadable.get_or_insert(number);
+                }
+                frontier.push(Event::leaf(encoded));
+            })?;
+            verdict.size = verdict.size.saturating_add(frontier.size());
+            verdict.root = frontier.root();
+            let head = heads.iter().find_map(|head| {
+                let claim = head.claim().ok()?;
+                let is_it = claim.device == feed.device && claim.incarnation == feed.incarnation;
+                let key = roster.as_ref().ok()?.device(feed.device)?.keys.clone();
+                is_it.then(|| head.clone().verify(&key.sign).ok().map(|head| (head.into_value(), key)))?
+            });
+            let bad = match (head, first_unreadable) {
+                (_, Some(number)) => Some(format!("event {number} is not one")),
+                (None, _) => Some("the device's signed head is missing or does not verify".to_owned()),
+                (Some((head, keys)), None) => check(&head, &keys.log, &frontier, feed),
+            };
+            if let (Some(bad), None) = (bad, &verdict.first_bad) {
+                verdict.is_ok = false;
+                verdict.first_bad = Some(format!("log of device {}: {bad}", feed.device));
+            }
+        }
+        let quarantined = crate::open::lock(&self.open.quarantine).clone();
+        for set_aside in quarantined {
+            let is_audit = self.open.with_keyring(|keyring| {
+                keyring.purpose(set_aside.feed.collection) == Some(Purpose::Audit)
+            });
+            if is_audit && verdict.first_bad.is_none() {
+                verdict.is_ok = false;
+                verdict.first_bad =
+                    Some(format!("audit entry {} cannot be used: {}", set_aside.number, set_aside.reason));
+            }
+        }
+        Ok(verdict)
+    }
+}
+
+fn check(head: &Head, log_key: &[u8; 32], frontier: &Frontier, feed: FeedId) -> Option<String> {
+    let origin = audit::origin(feed.device, feed.incarnation);
+    let signer = NoteKey { name: origin, key: *log_key };
+    let Ok(checkpoint) = open_note(&head.checkpoint, &signer) else {
+        return Some("the checkpoint is missing or not signed by the device's log key".to_owned());
+    };
+    if checkpoint.size != frontier.size() {
+        let (size, found) = (checkpoint.size, frontier.size());
+        return Some(format!("the checkpoint covers {size} events, but there are {found}"));
+    }
+    (checkpoint.root != frontier.root())
+        .then(|| "the events do not lead to the checkpoint's root".to_owned())
+}

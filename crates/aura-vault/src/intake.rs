@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Taking in many drafts: each is new, merged or unchanged, and running again changes nothing.
+//!
+//! A record is found again by where it came from. What the source changed since is written, what the
+//! person changed stays. Ops are written in batches, so an answer counts once `finish` (or the next
+//! flush) has returned; what a crash takes is taken in again by running the import again.
+//! Source: spec/ops.md, rules OPS-18 to OPS-20.
+
+mod restore;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use aura_crypto::aead::Hedge;
+use aura_crypto::key::AttachmentKey;
+use aura_protocol::entry::ChunkAdded;
+use aura_protocol::id::{BlobId, RecordId};
+use aura_protocol::limits::{ENTRY_CHUNKS_MAX, ENTRY_OPS_MAX};
+
+use crate::audit::{Action, Event, Outcome as EventOutcome};
+use crate::blob::{self, BlobError, Fingerprint, Intake};
+use crate::change::{self, RECORD_BYTES_MAX, Writes};
+use crate::db::Row;
+use crate::feed::{Batch, Commit};
+use crate::json;
+use crate::keyring::Purpose;
+use crate::op::{Change, Op};
+use crate::open::{Open, OpenError};
+use crate::record::{Attachment, Category, Draft};
+use crate::rows::new_id;
+use crate::state::{BLOB_PREFIX, State};
+use crate::view;
+
+pub use restore::Restored;
+
+/// Ops of one entry.
+const BATCH_OPS: usize = 1000;
+/// Plaintext bytes of one entry, about.
+const BATCH_BYTES: usize = 256 << 10;
+/// Plaintext bytes that are written in one commit, about.
+const COMMIT_BYTES: usize = 2 << 20;
+
+/// What became of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is a new record.
+    New(RecordId),
+    /// A record that was there has taken in what changed.
+    Merged(RecordId),
+    /// It was there already.
+    Unchanged(RecordId),
+}
+
+/// Why a draft was not taken in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TakeError {
+    /// It is larger than a record may be.
+    #[error("it is larger than a record may be (8 MiB without attachments)")]
+    TooLarge,
+    /// It has no fields at all.
+    #[error("there is nothing in it")]
+    Empty,
+    /// An attachment could not be read or kept.
+    #[error("attachment: {0}")]
+    Blob(#[from] BlobError),
+    /// The vault failed: the import must stop.
+    #[error(transparent)]
+    Vault(#[from] OpenError),
+}
+
+impl TakeError {
+    /// Whether the import must stop, since further drafts would fail as well.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Vault(_) | Self::Blob(BlobError::Store(_)) => true,
+            Self::TooLarge | Self::Empty | Self::Blob(_) => false,
+        }
+    }
+}
+
+/// Ops that wait for their commit, by category.
+#[derive(Default)]
+struct Waiting {
+    ops: Vec<(Change, usize)>,
+    added: Vec<ChunkAdded>,
+}
+
+/// Takes in drafts, one after the other.
+pub struct Importer {
+    open: Arc<Open>,
+    author: String,
+    principal: String,
+    waiting: BTreeMap<Category, Waiting>,
+    waiting_bytes: usize,
+    /// Drafts that wait, by origin: a second one of the same origin has to wait for the first.
+    origins: HashMap<[u8; 16], ()>,
+    counts: BTreeMap<Category, u64>,
+}
+
+impl Importer {
+    pub(crate) fn new(open: Arc<Open>, principal: String, author: String) -> Self {
+        open.index.begin_load();
+        Self {
+            open,
+            author,
+            principal,
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            origins: HashMap::new(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in one draft.
+    ///
+    /// # Errors
+    /// When it cannot be a record; others can still be taken in unless [`TakeError::is_fatal`] says so.
+    pub fn take(&mut self, draft: &Draft) -> Result<Outcome, TakeError> {
+        let prints: Vec<Fingerprint> = draft
+            .attachments
+            .iter()
+            .map(|attachment| fingerprint(attachment).map_err(BlobError::Io))
+            .collect::<Result<_, _>>()?;
+        let (flat, content, key) = self.values(draft, &prints)?;
+        if self.origins.contains_key(&key) {
+            self.flush()?;
+        }
+        match self.open.db.origin(&key).map_err(OpenError::from)? {
+            Some(origin) if origin.content == content.as_bytes() => {
+                Ok(Outcome::Unchanged(origin.record))
+            }
+            Some(origin) => match self.open.db.record(origin.record).map_err(OpenError::from)? {
+                Some(row) => self.merge(&row, draft, &prints, flat),
+                None => self.create(draft, &prints, (flat, key)),
+            },
+            None => self.create(draft, &prints, (flat, key)),
+        }
+    }
+
+    /// A draft's values with what is said about it, the hash of it all, and the key of its origin.
+    fn values(
+        &self,
+        draft: &Draft,
+        prints: &[Fingerprint],
+    ) -> Result<(BTreeMap<String, String>, String, [u8; 16]), TakeError> {
+        let mut flat = json::flatten(&draft.fields);
+        if flat.is_empty() && draft.attachments.is_empty() {
+            return Err(TakeError::Empty);
+        }
+        let mut identity = flat.clone();
+        for (attachment, print) in draft.attachments.iter().zip(prints) {
+            let said = format!("{}\n{}", attachment.media_type, print.sha256);
+            identity.insert(format!("attachment/{}", attachment.name), said);
+        }
+        let content = change::content_hash(draft.kind, draft.category, &identity);
+        let source_id = draft.source_id.clone().unwrap_or_else(|| format!("content:{content}"));
+        let text = |value: &str| json::canonical(&value.into());
+        flat.insert(view::SOURCE.to_owned(), text(draft.source));
+        flat.insert(view::SOURCE_ID.to_owned(), text(&source_id));
+        flat.insert(view::CONTENT.to_owned(), text(&content));
+        if let Some(time_ms) = draft.time_ms {
+            flat.insert(view::TIME.to_owned(), time_ms.to_string());
+        }
+        let bytes: usize = flat.iter().map(|(path, text)| path.len().saturating_add(text.len())).sum();
+        if bytes > RECORD_BYTES_MAX {
+            return Err(TakeError::TooLarge);
+        }
+        let key = view::origin_key(draft.source, &source_id);
+        Ok((flat, content, key))
+    }
+
+    fn create(
+        &mut self,
+        draft: &Draft,
+        prints: &[Fingerprint],
+        (flat, key): (BTreeMap<String, String>, [u8; 16]),
+    ) -> Result<Outcome, TakeError> {
+        let now_ms = self.open.clock.now_ms();
+        let id = self.open.with_entropy(|entropy| new_id(now_ms, entropy));
+        let mut writes = change::create(flat);
+        let added = self.attach(&draft.attachments, prints, &mut writes)?;
+        let change = change::write_op(id, draft.kind, &State::default(), writes);
+        self.origins.insert(key, ());
+        self.wait(draft.category, change, added)?;
+        Ok(Outcome::New(id))
+    }
+
+    fn merge(
+        &mut self,
+        row: &Row,
+        draft: &Draft,
+        prints: &[Fingerprint],
+        mut flat: BTreeMap<String, String>,
+    ) -> Result<Outcome, TakeError> {
+        let past = self.open.past(row)?;
+        let imported = past.iter().filter(|past| past.op.author.starts_with("import:"));
+        let base = Open::replay(imported);
+        // Attachments that are the same keep their fields.
+        let known = view::blobs(&row.state);
+        let mut fresh: Vec<(Attachment, Fingerprint)> = Vec::new();
+        for (attachment, print) in draft.attachments.iter().zip(prints) {
+            let same = known
+                .iter()
+                .find(|(_, blob)| blob.sha256 == print.sha256 && blob.name == attachment.name);
+            match same {
+                Some((id, _)) => {
+                    let path = format!("{BLOB_PREFIX}{id}");
+                    if let Some(text) = row.state.value(&path) {
+                        flat.insert(path.clone(), text.to_owned());
+                    }
+                }
+                None => fresh.push((attachment.clone(), print.clone())),
+            }
+        }
+        let mut writes = change::merge(&row.state, &base, &flat);
+        let (attachments, prints): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
+        let added = self.attach(&attachments, &prints, &mut writes)?;
+        let change = change::write_op(row.id, draft.kind, &row.state, writes);
+        self.wait(row.category, change, added)?;
+        // The next draft may be of the same record.
+        self.flush()?;
+        Ok(Outcome::Merged(row.id))
+    }
+
+    /// Seals attachments and writes their fields.
+    fn attach(
+        &mut self,
+        attachments: &[Attachment],
+        prints: &[Fingerprint],
+        writes: &mut Writes,
+    ) -> Result<Vec<ChunkAdded>, TakeError> {
+        let mut added = Vec::new();
+        for (attachment, print) in attachments.iter().zip(prints) {
+            let (path, value, chunks) = seal(&self.open, attachment, print)?;
+            writes.insert(path, Some(value));
+            added.extend(chunks);
+        }
+        Ok(added)
+    }
+
+    fn wait(
+        &mut self,
+        category: Category,
+        change: Change,
+        added: Vec<ChunkAdded>,
+    ) -> Result<(), TakeError> {
+        let bytes = match &change {
+            Change::Write { fields, .. } => change::size_bytes(fields),
+            _ => 0,
+        };
+        let waiting = self.waiting.entry(category).or_default();
+        waiting.ops.push((change, bytes));
+        waiting.added.extend(added);
+        let count = self.counts.entry(category).or_default();
+        *count = count.saturating_add(1);
+        self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
+        let is_full = self.waiting_bytes >= COMMIT_BYTES
+            || waiting.ops.len() >= BATCH_OPS.saturating_mul(4)
+            || waiting.added.len() >= ENTRY_CHUNKS_MAX / 2;
+        if is_full { Ok(self.flush()?) } else { Ok(()) }
+    }
+
+    /// Writes what waits. What was taken in until now is durable then.
+    ///
+    /// # Errors
+    /// When the log or a view fails.
+    pub fn flush(&mut self) -> Result<(), OpenError> {
+        let waiting = core::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        self.origins.clear();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let open = Arc::clone(&self.open);
+        let author = self.author.clone();
+        open.write(|pen| {
+            let now_ms = open.clock.now_ms();
+            let mut batches = Vec::new();
+            for (category, waiting) in waiting {
+                let mut added = waiting.added;
+                for chunk in split(waiting.ops) {
+                    let ops = chunk.into_iter().map(|change| Op {
+                        clock: pen.tick(now_ms),
+                        author: author.clone(),
+                        change,
+                    });
+                    let batch = open.batch(Purpose::Category(category), ops.collect())?;
+                    batches.push(Batch { added: core::mem::take(&mut added), ..batch });
+                }
+            }
+            Ok((Commit { batches, ..Commit::default() }, ()))
+        })?;
+        Ok(())
+    }
+
+    /// Writes what waits, the ledger and the audit event. Returns the run's number.
+    ///
+    /// # Errors
+    /// When the log or a view fails.
+    pub fn finish(mut self, run: u64, ledger: &serde_json::Value) -> Result<(), OpenError> {
+        self.flush()?;
+        let open = Arc::clone(&self.open);
+        let now_ms = open.clock.now_ms();
+        let event = Event {
+            time_ms: now_ms,
+            principal: self.principal.clone(),
+            action: Action::Import,
+            outcome: EventOutcome::Done,
+            categories: self.counts.keys().copied().collect(),
+            count: self.counts.values().sum(),
+            grant: String::new(),
+        };
+        open.write(|pen| {
+            let change = Change::Fact {
+                name: format!("import/{run:08}"),
+                value: json::canonical(ledger),
+            };
+            let op = Op { clock: pen.tick(now_ms), author: self.author.clone(), change };
+            let collection = aura_protocol::id::CollectionId::ROOT;
+            let batch = Batch { collection, ops: vec![op], added: Vec::new(), dropped: Vec::new() };
+            Ok((Commit { batches: vec![batch], events: vec![event], ..Commit::default() }, ()))
+        })?;
+        Ok(())
+    }
+}
+
+impl Drop for Importer {
+    fn drop(&mut self) {
+        // Also when the import was stopped: what it has written is findable then.
+        let payload = crate::open::encode_positions(&crate::open::lock(&self.open.indexed));
+        let _ = self.open.index.end_load(&payload);
+    }
+}
+
+fn fingerprint(attachment: &Attachment) -> std::io::Result<Fingerprint> {
+    blob::fingerprint(attachment.content.open()?)
+}
+
+/// Seals one attachment; its path, its field's text and its chunks.
+pub(crate) fn seal(
+    open: &Open,
+    attachment: &Attachment,
+    print: &Fingerprint,
+) -> Result<(String, String, Vec<ChunkAdded>), TakeError> {
+    let content = attachment.content.open().map_err(BlobError::Io)?;
+    let mut entropy = open.fresh_entropy();
+    let mut id = [0; 16];
+    entropy.fill(&mut id);
+    let key = AttachmentKey::generate(entropy.as_mut());
+    let intake =
+        Intake { name: &attachment.name, media_type: &attachment.media_type, fingerprint: print };
+    let known = [id.as_slice(), print.sha256.as_bytes()].concat();
+    let (field, added) = open.with_keyring(|keyring| {
+        let mut hedge = Hedge::with_known(keyring.hedge_key(), entropy.as_mut(), &known);
+        blob::seal(open.log.as_ref(), (BlobId(id), &key), &intake, content, &mut hedge)
+    })?;
+    let value = serde_json::to_value(&field).unwrap_or_default();
+    Ok((format!("{BLOB_PREFIX}{}", BlobId(id)), json::canonical(&value), added))
+}
+
+/// Cuts ops into entries of bounded count and size.
+fn split(ops: Vec<(Change, usize)>) -> Vec<Vec<Change>> {
+    let limit = BATCH_OPS.min(ENTRY_OPS_MAX);
+    let mut batches: Vec<Vec<Change>> = Vec::new();
+    let mut bytes = usize::MAX;
+    for (change, size) in ops {
+        let is_full = bytes.saturating_add(size) > BATCH_BYTES
+            || batches.last().is_none_or(|batch| batch.len() >= limit);
+        if is_full {
+            batches.push(Vec::new());
+            bytes = 0;
+        }
+        bytes = bytes.saturating_add(size);
+        if let Some(batch) = batches.last_mut() {
+            batch.push(change);
+        }
+    }
+    batches
+}

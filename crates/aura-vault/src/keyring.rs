@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Every key of an open vault, and what each collection is for.
+//!
+//! The keyring is a set, not a file: each (collection, epoch) → key is an op in the root collection,
+//! sealed under the keyring key, so that two devices that rotate at once lose nothing. The file is a
+//! cache of it, together with the keys of this device's own views, which are random, belong to no
+//! format and may be lost: the views are then built again.
+//! Source: spec/keyring.md, rules KRG-1 to KRG-6.
+
+use std::collections::BTreeMap;
+
+use aura_crypto::aead::{self, Context, Hedge, OpenError};
+use aura_crypto::entropy::Entropy;
+use aura_crypto::kdf;
+use aura_crypto::key::{
+    CollectionKey, DatabaseKey, DeviceFileKey, HedgeKey, KeyringKey, RootKey, SearchKey,
+};
+use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
+use aura_protocol::id::{CollectionId, EpochId, FeedId, VaultId};
+use aura_protocol::label::Label;
+use zeroize::Zeroizing;
+
+use crate::op::Change;
+use crate::record::Category;
+
+const COLLECTIONS_MAX: usize = 65_536;
+
+/// What a collection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// The records of a category.
+    Category(Category),
+    /// The audit log.
+    Audit,
+}
+
+impl Purpose {
+    /// The number in a `Name` op.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Category(category) => category.code(),
+            Self::Audit => 0,
+        }
+    }
+
+    /// The purpose with this number, if this version knows it.
+    pub fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Audit),
+            code => Category::from_code(code).map(Self::Category),
+        }
+    }
+}
+
+/// Keys that follow from the root key.
+pub struct RootKeys {
+    /// The root key itself, for wrapping it to a further slot.
+    pub root: RootKey,
+    /// Its generation.
+    pub generation: EpochId,
+    keyring: KeyringKey,
+    hedge: HedgeKey,
+}
+
+impl RootKeys {
+    /// Derives what follows from a root key (KRG-1).
+    pub fn derive(root: RootKey, generation: EpochId) -> Self {
+        Self {
+            keyring: kdf::derive(&root, Label::Keyring, &[]),
+            hedge: kdf::derive(&root, Label::Hedge, &[]),
+            root,
+            generation,
+        }
+    }
+
+    /// The key that seals `device.key`.
+    pub fn device_file(&self) -> DeviceFileKey {
+        kdf::derive(&self.root, Label::DeviceFile, &[])
+    }
+
+    /// A hedge key of its own for the search index, which seals in threads of its own.
+    pub fn search_hedge(&self) -> HedgeKey {
+        kdf::derive(&self.root, Label::Hedge, b"search")
+    }
+}
+
+/// Keys of this device's own views.
+pub struct ViewKeys {
+    /// Opens the database.
+    pub database: DatabaseKey,
+    /// Opens the search index.
+    pub search: SearchKey,
+}
+
+impl ViewKeys {
+    /// New random ones.
+    pub fn generate(entropy: &mut dyn Entropy) -> Self {
+        Self { database: DatabaseKey::generate(entropy), search: SearchKey::generate(entropy) }
+    }
+
+    /// The search key, for the index to keep.
+    pub fn search_key(&self) -> SearchKey {
+        kdf::derive(&self.search, Label::SearchFileKey, &[])
+    }
+}
+
+/// Every key of an open vault.
+pub struct Keyring {
+    vault: VaultId,
+    roots: RootKeys,
+    keys: BTreeMap<(CollectionId, EpochId), CollectionKey>,
+    names: BTreeMap<CollectionId, Purpose>,
+    applied: BTreeMap<FeedId, u64>,
+}
+
+impl core::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Keyring(redacted)")
+    }
+}
+
+impl Keyring {
+    /// A keyring with no collection but the root collection.
+    pub fn new(vault: VaultId, roots: RootKeys) -> Self {
+        let mut keys = BTreeMap::new();
+        let root: CollectionKey = kdf::derive(&roots.root, Label::RootCollection, &[]);
+        keys.insert((CollectionId::ROOT, roots.generation), root);
+        Self { vault, roots, keys, names: BTreeMap::new(), applied: BTreeMap::new() }
+    }
+
+    /// The root key and what follows from it.
+    pub fn roots(&self) -> &RootKeys {
+        &self.roots
+    }
+
+    /// What makes salts unrepeatable.
+    pub fn hedge<'a>(&'a self, entropy: &'a mut dyn Entropy) -> Hedge<'a> {
+        Hedge::new(&self.roots.hedge, entropy)
+    }
+
+    /// As [`Keyring::hedge`], for what is too large to hash first.
+    pub fn hedge_key(&self) -> &HedgeKey {
+        &self.roots.hedge
+    }
+
+    /// The key of an epoch.
+    pub fn key(&self, collection: CollectionId, epoch: EpochId) -> Option<&CollectionKey> {
+        self.keys.get(&(collection, epoch))
+    }
+
+    /// The epoch that writers of a collection use: the newest for which there is a key.
+    pub fn epoch(&self, collection: CollectionId) -> Option<EpochId> {
+        let range = (collection, EpochId { counter: 0, ..EpochId::CLEAR });
+        let of_collection = self.keys.range(range..).take_while(|((id, _), _)| *id == collection);
+        of_collection.map(|((_, epoch), _)| *epoch).max()
+    }
+
+    /// The collection that this device writes for a purpose.
+    pub fn collection(&self, purpose: Purpose) -> Option<CollectionId> {
+        self.names.iter().find(|(_, named)| **named == purpose).map(|(id, _)| *id)
+    }
+
+    /// What a collection is for, if it is known.
+    pub fn purpose(&self, collection: CollectionId) -> Option<Purpose> {
+        self.names.get(&collection).copied()
+    }
+
+    /// Up to which entry each root feed has been taken in.
+    pub fn applied(&self, feed: FeedId) -> u64 {
+        self.applied.get(&feed).copied().unwrap_or_default()
+    }
+
+    /// Notes that a root feed has been taken in up to this entry.
+    pub fn set_applied(&mut self, feed: FeedId, number: u64) {
+        self.applied.insert(feed, number);
+    }
+
+    /// A key op for a new epoch, and the keyring with that key in it.
+    pub fn start_epoch(
+        &mut self,
+        collection: CollectionId,
+        epoch: EpochId,
+        entropy: &mut dyn Entropy,
+    ) -> Change {
+        let key = CollectionKey::generate(entropy);
+        let mut hedge = Hedge::new(&self.roots.hedge, entropy);
+        let context = self.key_context(collection, epoch);
+        let sealed =
+            aead::seal(&self.roots.keyring, &context, &mut hedge, key.dangerous_bytes());
+        self.keys.insert((collection, epoch), key);
+        Change::Key { collection, epoch, sealed }
+    }
+
+    /// Takes in an op of the root collection. An op that is not the keyring's changes nothing.
+    ///
+    /// # Errors
+    /// When a key does not open: it was not sealed by this vault, for this place.
+    pub fn apply(&mut self, change: &Change) -> Result<(), OpenError> {
+        match change {
+            Change::Key { collection, epoch, sealed } => {
+                let context = self.key_context(*collection, *epoch);
+                let opened = aead::open(&self.roots.keyring, &context, sealed)?;
+                let key = CollectionKey::from_slice(&opened).ok_or(OpenError)?;
+                // The first key of a place stays: a second one would be a fork (KRG-3).
+                self.keys.entry((*collection, *epoch)).or_insert(key);
+            }
+            Change::Name { collection, category } => {
+                if let Some(purpose) = Purpose::from_code(*category) {
+                    self.names.entry(*collection).or_insert(purpose);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn key_context(&self, collection: CollectionId, epoch: EpochId) -> Context {
+        Context::new(Label::KeyringKey)
+            .bytes(&self.vault.0)
+            .bytes(&collection.0)
+            .uint(u64::from(epoch.counter))
+            .bytes(&epoch.nonce.0)
+    }
+
+    fn file_context(&self) -> Context {
+        Context::new(Label::KeyringFile)
+            .bytes(&self.vault.0)
+            .uint(u64::from(self.roots.generation.counter))
+            .bytes(&self.roots.generation.nonce.0)
+    }
+
+    /// The cache file's bytes.
+    pub fn to_file(&self, views: &ViewKeys, entropy: &mut dyn Entropy) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.map(5).uint(1).bytes(views.database.dangerous_bytes());
+        w.uint(2).bytes(views.search.dangerous_bytes());
+        w.uint(3).array(self.keys.len());
+        for ((collection, epoch), key) in &self.keys {
+            w.array(3).bytes(&collection.0);
+            epoch.encode(&mut w);
+            w.bytes(key.dangerous_bytes());
+        }
+        w.uint(4).array(self.names.len());
+        for (collection, purpose) in &self.names {
+            w.array(2).bytes(&collection.0).uint(u64::from(purpose.code()));
+        }
+        w.uint(5).array(self.applied.len());
+        for (feed, number) in &self.applied {
+            w.array(2);
+            feed.encode(&mut w);
+            w.uint(*number);
+        }
+        let plain = Zeroizing::new(w.into_bytes());
+        let mut hedge = Hedge::new(&self.roots.hedge, entropy);
+        aead::seal(&self.roots.keyring, &self.file_context(), &mut hedge, &plain)
+    }
+
+    /// Takes in a cache file. On failure the keyring is as it was: the cache is then of no use.
+    ///
+    /// # Errors
+    /// When the file is not one of this vault and root generation.
+    pub fn load_file(&mut self, sealed: &[u8]) -> Result<ViewKeys, OpenError> {
+        let plain = aead::open(&self.roots.keyring, &self.file_context(), sealed)?;
+        let mut reader = Reader::new(&plain);
+        let ((views, keys, names, applied), _) = reader.map(read_cache).map_err(|_| OpenError)?;
+        reader.finish().map_err(|_| OpenError)?;
+        self.keys.extend(keys);
+        self.names.extend(names);
+        self.applied.extend(applied);
+        Ok(views)
+    }
+}
+
+type Cache = (
+    ViewKeys,
+    Vec<((CollectionId, EpochId), CollectionKey)>,
+    Vec<(CollectionId, Purpose)>,
+    Vec<(FeedId, u64)>,
+);
+
+fn read_cache(map: &mut aura_protocol::codec::MapReader<'_, '_>) -> Result<Cache, CodecError> {
+    let database = map.required(1, |r| DatabaseKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?;
+    let search = map.required(2, |r| SearchKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?;
+    let keys = map.required(3, |r| {
+        r.array(COLLECTIONS_MAX, |r| {
+            r.tuple(3, |r| {
+                let place = (CollectionId(r.bytes_exact()?), EpochId::decode(r)?);
+                Ok((place, CollectionKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds)?))
+            })
+        })
+    })?;
+    let names = map.required(4, |r| {
+        r.array(COLLECTIONS_MAX, |r| {
+            r.tuple(2, |r| {
+                let collection = CollectionId(r.bytes_exact()?);
+                let code = u8::try_from(r.uint()?).map_err(|_| CodecError::Bounds)?;
+                Ok((collection, Purpose::from_code(code).ok_or(CodecError::Bounds)?))
+            })
+        })
+    })?;
+    let applied = map.required(5, |r| {
+        r.array(COLLECTIONS_MAX, |r| r.tuple(2, |r| Ok((FeedId::decode(r)?, r.uint()?))))
+    })?;
+    Ok((ViewKeys { database, search }, keys, names, applied))
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The inside of an open vault: log, database and index, kept in step.
+//!
+//! A change goes to the log first, durably, then to the views in memory and without an fsync of their
+//! own. Each view knows how far it has been applied; what a crash took from a view is applied again
+//! from the log when the vault is opened. Nothing here decides who may do what: that is `crate::gate`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use aura_crypto::entropy::Entropy;
+use aura_protocol::codec::{Decode, Encode, Reader, Writer};
+use aura_protocol::id::{CollectionId, FeedId, RecordId, VaultId};
+use aura_protocol::limits::READ_ENTRIES_MAX;
+use aura_protocol::store::{LocalLog, StoreError};
+
+use crate::audit::{Event, Reads};
+use crate::clock::WallClock;
+use crate::db::{Applicable, Applied, Db, DbError, Row};
+use crate::document::Parts;
+use crate::feed::{self, Batch, Commit, FeedError, Pen, QuarantineReason};
+use crate::keyring::{Keyring, Purpose};
+use crate::op::Change;
+use crate::search::{Index, SearchError};
+
+const FEEDS_MAX: usize = 65_536;
+/// Entries that are applied in one transaction when a view catches up.
+const CATCH_UP_ENTRIES: usize = 16;
+
+/// Why an open vault did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The log could not be read or written: nothing of the change counts.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The local store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database failed. What the log has taken is applied when the vault is opened next.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The index failed. It is built again from the log when the vault is opened next.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// An earlier failure left it unclear what the log holds; the vault must be locked and opened again.
+    #[error("an earlier write failed half-way; lock and unlock the vault to go on")]
+    Stale,
+}
+
+/// An entry that could not be used, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Its feed.
+    pub feed: FeedId,
+    /// Its number.
+    pub number: u64,
+    /// Why.
+    pub reason: QuarantineReason,
+}
+
+/// Makes a source of randomness for each part of the vault that needs one.
+pub type EntropySource = Arc<dyn Fn() -> Box<dyn Entropy + Send> + Send + Sync>;
+
+/// What the program gives to the vault.
+#[derive(Clone)]
+pub struct Environment {
+    /// The wall clock.
+    pub clock: Arc<dyn WallClock>,
+    /// The operating system's randomness.
+    pub entropy: EntropySource,
+}
+
+/// The inside of an open vault.
+pub struct Open {
+    pub(crate) vault: VaultId,
+    pub(crate) log: Arc<dyn LocalLog>,
+    pub(crate) keyring: RwLock<Keyring>,
+    pub(crate) pen: Mutex<Pen>,
+    pub(crate) db: Db,
+    pub(crate) index: Index,
+    pub(crate) clock: Arc<dyn WallClock>,
+    pub(crate) entropy: Mutex<Box<dyn Entropy + Send>>,
+    pub(crate) entropy_source: EntropySource,
+    pub(crate) quarantine: Mutex<Vec<Quarantined>>,
+    pub(crate) indexed: Mutex<BTreeMap<FeedId, u64>>,
+    pub(crate) reads: Mutex<Reads>,
+}
+
+/// Locks a mutex; what a panicking thread left is consistent, since state changes in one place only.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Open {
+    /// Runs `act` with the keyring.
+    pub(crate) fn with_keyring<T>(&self, act: impl FnOnce(&Keyring) -> T) -> T {
+        act(&self.keyring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A source of randomness of one's own, for work that takes a while.
+    pub(crate) fn fresh_entropy(&self) -> Box<dyn Entropy + Send> {
+        (self.entropy_source)()
+    }
+
+    /// Writes a commit to the log and to the views. When this returns, it is durable and findable.
+    ///
+    /// `make` gets the pen, so that what it writes follows from what the pen has written before.
+    pub(crate) fn write<T>(
+        &self,
+        make: impl FnOnce(&mut Pen) -> Result<(Commit, T), OpenError>,
+    ) -> Result<(Applied, T), OpenError> {
+        let mut pen = lock(&self.pen);
+        if pen.is_stale() {
+            return Err(OpenError::Stale);
+        }
+        let (commit, result) = make(&mut pen)?;
+        let mut applicable: Vec<Applicable> = Vec::with_capacity(commit.batches.len());
+        let mut numbers: BTreeMap<CollectionId, u64> = BTreeMap::new();
+        for batch in &commit.batches {
+            let number =
+                numbers.entry(batch.collection).or_insert_with(|| pen.next_number(batch.collection));
+            applicable.push(Applicable {
+                feed: pen.feed(batch.collection),
+                number: *number,
+                category: self.category(batch.collection),
+                ops: batch.ops.clone(),
+            });
+            *number = number.saturating_add(1);
+        }
+        let entries = self.with_keyring(|keyring| {
+            let mut entropy = lock(&self.entropy);
+            pen.commit(commit, keyring, self.log.as_ref(), entropy.as_mut())
+        })?;
+        // The audit entry has nothing for the database but its place.
+        for entry in &entries {
+            let (feed, number) = (entry.header().feed, entry.header().number);
+            let is_known = applicable.iter().any(|known| known.feed == feed && known.number == number);
+            if feed.collection != CollectionId::AUTHORITY && !is_known {
+                applicable.push(Applicable { feed, number, category: None, ops: Vec::new() });
+            }
+        }
+        let applied = self.db.apply(&applicable)?;
+        self.index_rows(&applied.rows, Freshness::Unknown)?;
+        let mut indexed = lock(&self.indexed);
+        for entry in &applicable {
+            indexed.insert(entry.feed, entry.number);
+        }
+        Ok((applied, result))
+    }
+
+    /// Writes audit events alone.
+    pub(crate) fn record(&self, events: Vec<Event>) -> Result<(), OpenError> {
+        self.write(|_| Ok((Commit { events, ..Commit::default() }, ()))).map(drop)
+    }
+
+    fn category(&self, collection: CollectionId) -> Option<crate::record::Category> {
+        match self.with_keyring(|keyring| keyring.purpose(collection)) {
+            Some(Purpose::Category(category)) => Some(category),
+            _ => None,
+        }
+    }
+
+    /// Tells the index what changed.
+    pub(crate) fn index_rows(&self, rows: &[Row], freshness: Freshness) -> Result<(), OpenError> {
+        for row in rows {
+            if !row.state.is_live() {
+                self.index.delete(row.id)?;
+                continue;
+            }
+            let parts = Parts::of(row);
+            let is_first = row.state.touches().len() == 1;
+            match freshness {
+                // A record with one op that the database has just taken in is not in the index.
+                Freshness::Unknown if is_first => self.index.add_new(&parts.document(row))?,
+                _ => self.index.add(&parts.document(row))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the index last, as far as it has been told.
+    pub(crate) fn commit_index(&self) -> Result<(), OpenError> {
+        let payload = encode_positions(&lock(&self.indexed));
+        Ok(self.index.commit(&payload)?)
+    }
+
+    /// Applies what the log has and the views have not.
+    pub(crate) fn catch_up(&self) -> Result<(), OpenError> {
+        let behind = lock(&self.indexed).clone();
+        let mut touched = BTreeSet::new();
+        for (feed, position) in self.log.feeds()? {
+            if feed.collection == CollectionId::AUTHORITY {
+                continue;
+            }
+            let applied = self.db.applied(feed)?;
+            let indexed = behind.get(&feed).copied().unwrap_or_default();
+            // Positions that the database applied and the index lost.
+            if indexed < applied {
+                self.each_entry(feed, indexed, applied, &mut |entries| {
+                    touched.extend(entries.iter().flat_map(records));
+                    Ok(())
+                })?;
+            }
+            if applied < position.number {
+                self.each_entry(feed, applied, position.number, &mut |entries| {
+                    let applied = self.db.apply(entries)?;
+                    self.index_rows(&applied.rows, Freshness::PerhapsIndexed)
+                })?;
+            }
+            lock(&self.indexed).insert(feed, position.number);
+        }
+        for id in touched {
+            if let Some(row) = self.db.record(id)? {
+                self.index_rows(&[row], Freshness::PerhapsIndexed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the entries of a feed after one number up to another and hands them on, some at a time.
+    /// What cannot be used is set aside.
+    pub(crate) fn each_entry(
+        &self,
+        feed: FeedId,
+        mut after: u64,
+        upto: u64,
+        take: &mut dyn FnMut(&[Applicable]) -> Result<(), OpenError>,
+    ) -> Result<(), OpenError> {
+        let category = self.category(feed.collection);
+        while after < upto {
+            let limit = CATCH_UP_ENTRIES.min(READ_ENTRIES_MAX);
+            let entries = self.log.read(feed, after, limit)?;
+            let Some(last) = entries.last() else { return Err(StoreError::Absent.into()) };
+            after = last.header().number;
+            let mut applicable = Vec::with_capacity(entries.len());
+            for entry in &entries {
+                let number = entry.header().number;
+                match self.with_keyring(|keyring| feed::open(entry, keyring, self.vault)) {
+                    Ok(ops) => applicable.push(Applicable { feed, number, category, ops }),
+                    Err(reason) => self.set_aside(Quarantined { feed, number, reason }),
+                }
+            }
+            take(&applicable)?;
+        }
+        Ok(())
+    }
+
+    fn set_aside(&self, quarantined: Quarantined) {
+        let mut quarantine = lock(&self.quarantine);
+        if !quarantine.contains(&quarantined) {
+            quarantine.push(quarantined);
+        }
+    }
+
+    /// The ops of one entry.
+    pub(crate) fn entry(&self, feed: FeedId, number: u64) -> Result<Option<Applicable>, OpenError> {
+        let mut found = None;
+        self.each_entry(feed, number.saturating_sub(1), number, &mut |entries| {
+            for entry in entries.iter().filter(|entry| entry.number == number) {
+                found = Some(Applicable {
+                    feed,
+                    number,
+                    category: entry.category,
+                    ops: entry.ops.clone(),
+                });
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// A batch for a category's collection.
+    pub(crate) fn batch(&self, purpose: Purpose, ops: Vec<crate::op::Op>) -> Result<Batch, OpenError> {
+        let collection =
+            self.with_keyring(|keyring| keyring.collection(purpose)).ok_or(FeedError::NoKey)?;
+        Ok(Batch { collection, ops, added: Vec::new(), dropped: Vec::new() })
+    }
+}
+
+/// Whether the index may have a record already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// Not if the database has just seen it for the first time.
+    Unknown,
+    /// Perhaps: index and database may have been apart.
+    PerhapsIndexed,
+}
+
+fn records(entry: &Applicable) -> Vec<RecordId> {
+    let record = |op: &crate::op::Op| match &op.change {
+        Change::Write { record, .. } | Change::Delete { record, .. } => Some(*record),
+        _ => None,
+    };
+    entry.ops.iter().filter_map(record).collect()
+}
+
+/// Feed positions as an index commit remembers them.
+pub(crate) fn encode_positions(positions: &BTreeMap<FeedId, u64>) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.array(positions.len());
+    for (feed, number) in positions {
+        w.array(2);
+        feed.encode(&mut w);
+        w.uint(*number);
+    }
+    w.into_bytes()
+}
+
+/// The positions that [`encode_positions`] wrote.
+pub(crate) fn decode_positions(bytes: &[u8]) -> Option<BTreeMap<FeedId, u64>> {
+    let mut reader = Reader::new(bytes);
+    let positions = reader
+        .array(FEEDS_MAX, |r| r.tuple(2, |r| Ok((FeedId::decode(r)?, r.uint()?))))
+        .ok()?;
+    reader.finish().ok()?;
+    Some(positions.into_iter().collect())
+}

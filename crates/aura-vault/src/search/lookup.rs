@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One search, on one state of the index.
+//!
+//! Rank is BM25 with a little for being recent: of two records that fit equally well the newer one
+//! comes first, and a year counts five per cent. The newest candidate is the present, so no clock
+//! is needed. Guesses at misspellings come after all exact hits.
+
+use tantivy::collector::{Count, TopDocs};
+use tantivy::query::Query as Node;
+use tantivy::{DocAddress, Order, Searcher};
+
+use super::document::{Fields, TIME};
+use super::hit::{Columns, Hit};
+use super::plan::{Planner, Spelling, can_guess, scope_node};
+use super::query::Query;
+use super::scope::Scope;
+use super::statistics::ScopeStatistics;
+
+/// Hits of one search.
+pub const HITS_MAX: usize = 1000;
+
+/// With fewer exact hits than this, misspellings are guessed at.
+const HITS_FEW: usize = 3;
+/// Candidates beyond the limit, among which being recent may decide.
+const CANDIDATES_MORE: usize = 30;
+/// What being recent can add, as a part of the score.
+const RECENT_WEIGHT: f64 = 0.05;
+/// After this time half of it is gone.
+const RECENT_HALF_MS: f64 = 365.0 * 86_400_000.0;
+
+/// A search's surroundings.
+pub(super) struct Lookup<'a> {
+    pub(super) searcher: Searcher,
+    pub(super) fields: &'a Fields,
+    pub(super) columns: &'a Columns,
+}
+
+impl Lookup<'_> {
+    pub(super) fn search(
+        &self,
+        query: &Query,
+        scope: &Scope,
+        limit: usize,
+    ) -> tantivy::Result<Vec<Hit>> {
+        let limit = limit.min(HITS_MAX);
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        if !query.has_words() {
+            return self.newest(&self.planned(query, scope, Spelling::Exact), limit);
+        }
+        let mut hits = self.best(query, scope, Spelling::Exact, limit)?;
+        if hits.len() < HITS_FEW.min(limit) && can_guess(query) {
+            let guesses = self.best(query, scope, Spelling::Guessed, limit)?;
+            let known: Vec<_> = hits.iter().map(|hit| hit.id).collect();
+            let guesses = guesses.into_iter().filter(|hit| !known.contains(&hit.id));
+            hits.extend(guesses.map(|hit| Hit { is_guess: true, ..hit }));
+            hits.truncate(limit);
+        }
+        Ok(hits)
+    }
+
+    pub(super) fn count(&self, query: &Query, scope: &Scope) -> tantivy::Result<usize> {
+        self.searcher.search(&self.planned(query, scope, Spelling::Exact), &Count)
+    }
+
+    fn planned(&self, query: &Query, scope: &Scope, spelling: Spelling) -> Box<dyn Node> {
+        Planner { fields: self.fields, spelling }.node(query, scope)
+    }
+
+    fn best(
+        &self,
+        query: &Query,
+        scope: &Scope,
+        spelling: Spelling,
+        limit: usize,
+    ) -> tantivy::Result<Vec<Hit>> {
+        let node = self.planned(query, scope, spelling);
+        let top = TopDocs::with_limit(limit.saturating_add(CANDIDATES_MORE)).order_by_score();
+        let found = if scope.is_everything() {
+            self.searcher.search(&node, &top)?
+        } else {
+            let inside = scope_node(self.fields, scope);
+            let statistics = ScopeStatistics::new(&self.searcher, inside)?;
+            if statistics.is_empty() {
+                return Ok(Vec::new());
+            }
+            self.searcher.search_with_statistics_provider(&node, &top, &statistics)?
+        };
+        let mut hits = self.hits(found.into_iter())?;
+        rank(&mut hits);
+        hits.truncate(limit);
+        Ok(hits)
+    }
+
+    fn newest(&self, node: &dyn Node, limit: usize) -> tantivy::Result<Vec<Hit>> {
+        let top = TopDocs::with_limit(limit).order_by_fast_field::<i64>(TIME, Order::Desc);
+        let found = self.searcher.search(node, &top)?;
+        self.hits(found.into_iter().map(|(_, address)| (0.0, address)))
+    }
+
+    fn hits(&self, found: impl Iterator<Item = (f32, DocAddress)>) -> tantivy::Result<Vec<Hit>> {
+        let mut hits = Vec::new();
+        for (score, address) in found {
+            let columns = self.columns.of(self.searcher.segment_reader(address.segment_ord))?;
+            hits.extend(columns.hit(address.doc_id, score));
+        }
+        Ok(hits)
+    }
+}
+
+/// Adds to the scores what being recent is worth, and puts the best first.
+fn rank(hits: &mut [Hit]) {
+    let newest_ms = hits.iter().map(|hit| hit.time_ms).max().unwrap_or_default();
+    for hit in hits.iter_mut() {
+        hit.score *= recent_factor(newest_ms.saturating_sub(hit.time_ms));
+    }
+    hits.sort_by(|a, b| {
+        b.score.total_cmp(&a.score).then(b.time_ms.cmp(&a.time_ms)).then(a.id.cmp(&b.id))
+    });
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a factor near one, from an age in which milliseconds do not count"
+)]
+fn recent_factor(age_ms: i64) -> f32 {
+    (1.0 + RECENT_WEIGHT * (-(age_ms as f64) / RECENT_HALF_MS).exp2()) as f32
+}

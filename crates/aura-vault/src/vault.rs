@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A vault's life: made, shut, opened. What a shut vault cannot do, its type does not have.
+//!
+//! Unlocking never needs a server: the authority feed lists the slots, a slot's secret opens the root
+//! key, and everything follows from that. Counting wrong passwords and delaying is here; asking for
+//! them is the program's. Source: spec/vault-directory.md, spec/key-slots.md; rules DIR-8 to DIR-10.
+
+mod attempts;
+mod create;
+mod slots;
+mod unlock;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aura_protocol::authority::{AuthorityError, Roster, SignedStatement, decode_body};
+use aura_protocol::codec::CodecError;
+use aura_protocol::id::{CollectionId, FeedId, SlotId, VaultId};
+use aura_protocol::limits::READ_ENTRIES_MAX;
+use aura_protocol::store::{LocalLog, StoreError};
+use zeroize::Zeroizing;
+
+use crate::db::DbError;
+use crate::home::{self, Home};
+use crate::open::{Environment, Open, OpenError};
+use crate::search::SearchError;
+
+pub use attempts::wait_ms;
+pub use create::{Kit, MakeLog, Setup};
+pub use slots::SlotInfo;
+
+/// Why a vault was not made or not opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// There is a vault here already.
+    #[error("there is a vault here already")]
+    Exists,
+    /// There are a vault's files here, but no marker.
+    #[error("there are files of an unfinished or damaged vault here; move them away to make a new one")]
+    Unfinished,
+    /// There is no vault here.
+    #[error("there is no vault here")]
+    Absent,
+    /// The vault's format is newer than this program.
+    #[error("the vault has a newer format than this program knows")]
+    Newer,
+    /// One of its files is damaged.
+    #[error("the vault's file `{0}` is damaged")]
+    Damaged(&'static str),
+    /// The secret opens no slot.
+    #[error("that secret does not open this vault")]
+    Secret,
+    /// The secret was tried too often; it may be tried again after this many milliseconds.
+    #[error("too many wrong secrets; try again in {} seconds", .0.div_ceil(1000))]
+    TooSoon(u64),
+    /// A password cannot be used.
+    #[error(transparent)]
+    Slot(#[from] aura_crypto::slot::SlotError),
+    /// A file could not be read or written.
+    #[error("the vault's file `{0}` could not be read or written")]
+    Io(&'static str, #[source] std::io::Error),
+    /// The local store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What the log says about the vault itself does not verify.
+    #[error("the vault's own statements do not verify")]
+    Authority(#[source] AuthorityError),
+    /// The open vault failed.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The index failed.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// The last way in cannot be removed.
+    #[error("the last key slot cannot be removed; make another one first")]
+    LastSlot,
+    /// There is no such slot.
+    #[error("there is no such key slot")]
+    NoSlot,
+}
+
+/// What opens a vault.
+pub enum Credential {
+    /// The password, together with the secret key on this device.
+    Password(Zeroizing<String>),
+    /// The printed recovery code.
+    Recovery(Zeroizing<String>),
+}
+
+/// A vault that is shut: it can say who it is, and be opened.
+#[derive(Debug)]
+pub struct Locked(());
+
+/// A vault that is open.
+pub struct Unlocked {
+    pub(crate) open: Arc<Open>,
+}
+
+/// A vault, shut or open.
+pub struct Vault<S> {
+    pub(crate) home: Home,
+    pub(crate) vault: VaultId,
+    pub(crate) roster: Roster,
+    pub(crate) log: Arc<dyn LocalLog>,
+    pub(crate) state: S,
+}
+
+impl<S> Vault<S> {
+    /// The vault's id.
+    pub fn id(&self) -> VaultId {
+        self.vault
+    }
+
+    /// Its directory.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Its devices, slots and epochs, as the log says them.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// Its local store.
+    pub fn log(&self) -> &Arc<dyn LocalLog> {
+        &self.log
+    }
+
+    /// Ways to open it.
+    pub fn slots(&self) -> Vec<(SlotId, SlotInfo)> {
+        slots::list(&self.roster)
+    }
+}
+
+impl Vault<Locked> {
+    /// What a directory is, without opening its log.
+    ///
+    /// # Errors
+    /// When there is no vault, or one that this program does not know.
+    pub fn identify(path: &Path) -> Result<VaultId, VaultError> {
+        match Home::new(path).kind().map_err(|error| VaultError::Io("aura-vault", error))? {
+            home::Kind::Vault(vault) => Ok(vault),
+            home::Kind::Empty => Err(VaultError::Absent),
+            home::Kind::Newer => Err(VaultError::Newer),
+            home::Kind::Unknown => Err(VaultError::Damaged("aura-vault")),
+        }
+    }
+
+    /// The vault in this directory, shut, over its log.
+    ///
+    /// # Errors
+    /// When there is none or its statements do not verify.
+    pub fn load(path: &Path, log: Arc<dyn LocalLog>) -> Result<Self, VaultError> {
+        let vault = Self::identify(path)?;
+        let roster = read_roster(log.as_ref(), vault)?;
+        Ok(Self { home: Home::new(path), vault, roster, log, state: Locked(()) })
+    }
+
+    /// Opens the vault.
+    ///
+    /// # Errors
+    /// [`VaultError::Secret`] for every wrong secret alike; the vault stays shut and is handed back.
+    pub fn unlock(
+        self,
+        credential: &Credential,
+        environment: Environment,
+    ) -> Result<Vault<Unlocked>, (Self, VaultError)> {
+        match unlock::open(&self, credential, environment) {
+            Ok(open) => Ok(Vault {
+                home: self.home,
+                vault: self.vault,
+                roster: self.roster,
+                log: self.log,
+                state: Unlocked { open: Arc::new(open) },
+            }),
+            Err(error) => Err((self, error)),
+        }
+    }
+}
+
+impl Vault<Unlocked> {
+    /// Shuts the vault: what was done is made last, keys are wiped.
+    ///
+    /// # Errors
+    /// When something could not be written; the vault is shut all the same, and what is missing in its
+    /// views is applied from the log when it is opened next.
+    pub fn lock(self) -> (Vault<Locked>, Result<(), VaultError>) {
+        let finished = unlock::close(&self.state.open);
+        let Self { home, vault, roster, log, state } = self;
+        drop(state);
+        (Vault { home, vault, roster, log, state: Locked(()) }, finished)
+    }
+
+    /// The open vault's inside, for the gate.
+    pub(crate) fn open(&self) -> &Arc<Open> {
+        &self.state.open
+    }
+}
+
+/// The roster that a log's authority feeds come to.
+///
+/// # Errors
+/// When the genesis is missing or not this vault's, or a statement does not decode.
+pub fn read_roster(log: &dyn LocalLog, vault: VaultId) -> Result<Roster, VaultError> {
+    let mut statements = Vec::new();
+    for feed in authority_feeds(log)? {
+        statements.extend(read_statements(log, feed)?);
+    }
+    let mut statements = statements.into_iter();
+    let genesis = statements.next().ok_or(VaultError::Damaged("store"))?;
+    let mut roster = Roster::begin(&genesis).map_err(VaultError::Authority)?;
+    if roster.vault() != vault {
+        return Err(VaultError::Authority(AuthorityError::Vault));
+    }
+    for statement in statements {
+        roster.apply(&statement).map_err(VaultError::Authority)?;
+    }
+    Ok(roster)
+}
+
+/// Authority feeds, the one that begins with the genesis first.
+fn authority_feeds(log: &dyn LocalLog) -> Result<Vec<FeedId>, VaultError> {
+    let feeds = log.feeds()?.into_iter().map(|(feed, _)| feed);
+    Ok(feeds.filter(|feed| feed.collection == CollectionId::AUTHORITY).collect())
+}
+
+fn read_statements(log: &dyn LocalLog, feed: FeedId) -> Result<Vec<SignedStatement>, VaultError> {
+    let malformed = |_: CodecError| VaultError::Damaged("store");
+    let mut statements = Vec::new();
+    let mut after = 0;
+    loop {
+        let entries = log.read(feed, after, READ_ENTRIES_MAX)?;
+        let Some(last) = entries.last() else { return Ok(statements) };
+        after = last.header().number;
+        for entry in &entries {
+            statements.extend(decode_body(entry.body()).map_err(malformed)?);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Opening a vault: secret → slot → root key → keyring → views; and shutting it.
+//!
+//! A view that is damaged, missing or of another version is thrown away and built again from the log;
+//! nothing that the person wrote is in a view alone. Source: rules DIR-6, DIR-7, DIR-9.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Arc, Mutex, RwLock};
+
+use aura_crypto::key::SecretKey;
+use aura_protocol::codec::{Decode, Encode};
+use aura_protocol::head::Head;
+use aura_protocol::id::{CollectionId, FeedId, VaultId};
+use aura_protocol::log::Frontier;
+use aura_protocol::store::LocalLog;
+
+use super::attempts::Attempts;
+use super::{Credential, Locked, Vault, VaultError, slots};
+use crate::audit::{Action, Event, Outcome, Reads};
+use crate::db::Db;
+use crate::device::{self, DeviceFile};
+use crate::feed::{self, Pen};
+use crate::home::{self, Home};
+use crate::keyring::{Keyring, Purpose, RootKeys, ViewKeys};
+use crate::op::Change;
+use crate::open::{Environment, Open, OpenError, decode_positions, lock};
+use crate::search::{Index, Keys, Params, SearchError};
+
+const SECRET_KEY: &str = "secret.key";
+const DEVICE_KEY: &str = "device.key";
+const FRONTIER: &str = "audit-frontier";
+
+/// What an open vault is assembled from.
+pub(super) struct Parts {
+    pub(super) vault: VaultId,
+    pub(super) keyring: Keyring,
+    pub(super) pen: Pen,
+    pub(super) views: ViewKeys,
+}
+
+/// Opens a shut vault.
+pub(super) fn open(
+    vault: &Vault<Locked>,
+    credential: &Credential,
+    environment: Environment,
+) -> Result<Open, VaultError> {
+    let home = &vault.home;
+    let attempts = Attempts::read(home);
+    let now_ms = environment.clock.now_ms();
+    match attempts.wait_ms(now_ms) {
+        0 => {}
+        wait => return Err(VaultError::TooSoon(wait)),
+    }
+    let secret_key = read_secret_key(home, credential)?;
+    let opened = slots::open(&vault.roster, credential, secret_key.as_ref());
+    if let Err(VaultError::Secret) = opened {
+        let failed = attempts.failed(now_ms).write(home);
+        failed.map_err(|error| VaultError::Io("attempts", error))?;
+    }
+    let (root, generation) = opened?;
+    let mut keyring = Keyring::new(vault.vault, RootKeys::derive(root, generation));
+    let views = load_keyring(home, vault, &mut keyring, &environment)?;
+    let device = read_device(home, vault.vault, &keyring)?;
+    let head = newest_head(vault, device.id(), device.incarnation)?;
+    let pen = Pen::new(vault.vault, device, head, Frontier::new());
+    let parts = Parts { vault: vault.vault, keyring, pen, views };
+    let open = assemble(home, Arc::clone(&vault.log), parts, environment)?;
+    let mut events = Vec::new();
+    if attempts.count > 0 {
+        events.push(event(attempts.last_ms, Action::FailedUnlock, Outcome::Refused, attempts.count));
+    }
+    events.push(event(now_ms, Action::Unlock, Outcome::Done, 1));
+    open.record(events)?;
+    if attempts != Attempts::default() {
+        // The wrong tries are on the record now.
+        let cleared = Attempts::default().write(home);
+        cleared.map_err(|error| VaultError::Io("attempts", error))?;
+    }
+    Ok(open)
+}
+
+fn event(time_ms: i64, action: Action, outcome: Outcome, count: u32) -> Event {
+    Event {
+        time_ms,
+        principal: "owner".to_owned(),
+        action,
+        outcome,
+        categories: Vec::new(),
+        count: u64::from(count),
+        grant: String::new(),
+    }
+}
+
+fn read_secret_key(home: &Home, credential: &Credential) -> Result<Option<SecretKey>, VaultError> {
+    if matches!(credential, Credential::Recovery(_)) {
+        return Ok(None);
+    }
+    let bytes =
+        home::read(&home.secret_key()).map_err(|error| VaultError::Io(SECRET_KEY, error))?;
+    let bytes = zeroize::Zeroizing::new(bytes);
+    let text = core::str::from_utf8(&bytes).map_err(|_| VaultError::Damaged(SECRET_KEY))?;
+    SecretKey::parse(text.trim()).map(Some).map_err(|_| VaultError::Damaged(SECRET_KEY))
+}
+
+fn read_device(
+    home: &Home,
+    vault: VaultId,
+    keyring: &Keyring,
+) -> Result<device::Device, VaultError> {
+    let damaged = VaultError::Damaged(DEVICE_KEY);
+    let bytes =
+        home::read(&home.device_key()).map_err(|error| VaultError::Io(DEVICE_KEY, error))?;
+    match DeviceFile::from_bytes(&bytes, device::FILE_BYTES_MAX) {
+        Ok(file) => file.open(vault, keyring.roots()).map_err(|_| damaged),
+        Err(_) => Err(damaged),
+    }
+}
+
+/// The keyring from its cache, brought up to date from the root collection; without a cache, from there
+/// alone, and the views get new keys.
+fn load_keyring(
+    home: &Home,
+    vault: &Vault<Locked>,
+    keyring: &mut Keyring,
+    environment: &Environment,
+) -> Result<ViewKeys, VaultError> {
+    let cached = home::read(&home.keyring()).ok().and_then(|bytes| keyring.load_file(&bytes).ok());
+    let mut is_changed = cached.is_none();
+    let mut entropy = (environment.entropy)();
+    let views = match cached {
+        Some(views) => views,
+        None => ViewKeys::generate(entropy.as_mut()),
+    };
+    for (feed, position) in vault.log.feeds()? {
+        if feed.collection == CollectionId::ROOT {
+            is_changed |= follow_root(vault, keyring, feed, position.number)?;
+        }
+    }
+    if is_changed {
+        let file = keyring.to_file(&views, entropy.as_mut());
+        home::replace(&home.keyring(), &file).map_err(|error| VaultError::Io("keyring", error))?;
+    }
+    Ok(views)
+}
+
+fn follow_root(
+    vault: &Vault<Locked>,
+    keyring: &mut Keyring,
+    feed: FeedId,
+    upto: u64,
+) -> Result<bool, VaultError> {
+    let mut after = keyring.applied(feed);
+    let mut is_changed = false;
+    while after < upto {
+        let entries = vault.log.read(feed, after, aura_protocol::limits::READ_ENTRIES_MAX)?;
+        let Some(last) = entries.last() else { break };
+        after = last.header().number;
+        for entry in &entries {
+            // What does not open is reported when the views catch up; the keys that open go on.
+            for op in feed::open(entry, keyring, vault.vault).unwrap_or_default() {
+                is_changed |= matches!(op.change, Change::Key { .. } | Change::Name { .. });
+                let _ = keyring.apply(&op.change);
+            }
+        }
+        keyring.set_applied(feed, after);
+    }
+    Ok(is_changed)
+}
+
+fn newest_head(
+    vault: &Vault<Locked>,
+    device: aura_protocol::id::DeviceId,
+    incarnation: aura_protocol::id::Incarnation,
+) -> Result<Option<Head>, VaultError> {
+    let key = vault.roster.device(device).map(|device| device.keys.sign);
+    let key = key.ok_or(VaultError::Damaged(DEVICE_KEY))?;
+    for head in vault.log.heads()? {
+        let Ok(claim) = head.claim() else { continue };
+        if claim.device == device && claim.incarnation == incarnation {
+            let verified = head.verify(&key).map_err(|_| VaultError::Damaged("store"))?;
+            return Ok(Some(verified.into_value()));
+        }
+    }
+    Ok(None)
+}
+
+/// Puts an open vault together and brings its views up to date.
+pub(super) fn assemble(
+    home: &Home,
+    log: Arc<dyn LocalLog>,
+    parts: Parts,
+    environment: Environment,
+) -> Result<Open, VaultError> {
+    fs::create_dir_all(home.views()).map_err(|error| VaultError::Io("views", error))?;
+    let (db, index, indexed) = open_views(home, &parts, &environment)?;
+    let Parts { vault, keyring, pen, .. } = parts;
+    let open = Open {
+        vault,
+        log,
+        keyring: RwLock::new(keyring),
+        pen: Mutex::new(pen),
+        db,
+        index,
+        clock: environment.clock,
+        entropy: Mutex::new((environment.entropy)()),
+        entropy_source: environment.entropy,
+        quarantine: Mutex::new(Vec::new()),
+        indexed: Mutex::new(indexed),
+        reads: Mutex::new(Reads::default()),
+    };
+    open.catch_up()?;
+    restore_frontier(&open)?;
+    Ok(open)
+}
+
+fn open_views(
+    home: &Home,
+    parts: &Parts,
+    environment: &Environment,
+) -> Result<(Db, Index, BTreeMap<FeedId, u64>), VaultError> {
+    let db = match Db::open(&home.database(), &parts.views.database) {
+        Err(error) if error.is_damage() => {
+            remove_database(home).map_err(|error| VaultError::Io("views", error))?;
+            Db::open(&home.database(), &parts.views.database)
+        }
+        other => other,
+    };
+    let (db, opened) = db?;
+    let keys = || Keys {
+        vault: parts.vault,
+        search: parts.views.search_key(),
+        hedge: parts.keyring.roots().search_hedge(),
+        entropy: (environment.entropy)(),
+    };
+    let index = match (opened, Index::open(&home.index(), keys(), Params::default())) {
+        // A database that was built again, or an index that is of no use: both start from the log.
+        (crate::db::Opened::New, _)
+        | (_, Err(SearchError::Missing | SearchError::Damaged | SearchError::Outdated)) => {
+            Index::create(&home.index(), keys(), Params::default())?
+        }
+        (_, index) => index?,
+    };
+    let indexed = index.payload().and_then(|bytes| decode_positions(&bytes)).unwrap_or_default();
+    Ok((db, index, indexed))
+}
+
+/// Removes the database's files.
+pub(crate) fn remove_database(home: &Home) -> std::io::Result<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut path = home.database().into_os_string();
+        path.push(suffix);
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Where this device's audit log stands: what was remembered, and the events since.
+fn restore_frontier(open: &Open) -> Result<(), VaultError> {
+    let mut pen = lock(&open.pen);
+    let Some(collection) = open.with_keyring(|keyring| keyring.collection(Purpose::Audit)) else {
+        return Ok(());
+    };
+    let feed = pen.feed(collection);
+    let remembered = open.db.recall(FRONTIER)?.and_then(|bytes| {
+        let (number, rest) = bytes.split_first_chunk::<8>()?;
+        let frontier = Frontier::from_bytes(rest, 4096).ok()?;
+        Some((u64::from_be_bytes(*number), frontier))
+    });
+    let (after, mut frontier) = remembered.unwrap_or_default();
+    let upto = pen.next_number(collection).saturating_sub(1);
+    let (after, mut frontier) =
+        if after > upto { (0, Frontier::new()) } else { (after, core::mem::take(&mut frontier)) };
+    open.each_entry(feed, after, upto, &mut |entries| {
+        for op in entries.iter().flat_map(|entry| &entry.ops) {
+            if let Change::Event(encoded) = &op.change {
+                frontier.push(Event::leaf(encoded));
+            }
+        }
+        Ok(())
+    })?;
+    pen.set_frontier(frontier);
+    Ok(())
+}
+
+/// Makes last what the views have in memory.
+pub(super) fn close(open: &Open) -> Result<(), VaultError> {
+    let now_ms = open.clock.now_ms();
+    let recorded = open.record(vec![event(now_ms, Action::Lock, Outcome::Done, 1)]);
+    let settled = settle(open);
+    recorded?;
+    Ok(settled?)
+}
+
+/// Commits the index, remembers the audit log's frontier and empties the write-ahead log.
+pub(crate) fn settle(open: &Open) -> Result<(), OpenError> {
+    open.commit_index()?;
+    {
+        let pen = lock(&open.pen);
+        if let Some(collection) = open.with_keyring(|keyring| keyring.collection(Purpose::Audit)) {
+            let number = pen.next_number(collection).saturating_sub(1);
+            let mut value = number.to_be_bytes().to_vec();
+            value.extend(pen.frontier().to_bytes());
+            open.db.remember(FRONTIER, &value)?;
+        }
+    }
+    open.db.checkpoint()?;
+    Ok(())
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Any order of delivery comes to the same state; undo comes back to where it was.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use aura_protocol::codec::{Decode, Encode};
+use aura_protocol::id::{DeviceId, Incarnation, RecordId};
+use aura_vault::op::{Change, Compression, Dot, Op, decode_body, encode_body};
+use aura_vault::state::State;
+use proptest::prelude::*;
+use serde_json::json;
+use support::{Bench, fields, note, owner};
+
+const RECORD: RecordId = RecordId([1; 16]);
+
+/// What one of three devices does next, having seen what it has seen.
+#[derive(Debug, Clone)]
+enum Act {
+    Write { device: u8, path: u8, value: Option<u8> },
+    Delete { device: u8 },
+    /// A device takes in everything that another one has.
+    Meet { device: u8, other: u8 },
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (0u8..3, 0u8..3, prop::option::of(0u8..4))
+            .prop_map(|(device, path, value)| Act::Write { device, path, value }),
+        1 => (0u8..3).prop_map(|device| Act::Delete { device }),
+        2 => (0u8..3, 0u8..3).prop_map(|(device, other)| Act::Meet { device, other }),
+    ]
+}
+
+/// Runs a history and returns every op with its dot.
+fn history(acts: &[Act]) -> Vec<(Dot, Op)> {
+    let mut seen: [Vec<(Dot, Op)>; 3] = Default::default();
+    let mut all = Vec::new();
+    let mut clock = 0;
+    for act in acts {
+        let (device, change): (u8, Change) = match act {
+            Act::Meet { device, other } => {
+                let theirs = seen[usize::from(*other)].clone();
+                let mine = &mut seen[usize::from(*device)];
+                for (dot, op) in theirs {
+                    if !mine.iter().any(|(known, _)| *known == dot) {
+                        mine.push((dot, op));
+                    }
+                }
+                continue;
+            }
+            Act::Write { device, path, value } => {
+                let state = state_of(&seen[usize::from(*device)]);
+                let path = format!("p{path}");
+                let seen = state.seen([path.as_str()]);
+                let fields = BTreeMap::from([(path, value.map(|value| value.to_string()))]);
+                (*device, Change::Write { record: RECORD, kind: 5, fields, seen })
+            }
+            Act::Delete { device } => {
+                let state = state_of(&seen[usize::from(*device)]);
+                (*device, Change::Delete { record: RECORD, seen: state.seen([]) })
+            }
+        };
+        // Clocks of different devices stand still now and then: ties are broken by device.
+        clock += u64::from(device % 2);
+        let number = 1 + all.iter().filter(|(dot, _): &&(Dot, Op)| dot.device.0[0] == device).count();
+        let dot = Dot {
+            device: DeviceId([device; 16]),
+            incarnation: Incarnation([0; 8]),
+            number: number as u64,
+            index: 0,
+        };
+        let op = Op { clock, author: String::new(), change };
+        seen[usize::from(device)].push((dot, op.clone()));
+        all.push((dot, op));
+    }
+    all
+}
+
+fn state_of(ops: &[(Dot, Op)]) -> State {
+    let mut state = State::default();
+    for (dot, op) in ops {
+        state.apply(*dot, op);
+    }
+    state
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// FRK-08: the order of delivery changes nothing; applying twice changes nothing.
+    #[test]
+    fn frk_08_any_order_converges(
+        acts in prop::collection::vec(act(), 1..40),
+        keys in prop::collection::vec(any::<u32>(), 40),
+    ) {
+        let ops = history(&acts);
+        let straight = state_of(&ops);
+        let mut shuffled: Vec<_> = ops.iter().cloned().zip(keys).collect();
+        shuffled.sort_by_key(|(_, key)| *key);
+        let mut state = State::default();
+        for ((dot, op), _) in &shuffled {
+            state.apply(*dot, op);
+            prop_assert!(!state.apply(*dot, op), "taken in twice");
+        }
+        prop_assert_eq!(state.is_live(), straight.is_live());
+        prop_assert_eq!(state.leaf(RECORD), straight.leaf(RECORD));
+        prop_assert_eq!(
+            state.values().collect::<Vec<_>>(),
+            straight.values().collect::<Vec<_>>()
+        );
+        prop_assert_eq!(state.conflicts(), straight.conflicts());
+        let encoded = state.to_bytes();
+        prop_assert_eq!(State::from_bytes(&encoded, usize::MAX).unwrap(), state);
+    }
+
+    /// A device that has seen everything has the last word.
+    #[test]
+    fn a_causal_successor_always_wins(acts in prop::collection::vec(act(), 1..30)) {
+        let mut ops = history(&acts);
+        let state = state_of(&ops);
+        let fields = BTreeMap::from([("p1".to_owned(), Some("99".to_owned()))]);
+        let change =
+            Change::Write { record: RECORD, kind: 5, fields, seen: state.seen(["p1"]) };
+        let dot = Dot {
+            device: DeviceId([7; 16]),
+            incarnation: Incarnation([0; 8]),
+            number: 1,
+            index: 0,
+        };
+        // Its clock is the lowest of all.
+        ops.push((dot, Op { clock: 0, author: String::new(), change }));
+        let state = state_of(&ops);
+        prop_assert_eq!(state.value("p1"), Some("99"));
+        prop_assert!(state.is_live());
+        let delete = Op {
+            clock: 0,
+            author: String::new(),
+            change: Change::Delete { record: RECORD, seen: state.seen([]) },
+        };
+        ops.push((Dot { number: 2, ..dot }, delete));
+        prop_assert!(!state_of(&ops).is_live());
+    }
+
+    #[test]
+    fn bodies_come_back(acts in prop::collection::vec(act(), 0..30), long in ".{0,2000}") {
+        let mut ops: Vec<Op> = history(&acts).into_iter().map(|(_, op)| op).collect();
+        ops.push(Op {
+            clock: 7,
+            author: "import:1".to_owned(),
+            change: Change::Write {
+                record: RECORD,
+                kind: 1,
+                fields: BTreeMap::from([("text".to_owned(), Some(long.repeat(3)))]),
+                seen: Vec::new(),
+            },
+        });
+        for compression in [Compression::PerRecord, Compression::None] {
+            let body = encode_body(&ops, compression);
+            prop_assert_eq!(&decode_body(&body).unwrap(), &ops);
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_no_body_and_no_state(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        if let Ok(ops) = decode_body(&bytes) {
+            prop_assert!(ops.len() <= 4096);
+        }
+        drop(State::from_bytes(&bytes, usize::MAX));
+    }
+}
+
+/// F-32: undoing a sequence of changes, newest first, comes back through every earlier state.
+#[test]
+fn f_32_undo_comes_back_to_each_state_before() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    let id = session.add(&note("a", "start", "one")).unwrap();
+    let mut states = vec![session.status().unwrap().state_hash];
+    for n in 0..4 {
+        let change = json!({"text": format!("text {n}"), "keywords": {format!("k{n}"): true}});
+        session.edit(id, &fields(change), &[]).unwrap();
+        states.push(session.status().unwrap().state_hash);
+    }
+    // An undo is itself a change: undoing it leads forward again.
+    session.undo(id).unwrap();
+    assert_eq!(session.status().unwrap().state_hash, states[3]);
+    session.undo(id).unwrap();
+    assert_eq!(session.status().unwrap().state_hash, states[4]);
+    session.remove(id).unwrap();
+    assert_ne!(session.status().unwrap().state_hash, states[4]);
+    session.undo(id).unwrap();
+    assert_eq!(session.status().unwrap().state_hash, states[4]);
+}

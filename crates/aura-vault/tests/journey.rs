@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A person's way through a vault: make, add, find, edit, undo, import, shut, open, lose views.
+
+mod support;
+
+use std::sync::Arc;
+
+use aura_vault::gate::GateError;
+use aura_vault::intake::Outcome;
+use aura_vault::record::{Attachment, Kind};
+use aura_vault::search::Typing;
+use aura_vault::vault::{Credential, VaultError};
+use serde_json::json;
+use support::{Bench, PASSWORD, fields, note, owner, password};
+
+#[test]
+fn what_is_added_is_found_edited_undone_and_still_there_tomorrow() {
+    let bench = Bench::new();
+    let (vault, kit) = bench.create();
+    let session = owner(&vault);
+    let id = session.add(&note("a", "Lisbon flat", "The flat in Graça has a view")).unwrap();
+    let found = session.search("graca", Typing::Done, 10).unwrap();
+    assert_eq!(found.iter().map(|found| found.id).collect::<Vec<_>>(), [id]);
+    assert_eq!(found[0].title, "Lisbon flat");
+
+    let edited =
+        session.edit(id, &fields(json!({"text": "It was sold", "keywords": {"home": true}})), &[]);
+    assert_eq!(edited.unwrap().fields["text"], "It was sold");
+    assert!(session.search("graca", Typing::Done, 10).unwrap().is_empty());
+    assert_eq!(session.search("tag:home sold", Typing::Done, 10).unwrap().len(), 1);
+    let undone = session.undo(id).unwrap().unwrap();
+    assert_eq!(undone.fields["text"], "The flat in Graça has a view");
+    assert_eq!(undone.fields.get("keywords"), None);
+    let history = session.history(id).unwrap();
+    assert_eq!(history.len(), 3);
+
+    session.remove(id).unwrap();
+    assert_eq!(session.get(id).unwrap(), None);
+    assert!(session.search("lisbon", Typing::Done, 10).unwrap().is_empty());
+    assert_eq!(session.trash(None, 10).unwrap().len(), 1);
+    assert_eq!(session.undo(id).unwrap().unwrap().title, "Lisbon flat");
+    let before = session.status().unwrap();
+    assert_eq!(before.records, 1);
+    drop(session);
+    let (locked, finished) = vault.lock();
+    finished.unwrap();
+
+    // Wrong secrets are all alike; both right ones open.
+    let (locked, error) =
+        locked.unlock(&password("wrong"), bench.environment()).map(drop).unwrap_err();
+    assert!(matches!(error, VaultError::Secret));
+    let recovery = Credential::Recovery(kit.recovery_code.clone());
+    let vault = locked.unlock(&recovery, bench.environment()).map_err(|(_, e)| e).unwrap();
+    let session = owner(&vault);
+    assert_eq!(session.get(id).unwrap().unwrap().title, "Lisbon flat");
+    assert_eq!(session.search("graca", Typing::Done, 10).unwrap().len(), 1);
+    assert_eq!(session.status().unwrap().state_hash, before.state_hash);
+    let verdict = session.verify_audit().unwrap();
+    assert!(verdict.is_ok, "{verdict:?}");
+    let mut actions = Vec::new();
+    session.audit(&mut |logged| actions.push(logged.event.action.as_str())).unwrap();
+    for action in ["create", "write", "delete", "lock", "failed-unlock", "unlock"] {
+        assert!(actions.contains(&action), "{action} in {actions:?}");
+    }
+}
+
+#[test]
+fn an_import_runs_again_without_a_change_and_keeps_what_the_person_edited() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    let import = |drafts: &[aura_vault::record::Draft]| {
+        let (run, mut importer) = session.importer().unwrap();
+        let outcomes: Vec<Outcome> =
+            drafts.iter().map(|draft| importer.take(draft).unwrap()).collect();
+        importer.finish(run, &json!({"read": drafts.len()})).unwrap();
+        outcomes
+    };
+    let mut with_file = note("c", "Receipt", "see the file");
+    with_file.attachments.push(Attachment {
+        name: "receipt.pdf".to_owned(),
+        media_type: "application/pdf".to_owned(),
+        content: Arc::new(vec![7u8; 100_000]),
+    });
+    let first = [note("a", "One", "first text"), note("b", "Two", "second"), with_file.clone()];
+    let outcomes = import(&first);
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::New(_))));
+    let hash = session.status().unwrap().state_hash;
+    assert!(import(&first).iter().all(|outcome| matches!(outcome, Outcome::Unchanged(_))));
+    assert_eq!(session.status().unwrap().state_hash, hash);
+
+    let Outcome::New(a) = outcomes[0] else { panic!() };
+    let Outcome::New(c) = outcomes[2] else { panic!() };
+    session.edit(a, &fields(json!({"name": "One, by hand"})), &[]).unwrap();
+    let mut changed = note("a", "One", "text from the source");
+    changed.fields.insert("extra".into(), json!({"new": 1}));
+    assert!(matches!(import(&[changed])[0], Outcome::Merged(_)));
+    let record = session.get(a).unwrap().unwrap();
+    assert_eq!(record.title, "One, by hand");
+    assert_eq!(record.fields["text"], "text from the source");
+    assert_eq!(record.fields["extra"], json!({"new": 1}));
+
+    let record = session.get(c).unwrap().unwrap();
+    let [file] = record.attachments.as_slice() else { panic!("one attachment") };
+    let mut bytes = Vec::new();
+    session.attachment(c, file.id, &mut bytes).unwrap();
+    assert_eq!(bytes, vec![7u8; 100_000]);
+    assert_eq!(session.imports().unwrap().len(), 3);
+    assert_eq!(session.search("has:attachment", Typing::Done, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn f_09_views_are_built_again_from_the_log() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    let ids: Vec<_> = (0..50)
+        .map(|n| session.add(&note(&n.to_string(), &format!("Note {n}"), "common")).unwrap())
+        .collect();
+    session.remove(ids[7]).unwrap();
+    let before = session.status().unwrap();
+    drop(session);
+    let (locked, finished) = vault.lock();
+    finished.unwrap();
+    drop(locked);
+    std::fs::remove_dir_all(bench.home().join("views")).unwrap();
+    let vault = bench.unlock();
+    let session = owner(&vault);
+    let after = session.status().unwrap();
+    assert_eq!(after.state_hash, before.state_hash);
+    assert_eq!(session.search("common", Typing::Done, 100).unwrap().len(), 49);
+    drop((session, vault));
+
+    // A lost keyring cache means new view keys: the same way out.
+    std::fs::remove_file(bench.home().join("keyring")).unwrap();
+    let vault = bench.unlock();
+    assert_eq!(owner(&vault).status().unwrap().state_hash, before.state_hash);
+    assert!(owner(&vault).verify_audit().unwrap().is_ok);
+}
+
+#[test]
+fn a_vault_that_was_dropped_without_locking_loses_nothing() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let id = owner(&vault).add(&note("a", "Kept", "by the log")).unwrap();
+    drop(vault);
+    let vault = bench.unlock();
+    assert_eq!(owner(&vault).get(id).unwrap().unwrap().title, "Kept");
+    assert_eq!(owner(&vault).search("log", Typing::Done, 10).unwrap().len(), 1);
+}
+
+#[test]
+fn bad_requests_are_refused_by_name() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    let empty = aura_vault::record::Draft { fields: fields(json!({})), ..note("x", "", "") };
+    assert!(matches!(session.add(&empty), Err(GateError::Take(_))));
+    let absent = aura_protocol::id::RecordId([9; 16]);
+    assert!(matches!(session.edit(absent, &fields(json!({"a": 1})), &[]), Err(GateError::NoRecord)));
+    let huge = "x".repeat(9 << 20);
+    assert!(matches!(session.add(&note("y", "huge", &huge)), Err(GateError::TooLarge)));
+    let system = vault.session(aura_vault::gate::Principal::System);
+    assert!(matches!(system.get(absent), Err(GateError::Refused(_))));
+    assert_eq!(Kind::parse("note"), Some(Kind::Note));
+}
+
+#[test]
+fn wrong_secrets_are_answered_more_and_more_slowly() {
+    let bench = Bench::new();
+    drop(bench.create());
+    let mut locked = bench.load();
+    for _ in 0..3 {
+        let (back, error) =
+            locked.unlock(&password("guess"), bench.environment()).map(drop).unwrap_err();
+        assert!(matches!(error, VaultError::Secret));
+        locked = back;
+    }
+    let (locked, error) =
+        locked.unlock(&password(PASSWORD), bench.environment()).map(drop).unwrap_err();
+    assert!(matches!(error, VaultError::TooSoon(_)));
+    bench.clock.0.fetch_add(2_000, std::sync::atomic::Ordering::Relaxed);
+    assert!(locked.unlock(&password(PASSWORD), bench.environment()).is_ok());
+}
+
+#[test]
+fn canary_no_plaintext_in_any_file() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let canary = "XKANARIENVOGEL7421";
+    let mut draft = note(canary, canary, &format!("{canary} and more"));
+    draft.attachments.push(Attachment {
+        name: canary.to_owned(),
+        media_type: "text/plain".to_owned(),
+        content: Arc::new(canary.repeat(2000).into_bytes()),
+    });
+    let (run, mut importer) = owner(&vault).importer().unwrap();
+    importer.take(&draft).unwrap();
+    importer.finish(run, &json!({"label": canary})).unwrap();
+    assert_eq!(owner(&vault).search(canary, Typing::Done, 10).unwrap().len(), 1);
+    let (_locked, finished) = vault.lock();
+    finished.unwrap();
+    let mut stack = vec![bench.home()];
+    let mut files = 0;
+    while let Some(path) = stack.pop() {
+        if path.is_dir() {
+            stack.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        files += 1;
+        let bytes = std::fs::read(&path).unwrap();
+        let lower = canary.to_lowercase();
+        for marker in [canary.as_bytes(), lower.as_bytes(), PASSWORD.as_bytes()] {
+            assert!(!bytes.windows(marker.len()).any(|window| window == marker), "{path:?}");
+        }
+    }
+    assert!(files > 8, "{files} files were looked at");
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `verify` finds what is damaged and says where; `rebuild` makes the views say what the log says.
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aura_vault::record::Attachment;
+use aura_vault::search::Typing;
+use support::{Bench, note, owner};
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn filled(bench: &Bench) -> String {
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    for n in 0..20 {
+        let mut draft = note(&n.to_string(), &format!("Note {n}"), "some text");
+        if n == 3 {
+            draft.attachments.push(Attachment {
+                name: "photo.png".to_owned(),
+                media_type: "image/png".to_owned(),
+                content: Arc::new(vec![3; 50_000]),
+            });
+        }
+        session.add(&draft).unwrap();
+    }
+    let report = session.verify(&mut |_| {}).unwrap();
+    assert!(report.is_ok(), "{report:?}");
+    assert!(report.checked > 40);
+    let hash = session.status().unwrap().state_hash;
+    drop(session);
+    vault.lock().1.unwrap();
+    hash
+}
+
+fn chunk_file(bench: &Bench) -> std::path::PathBuf {
+    let mut stack = vec![bench.home().join("store").join("chunks")];
+    while let Some(path) = stack.pop() {
+        if path.is_file() && path.metadata().unwrap().len() > 40_000 {
+            return path;
+        }
+        if path.is_dir() {
+            stack.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    panic!("no chunk")
+}
+
+#[test]
+fn f_11_a_damaged_or_missing_chunk_is_named_and_the_rest_goes_on() {
+    let bench = Bench::new();
+    filled(&bench);
+    let chunk = chunk_file(&bench);
+    flip(&chunk, 30_000);
+    let vault = bench.unlock();
+    let report = owner(&vault).verify(&mut |_| {}).unwrap();
+    assert_eq!(report.problems.len(), 1, "{report:?}");
+    assert!(report.problems[0].contains("attachment"));
+    assert_eq!(owner(&vault).search("text", Typing::Done, 100).unwrap().len(), 20);
+    drop(vault);
+    std::fs::remove_file(chunk).unwrap();
+    let vault = bench.unlock();
+    let report = owner(&vault).verify(&mut |_| {}).unwrap();
+    assert!(report.problems.iter().any(|problem| problem.contains("chunk is missing")), "{report:?}");
+}
+
+#[test]
+fn f_08_a_damaged_database_page_is_built_again() {
+    let bench = Bench::new();
+    let hash = filled(&bench);
+    let database = bench.home().join("views").join("records.db");
+    let len = std::fs::metadata(&database).unwrap().len();
+    for at in (0..len).step_by(4096) {
+        flip(&database, usize::try_from(at).unwrap() + 100);
+    }
+    let vault = bench.unlock();
+    assert_eq!(owner(&vault).status().unwrap().state_hash, hash);
+    assert!(owner(&vault).verify(&mut |_| {}).unwrap().is_ok());
+}
+
+#[test]
+fn f_08_every_damaged_index_file_is_survived() {
+    let bench = Bench::new();
+    filled(&bench);
+    let index = bench.home().join("views").join("index");
+    let files: Vec<_> = std::fs::read_dir(&index).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() > 3);
+    for file in files {
+        let Ok(metadata) = file.metadata() else { continue };
+        if metadata.len() < 100 {
+            continue;
+        }
+        flip(&file, usize::try_from(metadata.len()).unwrap() / 2);
+        let vault = bench.unlock();
+        let session = owner(&vault);
+        // Whatever the damage did, a rebuild ends it.
+        session.rebuild().unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
+        assert_eq!(session.search("text", Typing::Done, 100).unwrap().len(), 20);
+        drop(session);
+        vault.lock().1.unwrap();
+    }
+}
+
+#[test]
+fn rebuild_changes_nothing_that_a_person_can_see() {
+    let bench = Bench::new();
+    let hash = filled(&bench);
+    let vault = bench.unlock();
+    let session = owner(&vault);
+    session.rebuild().unwrap();
+    assert_eq!(session.status().unwrap().state_hash, hash);
+    assert_eq!(session.search("text", Typing::Done, 100).unwrap().len(), 20);
+    assert!(session.verify(&mut |_| {}).unwrap().is_ok());
+}
