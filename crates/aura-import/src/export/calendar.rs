@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Events and tasks to one calendar file.
+//!
+//! Time zones are named as IANA names them, without a definition. Files of a record are written into
+//! it, as calendars do it. Source: RFC 5545, RFC 8984 and its iCalendar mapping.
+
+use std::io::{self, Write};
+
+use aura_vault::record::{Fields, Kind};
+use calcard::jscalendar::JSCalendar;
+use serde_json::{Value, json};
+
+use super::{Exported, Outcome};
+use crate::formats::component::{Piece, Pieces, guarded, with_plain_uris};
+use crate::formats::media;
+use crate::stamp::timestamp;
+
+/// Writes one VCALENDAR with a component for each record.
+///
+/// # Errors
+/// When `out` does not take it; what could not be converted is in the outcome.
+pub fn write(
+    records: &mut dyn Iterator<Item = Exported>,
+    out: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    out.write_all(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Aura//Export//EN\r\n")?;
+    for record in records {
+        let mut fields = record.fields.clone();
+        prepare(&mut fields, &record);
+        let files = media::embed(&mut fields, "links", "href", &record.attachments);
+        let text = Value::Object(fields).to_string();
+        let component = guarded(|| convert(&text)).flatten();
+        match component {
+            Some(component) => {
+                out.write_all(&component)?;
+                outcome.records = outcome.records.saturating_add(1);
+                outcome.attachments = outcome.attachments.saturating_add(files.written);
+            }
+            None => outcome.failed.push((record.id.clone(), "it has no calendar form".to_owned())),
+        }
+        outcome.failed.extend(files.failed.into_iter().map(|reason| (record.id.clone(), reason)));
+    }
+    out.write_all(b"END:VCALENDAR\r\n")?;
+    out.flush()?;
+    Ok(outcome)
+}
+
+fn prepare(fields: &mut Fields, record: &Exported) {
+    fields.remove("extra");
+    let form = if record.kind == Kind::Task { "Task" } else { "Event" };
+    fields.insert("@type".to_owned(), form.into());
+    fields.entry("uid").or_insert_with(|| record.id.as_str().into());
+    // Every component has a time stamp (RFC 5545, 3.6.1).
+    fields.entry("updated").or_insert_with(|| timestamp(record.time_ms.unwrap_or(0)).into());
+    // A whole-day occurrence is named by the property it came with, which was kept.
+    let kept = fields.get("iCalendar").and_then(|kept| kept.get("properties"));
+    let has_own = kept
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .any(|property| property.get(0).and_then(Value::as_str) == Some("recurrence-id"));
+    if has_own {
+        fields.remove("recurrenceId");
+    }
+}
+
+/// The foreign part: everything in here may panic.
+fn convert(text: &str) -> Option<Vec<u8>> {
+    let entry: Value = serde_json::from_str(text).ok()?;
+    let group = json!({ "@type": "Group", "uid": "group", "entries": [entry] }).to_string();
+    let calendar = JSCalendar::<'_, String, String>::parse(&group).ok()?.into_icalendar()?;
+    let written = calendar.to_string();
+    let mut input = written.as_bytes();
+    let mut pieces = Pieces::new(&mut input, Some("VCALENDAR"));
+    let mut component = Vec::new();
+    while let Some(piece) = pieces.next().ok()? {
+        if let Piece::Whole { name, text, .. } = piece
+            && (name == "VEVENT" || name == "VTODO")
+        {
+            component.extend(with_plain_uris(&text));
+        }
+    }
+    (!component.is_empty()).then_some(component)
+}
+
+#[cfg(test)]
+#[path = "calendar_tests.rs"]
+mod tests;

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What went in must come out the same: read, write, read again.
+
+use std::fs;
+
+use super::*;
+use crate::draft::Draft;
+use crate::formats::collect::{Collect, bytes, data_files};
+use crate::formats::ical;
+
+fn seen(text: &[u8]) -> Vec<Draft> {
+    let mut sink = Collect::default();
+    ical::read("c.ics", &mut &text[..], &mut sink).unwrap();
+    sink.drafts.retain(|draft| draft.kind != Kind::Note);
+    sink.drafts
+}
+
+fn exported(draft: Draft) -> Exported {
+    Exported {
+        id: "r".to_owned(),
+        kind: draft.kind,
+        category: draft.category,
+        fields: draft.fields,
+        attachments: draft.attachments,
+        source: Some(draft.source.to_owned()),
+        source_id: draft.source_id,
+        time_ms: draft.time_ms,
+    }
+}
+
+fn written(drafts: Vec<Draft>) -> (Vec<u8>, Outcome) {
+    let mut out = Vec::new();
+    let outcome = write(&mut drafts.into_iter().map(exported), &mut out).unwrap();
+    (out, outcome)
+}
+
+#[test]
+fn out_and_in_again() {
+    let text = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:a\\, b\r\n\
+        DTSTART;TZID=Europe/Berlin:20260131T100000\r\nDTEND;TZID=Europe/Berlin:20260131T110000\r\n\
+        RRULE:FREQ=WEEKLY;COUNT=3\r\nEXDATE;TZID=Europe/Berlin:20260207T100000\r\nX-OWN:kept\r\n\
+        ATTACH;FMTTYPE=text/plain;ENCODING=BASE64;VALUE=BINARY:aGk=\r\nEND:VEVENT\r\n\
+        BEGIN:VEVENT\r\nUID:2\r\nDTSTAMP:20260101T000000Z\r\nRECURRENCE-ID;VALUE=DATE:20260201\r\n\
+        DTSTART;VALUE=DATE:20260202\r\nEND:VEVENT\r\n\
+        BEGIN:VTODO\r\nUID:3\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:t\r\nSTATUS:COMPLETED\r\n\
+        DUE:20260131T100000Z\r\nEND:VTODO\r\nEND:VCALENDAR\r\n";
+    let before = seen(text);
+    assert_eq!(before.len(), 3);
+    let (out, outcome) = written(seen(text));
+    assert_eq!((outcome.records, outcome.attachments, outcome.failed.len()), (3, 1, 0));
+    let after = seen(&out);
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(after.len(), 3, "{text}");
+    for (one, two) in before.iter().zip(&after) {
+        assert_eq!(
+            (one.kind, &one.source_id, one.time_ms),
+            (two.kind, &two.source_id, two.time_ms),
+            "{text}"
+        );
+        for name in [
+            "title",
+            "start",
+            "timeZone",
+            "duration",
+            "recurrenceRule",
+            "recurrenceOverrides",
+            "recurrenceId",
+            "due",
+            "progress",
+            "showWithoutTime",
+        ] {
+            assert_eq!(one.fields.get(name), two.fields.get(name), "{name}: {text}");
+        }
+        let files = |draft: &Draft| draft.attachments.iter().map(bytes).collect::<Vec<_>>();
+        assert_eq!(files(one), files(two), "{text}");
+    }
+    assert!(text.contains("X-OWN:kept"), "{text}");
+}
+
+#[test]
+fn a_record_that_was_never_a_calendar() {
+    let fields = json!({"title": "new", "start": "2026-01-31T10:00:00"});
+    let record = Exported {
+        id: "r9".to_owned(),
+        kind: Kind::Event,
+        category: Kind::Event.category(),
+        fields: fields.as_object().unwrap().clone(),
+        attachments: Vec::new(),
+        source: None,
+        source_id: None,
+        time_ms: Some(0),
+    };
+    let mut out = Vec::new();
+    write(&mut [record].into_iter(), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    for line in ["UID:r9", "DTSTAMP:19700101T000000Z", "DTSTART:20260131T100000", "SUMMARY:new"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn real_calendars_come_back() {
+    let Some(files) = data_files("packages/calendar", "ics") else { return };
+    let (mut all, mut back, mut same) = (0, 0, 0);
+    for path in files {
+        let before = seen(&fs::read(&path).unwrap());
+        let (out, outcome) = written(seen(&fs::read(&path).unwrap()));
+        let after = seen(&out);
+        all += before.len();
+        back += after.len();
+        for (id, reason) in outcome.failed {
+            println!("{} {id}: {reason}", path.display());
+        }
+        if before.len() == after.len() {
+            same += before
+                .iter()
+                .zip(&after)
+                .filter(|(one, two)| {
+                    ["title", "start", "timeZone", "duration"]
+                        .iter()
+                        .all(|name| one.fields.get(*name) == two.fields.get(*name))
+                })
+                .count();
+        }
+    }
+    println!(
+        "{all} records, {back} come back, {same} with the same title, start, zone and duration"
+    );
+    assert!(same * 100 >= all * 97);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Contacts to one file of vCards 4.0.
+//!
+//! Photos and other files of a contact are written into its card. Source: RFC 6350, RFC 9555.
+
+use std::io::{self, Write};
+
+use calcard::jscontact::JSContact;
+use calcard::vcard::VCardVersion;
+use serde_json::Value;
+
+use super::{Exported, Outcome};
+use crate::formats::component::{guarded, with_plain_uris};
+use crate::formats::media;
+
+/// Writes a card for each record.
+///
+/// # Errors
+/// When `out` does not take it; what could not be converted is in the outcome.
+pub fn write(
+    records: &mut dyn Iterator<Item = Exported>,
+    out: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for record in records {
+        let mut fields = record.fields.clone();
+        fields.remove("extra");
+        fields.insert("@type".to_owned(), "Card".into());
+        fields.insert("version".to_owned(), "1.0".into());
+        fields.entry("uid").or_insert_with(|| record.id.as_str().into());
+        let files = media::embed(&mut fields, "media", "uri", &record.attachments);
+        let keys = media::embed(&mut fields, "cryptoKeys", "uri", &record.attachments);
+        let text = Value::Object(fields).to_string();
+        match guarded(|| convert(&text)).flatten() {
+            Some(card) => {
+                out.write_all(&card)?;
+                outcome.records = outcome.records.saturating_add(1);
+                let written = files.written.saturating_add(keys.written);
+                outcome.attachments = outcome.attachments.saturating_add(written);
+            }
+            None => outcome.failed.push((record.id.clone(), "it has no vCard form".to_owned())),
+        }
+        let failed = files.failed.into_iter().chain(keys.failed);
+        outcome.failed.extend(failed.map(|reason| (record.id.clone(), reason)));
+    }
+    out.flush()?;
+    Ok(outcome)
+}
+
+/// The foreign part: everything in here may panic.
+fn convert(text: &str) -> Option<Vec<u8>> {
+    let card = JSContact::<'_, String, String>::parse(text).ok()?.into_vcard()?;
+    let mut written = String::new();
+    card.write_to(&mut written, VCardVersion::V4_0).ok()?;
+    Some(with_plain_uris(written.as_bytes()))
+}
+
+#[cfg(test)]
+#[path = "contacts_tests.rs"]
+mod tests;

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Mails to `.eml` files, or to one mbox. Reading them again gives the same mails with the same ids.
+//!
+//! Written are the properties and the kept headers, not the raw message, which the vault does not
+//! hold. Source: RFC 5322, 2045-2049, 4155.
+
+use std::io::{self, Read, Write};
+
+use aura_vault::record::Fields;
+use mail_builder::MessageBuilder;
+use mail_builder::headers::address::Address;
+use mail_builder::headers::date::Date;
+use mail_builder::headers::message_id::MessageId;
+use mail_builder::headers::raw::Raw;
+use mail_builder::headers::text::Text;
+use mail_builder::mime::MimePart;
+use serde_json::Value;
+
+use super::name::{Names, safe_part};
+use super::{Exported, Folder, Outcome};
+
+/// Most bytes of attachments that one mail is written with.
+const ATTACHMENT_BYTES_MAX: u64 = 256 << 20;
+
+/// Longest title in a file's name, in bytes.
+const TITLE_BYTES_MAX: usize = 60;
+
+/// Writes every mail into a file of its own, in folders by year.
+///
+/// # Errors
+/// Never as a whole; what could not be written is in the outcome.
+pub fn write(records: &mut dyn Iterator<Item = Exported>, folder: &mut dyn Folder) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut names = Names::default();
+    for record in records {
+        let date = crate::stamp::timestamp(record.time_ms.unwrap_or(0));
+        let day = date.get(..10).unwrap_or_default();
+        let year = date.get(..4).unwrap_or_default();
+        let subject = string(&record.fields, "subject").unwrap_or("no subject");
+        let title = subject.get(..subject.floor_char_boundary(TITLE_BYTES_MAX)).unwrap_or_default();
+        let path = names.free(&format!("{year}/{}", safe_part(&format!("{day} {title}"))), ".eml");
+        let written = eml(&record).and_then(|bytes| {
+            let mut out = folder.create(&path)?;
+            out.write_all(&bytes)?;
+            out.flush()
+        });
+        count(&mut outcome, &record, written);
+    }
+    outcome
+}
+
+/// Writes all mails into one mbox (mboxrd).
+///
+/// # Errors
+/// Never as a whole; what could not be written is in the outcome.
+pub fn write_mbox(records: &mut dyn Iterator<Item = Exported>, out: &mut dyn Write) -> Outcome {
+    let mut outcome = Outcome::default();
+    for record in records {
+        let written = eml(&record).and_then(|bytes| append(&record, &bytes, out));
+        count(&mut outcome, &record, written);
+    }
+    outcome
+}
+
+fn count(outcome: &mut Outcome, record: &Exported, written: io::Result<()>) {
+    match written {
+        Ok(()) => {
+            outcome.records = outcome.records.saturating_add(1);
+            let files = record.attachments.len() as u64;
+            outcome.attachments = outcome.attachments.saturating_add(files);
+        }
+        Err(error) => {
+            outcome.failed.push((record.id.clone(), format!("it could not be written: {error}")));
+        }
+    }
+}
+
+fn append(record: &Exported, mail: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    let seconds = record.time_ms.unwrap_or(0).div_euclid(1000);
+    // `Thu, 1 Jan 1970 00:00:00 +0000` without its comma and zone, year last.
+    let date = Date::new(seconds).to_rfc822().replace(',', "");
+    let words: Vec<&str> = date.split_ascii_whitespace().collect();
+    if let [week, day, month, year, time, ..] = words.as_slice() {
+        writeln!(out, "From aura {week} {month} {day:>2} {time} {year}")?;
+    }
+    for line in mail.split_inclusive(|&byte| byte == b'\n') {
+        let marks = line.iter().take_while(|&&byte| byte == b'>').count();
+        if line.get(marks..).is_some_and(|rest| rest.starts_with(b"From ")) {
+            out.write_all(b">")?;
+        }
+        out.write_all(line)?;
+    }
+    out.write_all(b"\r\n")
+}
+
+/// One mail as it would be sent.
+///
+/// # Errors
+/// When an attachment can't be read or all of them are larger than a mail can be.
+pub fn eml(record: &Exported) -> io::Result<Vec<u8>> {
+    let fields = &record.fields;
+    let mut mail = MessageBuilder::new();
+    for (name, header) in [
+        ("from", "From"),
+        ("sender", "Sender"),
+        ("to", "To"),
+        ("cc", "Cc"),
+        ("bcc", "Bcc"),
+        ("replyTo", "Reply-To"),
+    ] {
+        if let Some(list) = addresses(fields, name) {
+            mail = mail.header(header, list);
+        }
+    }
+    if let Some(subject) = string(fields, "subject") {
+        mail = mail.subject(subject);
+    }
+    if let Some(ms) = record.time_ms {
+        mail = mail.date(Date::new(ms.div_euclid(1000)));
+    }
+    // The builder makes up an id where there is none; the record's own id makes it a stable one.
+    let ids = strings(fields, "messageId");
+    mail = match ids.first() {
+        Some(id) => mail.message_id(*id),
+        None => mail.message_id(format!("{}@aura.invalid", record.id)),
+    };
+    for (name, header) in [("inReplyTo", "In-Reply-To"), ("references", "References")] {
+        let ids = strings(fields, name);
+        if !ids.is_empty() {
+            mail = mail.header(header, MessageId::new_list(ids.into_iter()));
+        }
+    }
+    mail = labels(mail, fields);
+    for (name, value) in kept_headers(fields) {
+        mail = mail.header(name.to_owned(), Raw::new(value));
+    }
+    body(mail, record)?.write_to_vec()
+}
+
+fn body<'x>(mut mail: MessageBuilder<'x>, record: &'x Exported) -> io::Result<MessageBuilder<'x>> {
+    let text = string(&record.fields, "textBody").unwrap_or_default();
+    let html = string(&record.fields, "htmlBody");
+    if html.is_none() || !text.is_empty() {
+        mail = mail.text_body(text);
+    }
+    if let Some(html) = html {
+        mail = mail.html_body(html);
+    }
+    let mut left = ATTACHMENT_BYTES_MAX;
+    for attachment in &record.attachments {
+        let mut bytes = Vec::new();
+        attachment.content.open()?.take(left + 1).read_to_end(&mut bytes)?;
+        left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::FileTooLarge, "its files are larger than a mail can be")
+        })?;
+        mail = if attachment.media_type == "message/rfc822" {
+            nested(mail, &attachment.name, bytes)
+        } else {
+            mail.attachment(attachment.media_type.as_str(), attachment.name.as_str(), bytes)
+        };
+    }
+    Ok(mail)
+}
+
+/// A mail inside a mail stands as it is, for which it must be text.
+fn nested<'x>(mail: MessageBuilder<'x>, name: &'x str, bytes: Vec<u8>) -> MessageBuilder<'x> {
+    let mut mail = mail;
+    let part = MimePart::new("message/rfc822", bytes).attachment(name);
+    mail.attachments.get_or_insert_default().push(part);
+    mail
+}
+
+fn labels<'x>(mail: MessageBuilder<'x>, fields: &'x Fields) -> MessageBuilder<'x> {
+    let mut mail = mail;
+    if let Some(Value::Object(labels)) = fields.get("mailboxIds") {
+        let quoted: Vec<String> = labels
+            .keys()
+            .map(|label| label.replace('"', "'"))
+            .map(|label| if label.contains(',') { format!("\"{label}\"") } else { label })
+            .collect();
+        mail = mail.header("X-Gmail-Labels", Text::new(quoted.join(",")));
+    }
+    if let Some(thread) = string(fields, "threadId") {
+        mail = mail.header("X-GM-THRID", Raw::new(one_line(thread)));
+    }
+    let Some(Value::Object(keywords)) = fields.get("keywords") else { return mail };
+    for (header, letters) in [
+        ("Status", &[("$seen", 'R')][..]),
+        ("X-Status", &[("$answered", 'A'), ("$flagged", 'F'), ("$draft", 'T')][..]),
+    ] {
+        let set: String = letters
+            .iter()
+            .filter(|(word, _)| keywords.contains_key(*word))
+            .map(|(_, l)| l)
+            .collect();
+        if !set.is_empty() {
+            mail = mail.header(header, Raw::new(set));
+        }
+    }
+    if keywords.contains_key("$forwarded") {
+        mail = mail.header("X-Mozilla-Status", Raw::new("1000"));
+    }
+    mail
+}
+
+/// Headers kept at import, those only that can stand in a mail as they are.
+fn kept_headers(fields: &Fields) -> Vec<(&str, String)> {
+    let headers = fields.get("extra").and_then(|extra| extra.get("headers"));
+    let Some(Value::Array(headers)) = headers else { return Vec::new() };
+    headers
+        .iter()
+        .filter_map(|header| {
+            let name = header.get("name")?.as_str()?;
+            let value = header.get("value")?.as_str()?;
+            let is_name = !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+            is_name.then(|| (name, one_line(value)))
+        })
+        .collect()
+}
+
+/// A value that can't begin a header of its own.
+fn one_line(value: &str) -> String {
+    value.replace(|letter: char| letter.is_control(), " ")
+}
+
+fn addresses<'x>(fields: &'x Fields, name: &str) -> Option<Address<'x>> {
+    let Some(Value::Array(list)) = fields.get(name) else { return None };
+    let list: Vec<Address<'x>> = list
+        .iter()
+        .filter_map(|one| {
+            let email = one.get("email").and_then(Value::as_str).unwrap_or_default();
+            let name = one.get("name").and_then(Value::as_str);
+            (!email.is_empty() || name.is_some())
+                .then(|| Address::new_address(name, one_line(email)))
+        })
+        .collect();
+    (!list.is_empty()).then(|| Address::new_list(list))
+}
+
+fn string<'x>(fields: &'x Fields, name: &str) -> Option<&'x str> {
+    fields.get(name).and_then(Value::as_str)
+}
+
+fn strings<'x>(fields: &'x Fields, name: &str) -> Vec<&'x str> {
+    let Some(Value::Array(values)) = fields.get(name) else { return Vec::new() };
+    values.iter().filter_map(Value::as_str).collect()
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! File names that every system takes, and that don't collide where case and accents don't count.
+
+use std::collections::{HashMap, HashSet};
+
+/// Longest name that is made, in bytes; systems allow 255, and copies like to add to it.
+const NAME_BYTES_MAX: usize = 180;
+
+/// Names that stand for devices on Windows, with any ending.
+const RESERVED: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$"];
+
+/// Gives each file of an export a name of its own.
+#[derive(Default)]
+pub(super) struct Names {
+    taken: HashSet<String>,
+    /// The number to try next for a wish that was taken.
+    next: HashMap<String, u64>,
+}
+
+impl Names {
+    /// A free path for a wished one; `wish` is separated by `/`, each part of it made safe.
+    pub(super) fn free(&mut self, wish: &str, ending: &str) -> String {
+        let stem = wish
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .map(safe_part)
+            .collect::<Vec<_>>()
+            .join("/");
+        let stem = if stem.is_empty() { "unnamed".to_owned() } else { stem };
+        let key = format!("{stem}{ending}").to_lowercase();
+        let mut number = self.next.get(&key).copied().unwrap_or(1);
+        loop {
+            let path = match number {
+                1 => format!("{stem}{ending}"),
+                _ => format!("{stem} ({number}){ending}"),
+            };
+            number = number.saturating_add(1);
+            if self.taken.insert(path.to_lowercase()) {
+                self.next.insert(key, number);
+                return path;
+            }
+        }
+    }
+}
+
+impl Names {
+    /// A free path for a file with an ending of its own.
+    pub(super) fn free_file(&mut self, wish: &str) -> String {
+        match wish.rsplit_once('.') {
+            Some((stem, ending)) if !stem.ends_with('/') && !ending.contains('/') => {
+                self.free(stem, &format!(".{ending}"))
+            }
+            _ => self.free(wish, ""),
+        }
+    }
+
+    /// Takes a path as it is, if it is free.
+    pub(super) fn take(&mut self, path: &str) -> bool {
+        self.taken.insert(path.to_lowercase())
+    }
+}
+
+/// One part of a path made safe for every system.
+pub(super) fn safe_part(part: &str) -> String {
+    let mut safe = String::with_capacity(part.len());
+    for letter in part.chars() {
+        let letter = match letter {
+            '<' | '>' | ':' | '"' | '/' | '\\' | '|' | '?' | '*' => '_',
+            // Marks that turn the writing direction make `exe.txt` out of `txt.exe`.
+            '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => continue,
+            letter if letter.is_control() => '_',
+            letter => letter,
+        };
+        if safe.len() + letter.len_utf8() > NAME_BYTES_MAX {
+            break;
+        }
+        safe.push(letter);
+    }
+    let trimmed = safe.trim_start().trim_end_matches([' ', '.']);
+    if trimmed.is_empty() {
+        return "unnamed".to_owned();
+    }
+    // A name that starts with a dot is hidden from the person, and from the next import.
+    if is_reserved(trimmed) || trimmed.starts_with('.') {
+        return format!("_{trimmed}");
+    }
+    trimmed.to_owned()
+}
+
+fn is_reserved(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_lowercase();
+    if RESERVED.contains(&stem.as_str()) {
+        return true;
+    }
+    let number = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt"));
+    number.is_some_and(|rest| {
+        matches!(rest, "\u{b9}" | "\u{b2}" | "\u{b3}")
+            || rest.len() == 1 && rest.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_that_some_system_refuses_are_changed() {
+        assert_eq!(safe_part("a:b?"), "a_b_");
+        assert_eq!(safe_part("CON"), "_CON");
+        assert_eq!(safe_part("con.md"), "_con.md");
+        assert_eq!(safe_part("Com7"), "_Com7");
+        assert_eq!(safe_part("common"), "common");
+        assert_eq!(safe_part(".."), "unnamed");
+        assert_eq!(safe_part(".hidden"), "_.hidden");
+        assert_eq!(safe_part("end. . "), "end");
+        assert_eq!(safe_part("\u{202E}txt.exe"), "txt.exe");
+        assert_eq!(safe_part(&"é".repeat(200)).len(), 180);
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_are_kept_apart() {
+        let mut names = Names::default();
+        assert_eq!(names.free("a/Note", ".md"), "a/Note.md");
+        assert_eq!(names.free("a/note", ".md"), "a/note (2).md");
+        assert_eq!(names.free("A/NOTE", ".md"), "A/NOTE (3).md");
+        assert_eq!(names.free("../../x", ".md"), "unnamed/unnamed/x.md");
+        assert_eq!(names.free("", ".md"), "unnamed.md");
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_leads_elsewhere(wish in any::<String>()) {
+            let path = Names::default().free(&wish, "");
+            for part in path.split('/') {
+                prop_assert!(!part.is_empty() && part != "." && part != "..");
+                prop_assert!(!part.contains(['\\', '\0', ':']) && part.len() <= 200);
+                prop_assert!(!part.ends_with(['.', ' ']));
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One card to a draft.
+
+use aura_vault::record::{Fields, Kind};
+use calcard::jscontact::JSContact;
+use calcard::vcard::VCard;
+use serde_json::{Value, json};
+
+use super::super::component::{guarded, property};
+use super::super::{instant, media};
+use crate::draft::Draft;
+
+/// Most lines kept of those that are not properties.
+const STRAY_LINES_MAX: usize = 100;
+
+/// A draft of these logical lines.
+pub(super) fn draft(lines: &[String]) -> Result<Draft, &'static str> {
+    let mut lines = lines.to_vec();
+    let attachments = media::lift(&mut lines);
+    let text = text(&lines);
+    let mut fields = guarded(|| convert(&text)).ok_or("its parts contradict each other")??;
+    let uid = lines.iter().filter_map(|line| property(line)).find(|(name, _)| name == "UID");
+    let source_id = uid.map(|(_, uid)| uid.trim().to_owned()).filter(|uid| !uid.is_empty());
+    name(&mut fields)?;
+    labels(&mut fields);
+    let stray: Vec<Value> = lines
+        .iter()
+        .filter(|line| property(line).is_none())
+        .take(STRAY_LINES_MAX)
+        .map(|line| line.as_str().into())
+        .collect();
+    if !stray.is_empty() {
+        fields.insert("extra".to_owned(), json!({ "strayLines": stray }));
+    }
+    let time = fields.get("updated").or_else(|| fields.get("created")).and_then(Value::as_str);
+    let time_ms = time.and_then(instant::iso_ms);
+    Ok(Draft {
+        kind: Kind::Contact,
+        category: Kind::Contact.category(),
+        source: "vcard",
+        source_id,
+        time_ms,
+        fields,
+        attachments,
+    })
+}
+
+/// The card that the parser is given: Apple's groups written as vCard 4.0 writes them.
+fn text(lines: &[String]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let renamed =
+            [("X-ADDRESSBOOKSERVER-KIND", "KIND"), ("X-ADDRESSBOOKSERVER-MEMBER", "MEMBER")]
+                .iter()
+                .find(|(old, _)| line.get(..old.len()).is_some_and(|n| n.eq_ignore_ascii_case(old)))
+                .and_then(|(old, new)| Some(format!("{new}{}", line.get(old.len()..)?)));
+        text.push_str(renamed.as_deref().unwrap_or(line));
+        text.push_str("\r\n");
+    }
+    text
+}
+
+/// The foreign part: everything in here may panic.
+fn convert(text: &str) -> Result<Fields, &'static str> {
+    let Ok(card) = VCard::parse(text) else {
+        return Err("its lines are not properties");
+    };
+    let converted: JSContact<'_, String, String> = card.into_jscontact();
+    match serde_json::to_value(&converted.0) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err("it could not be converted"),
+    }
+}
+
+/// Makes sure that there is a name to show: what the card says, else its parts, the organisation,
+/// an address or a number.
+fn name(fields: &mut Fields) -> Result<(), &'static str> {
+    let is_full = |name: &Value| {
+        name.get("full").and_then(Value::as_str).is_some_and(|full| !full.trim().is_empty())
+    };
+    if fields.get("name").is_some_and(is_full) {
+        return Ok(());
+    }
+    let parts = ["title", "given", "given2", "surname", "surname2", "credential"];
+    let components = fields.get("name").and_then(|name| name.get("components"));
+    let mut words = Vec::new();
+    for kind in parts {
+        for part in components.and_then(Value::as_array).into_iter().flatten() {
+            if part.get("kind").and_then(Value::as_str) == Some(kind) {
+                words.extend(part.get("value").and_then(Value::as_str));
+            }
+        }
+    }
+    let full = if words.is_empty() {
+        [("organizations", "name"), ("emails", "address"), ("phones", "number")]
+            .iter()
+            .find_map(|(member, key)| first_text(fields, member, key))
+    } else {
+        Some(words.join(" "))
+    };
+    let Some(full) = full else {
+        let says_nothing =
+            ["addresses", "notes", "onlineServices", "members", "nicknames", "links"]
+                .iter()
+                .all(|member| !fields.contains_key(*member));
+        return if says_nothing { Err("it names nobody") } else { Ok(()) };
+    };
+    let name = fields.entry("name").or_insert_with(|| json!({}));
+    if let Value::Object(name) = name {
+        name.insert("full".to_owned(), full.into());
+    }
+    Ok(())
+}
+
+fn first_text(fields: &Fields, member: &str, key: &str) -> Option<String> {
+    let entries = fields.get(member)?.as_object()?;
+    // The smallest key, so that every run finds the same.
+    let mut keys: Vec<&String> = entries.keys().collect();
+    keys.sort();
+    let text = keys.into_iter().find_map(|id| entries.get(id)?.get(key)?.as_str());
+    text.filter(|text| !text.trim().is_empty()).map(str::to_owned)
+}
+
+/// Apple writes its own labels as `_$!<Home>!$_`.
+fn labels(fields: &mut Fields) {
+    for (_, member) in fields.iter_mut() {
+        for (_, entry) in member.as_object_mut().into_iter().flatten() {
+            let Some(Value::String(label)) = entry.get_mut("label") else { continue };
+            if let Some(word) = label.strip_prefix("_$!<").and_then(|l| l.strip_suffix(">!$_")) {
+                *label = word.to_owned();
+            }
+        }
+    }
+}
