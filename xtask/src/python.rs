@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A Python with the packages that the stranger's reader (`spec/reader/`) imports.
+//!
+//! It lives in a virtual environment in the cache folder, so that neither the system nor the checkout
+//! is touched, and is made once.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{Checkout, cache_folder, output, run, succeeds};
+
+/// The packages, and an import that works when they are there.
+const PACKAGES: [&str; 2] = ["cryptography>=50", "argon2-cffi>=25"];
+const PROOF: &str = "import cryptography, argon2; \
+    from cryptography.hazmat.primitives.asymmetric import mlkem";
+
+/// The path of that Python; makes it when it is not there yet.
+pub(crate) fn ensure(checkout: &Checkout) -> Result<PathBuf> {
+    let system = "import sys; print('%d.%d' % sys.version_info[:2])";
+    let version = output(checkout.program("python3").args(["-c", system]))?;
+    let folder = cache_folder()?.join(format!("python-{}", version.trim()));
+    let python = folder.join("bin").join("python");
+    if has_packages(checkout, &python) {
+        return Ok(python);
+    }
+    let shown = folder.to_str().context("the cache folder's path is not UTF-8")?;
+    run(checkout.program("python3").args(["-m", "venv", "--clear", shown]))?;
+    let program = python.to_str().context("the cache folder's path is not UTF-8")?;
+    let mut install = checkout.program(program);
+    run(install.args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
+    if !has_packages(checkout, &python) {
+        bail!("the packages were installed, but `{PROOF}` fails");
+    }
+    Ok(python)
+}
+
+fn has_packages(checkout: &Checkout, python: &Path) -> bool {
+    let program = python.to_string_lossy();
+    python.is_file() && succeeds(checkout.program(&program).args(["-c", PROOF]))
+}

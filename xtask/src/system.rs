@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The system packages that building and testing need (Debian's names).
+//!
+//! SQLCipher brings OpenSSL as source, which is built by perl and make. Root installs what is missing;
+//! anybody else is told what to install, and the build is tried all the same.
+
+use anyhow::Result;
+
+use crate::run::{Checkout, is_installed, output, run, succeeds};
+
+/// A program that is needed, and the package that has it.
+const NEEDED: [(&str, &str); 6] = [
+    ("cc", "build-essential"),
+    ("c++", "build-essential"),
+    ("perl", "perl"),
+    ("make", "make"),
+    ("pkg-config", "pkg-config"),
+    ("python3", "python3"),
+];
+
+/// Installs what is missing, or says what that is.
+pub(crate) fn ensure(checkout: &Checkout) -> Result<()> {
+    let has_venv = succeeds(checkout.program("python3").args(["-c", "import venv, ensurepip"]));
+    let missing = missing(is_installed, has_venv);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !is_installed("apt-get") || !is_root(checkout) {
+        println!("note: missing here: {list}. If a step fails, install them and run it again.");
+        return Ok(());
+    }
+    println!("installing {list}");
+    run(checkout.program("apt-get").args(["update", "-qq"]))?;
+    let mut install = checkout.program("apt-get");
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    install.args(["install", "-y", "-qq", "--no-install-recommends"]);
+    run(install.args(&missing))
+}
+
+fn missing(is_there: impl Fn(&str) -> bool, has_venv: bool) -> Vec<&'static str> {
+    let absent = NEEDED.iter().filter(|(program, _)| !is_there(program));
+    let mut packages: Vec<_> = absent.map(|(_, package)| *package).collect();
+    if !has_venv {
+        packages.push("python3-venv");
+    }
+    packages.dedup();
+    packages
+}
+
+fn is_root(checkout: &Checkout) -> bool {
+    output(checkout.program("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_missing_package_is_asked_for_once() {
+        assert!(missing(|_| true, true).is_empty());
+        assert_eq!(missing(|name| !name.starts_with('c'), true), ["build-essential"]);
+        assert_eq!(missing(|name| name != "perl", false), ["perl", "python3-venv"]);
+    }
+}
