@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Mail in all its containers, well-formed and not, and that an export gives the same mails again.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 mod found;
 
 use aura_import::draft::Draft;
@@ -52,7 +54,7 @@ fn a_mail_becomes_a_jmap_email() {
             "threadId": "1234",
             "mailboxIds": {"Inbox": true, "Opened": true, "Müll": true},
             "keywords": {"$seen": true},
-            "extra": {"headers": [{"name": "List-Id", "value": "<list.example.org>"}]},
+            "extra": {"headers": [{"name": "List-ID", "value": "<list.example.org>"}]},
         })
     );
 }

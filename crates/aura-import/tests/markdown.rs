@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Notes in Markdown: what is taken from them, and that an export gives the same notes again.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 mod found;
 
 use aura_import::export::{DiskFolder, Exported, notes};

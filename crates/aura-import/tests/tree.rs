@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Folders, zips and tars: what they show, and what they refuse and why.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 mod found;
 
 use std::fs::{self, File};
@@ -176,6 +178,10 @@ fn tars_plain_and_packed() {
     }
     fs::write(&plain, &tar[..tar.len() - 2000]).unwrap();
     assert_eq!(refused(tree::open(&plain).unwrap().as_ref()).last(), Some(&"x.tar"));
+    let whole = fs::read(&packed).unwrap();
+    fs::write(&packed, &whole[..whole.len() - 20]).unwrap();
+    let tree = tree::open(&packed).unwrap();
+    assert!(tree.refused().iter().any(|refusal| refusal.reason.contains("cut off")));
 }
 
 #[test]

@@ -49,14 +49,14 @@ labels! {
     DeviceFile = "aura/v1/device-file",
     /// Root key to the hedge key.
     Hedge = "aura/v1/hedge",
+    /// Hedge key to the search index's own.
+    SearchHedge = "aura/v1/search-hedge",
     /// Collection key to the key of one entry.
     EntryKey = "aura/v1/entry/key",
     /// Search key to the key of one index file.
     SearchFileKey = "aura/v1/search-file/key",
     /// Attachment key to a chunk's name.
     ChunkName = "aura/v1/chunk/name",
-    /// Secret key check value, printed in the kit.
-    SecretKeyCheck = "aura/v1/secret-key/check",
 
     // Contexts of sealed objects.
     /// Body of an entry.

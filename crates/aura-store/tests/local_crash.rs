@@ -6,6 +6,8 @@
 //! were written may have reached the disk. Failing calls and kills at the Nth call are real, made by
 //! `strace` around a child that runs this same binary.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
 mod workload;
 
 use std::fs;
@@ -204,8 +206,12 @@ fn is_named_or_harmless(database: &[u8], chunks: &Path, steps: &[Step]) -> bool 
     copy_chunks(chunks, &folder.path().join("chunks"));
     let store = match open(folder.path()) {
         Ok(store) => store,
-        Err(OpenError::Damaged(_) | OpenError::Foreign | OpenError::Newer { .. }) => return true,
-        Err(OpenError::Store(_)) => return true,
+        Err(
+            OpenError::Damaged(_)
+            | OpenError::Foreign
+            | OpenError::Newer { .. }
+            | OpenError::Store(_),
+        ) => return true,
         Err(error) => panic!("{error:?}"),
     };
     let mut is_named = store.verify().is_err();
@@ -336,6 +342,26 @@ fn f04_f05_f06_each_writing_call_fails_once() {
         assert!(failures > 0 || calls == "ftruncate", "{calls} {effect}");
         assert!(calls != "pwrite64" || failures > 15, "{calls} {effect}");
     }
+}
+
+/// F-01: nothing is acknowledged before the log is synced, and no chunk before its file and directory.
+#[test]
+fn f01_every_append_is_synced() {
+    let (folder, calls) = (scratch(), scratch());
+    let record = calls.path().join("calls");
+    let Some(_) = strace("fsync", "error=EIO", 1) else { return };
+    let words = ["strace", "-f", "-qq", "-y", "-e", "trace=fsync,fdatasync", "-o"];
+    let mut with = words.map(str::to_owned).to_vec();
+    with.push(record.to_str().unwrap().to_owned());
+    let outcome = run_child(&with, folder.path());
+    assert!(outcome.is_done);
+    let record = fs::read_to_string(record).unwrap();
+    let synced = |part: &str| record.lines().filter(|line| line.contains(part)).count();
+    let (_, steps) = steps(CHILD_STEPS);
+    let chunks = steps.iter().filter(|step| step.chunk.is_some()).count();
+    assert!(synced("store.db-wal>") >= CHILD_STEPS - 1, "{record}");
+    assert_eq!(synced("/chunks/new/"), chunks, "{record}");
+    assert!(synced("/chunks/") >= chunks * 2, "{record}");
 }
 
 /// F-01: killed at the Nth writing call.

@@ -3,7 +3,7 @@
 //!
 //! Events are sealed in a collection of their own, and their hashes form one Merkle tree per device
 //! incarnation, whose checkpoints the device's log key signs. Reading events is for people and lives in
-//! the program. Source: spec/audit-log.md, rules LOG-10 to LOG-14.
+//! the program. Source: spec/audit-events.md, rules LOG-10 to LOG-14.
 
 use std::collections::BTreeMap;
 
@@ -205,7 +205,7 @@ pub fn origin(device: DeviceId, incarnation: Incarnation) -> String {
     format!("aura/audit/{device}/{incarnation}")
 }
 
-/// A signed checkpoint of a log that stands at this frontier.
+/// A signed checkpoint of a log that stands at this frontier (LOG-13).
 pub fn checkpoint(frontier: &Frontier, origin: &str, key: &LogSigningKey) -> Vec<u8> {
     let signer = NoteKey { name: origin.to_owned(), key: key.verifying_key() };
     let checkpoint =

@@ -53,7 +53,7 @@ pub struct BlobRef {
     pub size: u64,
     /// SHA-256 of its bytes, hexadecimal.
     pub sha256: String,
-    /// The attachment key, hexadecimal. Never leaves the vault.
+    /// The attachment key, hexadecimal. Never leaves the vault (BLB-1).
     key: String,
 }
 
@@ -66,7 +66,9 @@ impl core::fmt::Debug for BlobRef {
 impl BlobRef {
     /// The reference that a field's text is.
     pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        let this: Self = serde_json::from_str(text).ok()?;
+        // A length that no writer gives must not be counted through.
+        (chunk_count(this.size) <= CHUNKS_MAX).then_some(this)
     }
 
     /// The part of a field's text that says what the attachment is, without the way to its bytes.
@@ -86,11 +88,12 @@ impl BlobRef {
     }
 }
 
-/// How many chunks an attachment of this length has; an empty one has one.
+/// How many chunks an attachment of this length has; an empty one has one (BLB-3).
 fn chunk_count(size: u64) -> u64 {
     size.div_ceil(CHUNK_PLAIN_BYTES as u64).max(1)
 }
 
+/// A chunk's name, as random as the key from which it follows (BLB-5).
 fn chunk_name(key: &AttachmentKey, index: u64) -> ChunkName {
     struct Name(ChunkName);
     impl FromKeyBytes for Name {
@@ -149,7 +152,7 @@ pub struct Intake<'a> {
 }
 
 /// Seals an attachment's bytes into chunks of the local store. Returns its field and what its entry
-/// must say. The chunks are durable before the entry that names them.
+/// must say. The chunks are durable before the entry that names them (BLB-6).
 ///
 /// # Errors
 /// When reading or storing fails, the bytes are too many or not those of the fingerprint.

@@ -58,7 +58,7 @@ pub fn revert(from: &State, to: &State) -> Writes {
 }
 
 /// What an import that now reads `flat` and once read `base` means for a record that a person may have
-/// changed since: what the source changed is written, what the person changed stays.
+/// changed since: what the source changed is written, what the person changed stays (OPS-19).
 pub fn merge(state: &State, base: &State, flat: &BTreeMap<String, String>) -> Writes {
     let mut writes = Writes::new();
     for (path, text) in flat {
@@ -80,7 +80,7 @@ pub fn write_op(record: RecordId, kind: Kind, state: &State, fields: Writes) -> 
     Change::Write { record, kind: kind.code(), fields, seen }
 }
 
-/// The hash of what an import read: kind, category and values.
+/// The hash of what an import read: kind, category and values (OPS-18).
 pub fn content_hash(kind: Kind, category: Category, flat: &BTreeMap<String, String>) -> String {
     let mut parts: Vec<u8> = vec![kind.code(), category.code()];
     for text in flat.iter().flat_map(|(path, text)| [path, text]) {

@@ -75,6 +75,7 @@ impl Session {
     /// # Errors
     /// When the principal may not, or checking itself fails; what is wrong is in the report.
     pub fn verify(&self, progress: &mut dyn FnMut(Progress)) -> Result<Report, GateError> {
+        self.decide(Action::Read)?;
         self.tick()?;
         let open = self.inside();
         let mut report = Report::default();
@@ -92,6 +93,7 @@ impl Session {
         }
         check_chunks(open, &rebuilt, &mut report)?;
         check_database(open, rebuilt, &mut report)?;
+        self.count(Action::Read, None, report.checked);
         Ok(report)
     }
 
@@ -100,6 +102,7 @@ impl Session {
     /// # Errors
     /// When the principal may not, or a view or the log fails.
     pub fn rebuild(&self) -> Result<(), GateError> {
+        self.decide(Action::Rebuild)?;
         let open = self.inside();
         open.rebuild()?;
         let event = Event {
@@ -127,7 +130,12 @@ fn check_heads(
     report: &mut Report,
 ) -> Result<(), GateError> {
     let roster = match read_roster(open.log.as_ref(), open.vault) {
-        Ok(roster) => roster,
+        Ok((roster, refused)) => {
+            for error in refused {
+                report.problem(format!("authority: a statement does not count: {error}"));
+            }
+            roster
+        }
         Err(error) => {
             report.problem(format!("authority: {error}"));
             return Ok(());
@@ -184,7 +192,7 @@ fn check_feed(
                 report.problem(format!("{}: entry {} is missing", name(&feed), next(last)));
                 return Ok(());
             }
-            Err(StoreError::Damaged(_)) => {
+            Err(StoreError::Damaged(_) | StoreError::DamagedEntry { .. }) => {
                 report.problem(format!("{}: entry {} is damaged", name(&feed), next(last)));
                 last.number = next(last);
                 last.hash = Hash([0; 32]);

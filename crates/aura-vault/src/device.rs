@@ -74,7 +74,7 @@ impl Device {
         let plain = Zeroizing::new(plain.into_bytes());
         let place = DeviceFile { device: self.id(), incarnation: self.incarnation, sealed: Vec::new() };
         let context = place.context(vault, roots);
-        let sealed = aead::seal(&roots.device_file(), &context, hedge, &plain);
+        let sealed = aead::seal(roots.device_file(), &context, hedge, &plain);
         DeviceFile { sealed, ..place }.to_bytes()
     }
 }
@@ -95,7 +95,7 @@ impl DeviceFile {
     /// # Errors
     /// When the file is not one of this vault and root generation, or is altered.
     pub fn open(&self, vault: VaultId, roots: &RootKeys) -> Result<Device, OpenError> {
-        let plain = aead::open(&roots.device_file(), &self.context(vault, roots), &self.sealed)?;
+        let plain = aead::open(roots.device_file(), &self.context(vault, roots), &self.sealed)?;
         let mut reader = Reader::new(&plain);
         let seed = |r: &mut Reader<'_>| r.bytes_exact().map(Zeroizing::new);
         let device = reader

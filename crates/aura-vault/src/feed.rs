@@ -9,21 +9,21 @@ use std::collections::BTreeMap;
 
 use aura_crypto::entropy::Entropy;
 use aura_crypto::seal;
-use aura_crypto::sign::LabelledSigner;
+use aura_crypto::sign::{LabelledSigner, NoteSigner as _};
 use aura_protocol::authority::{SignedStatement, encode_body};
 use aura_protocol::codec::{Encode, Extra};
 use aura_protocol::entry::{ChunkAdded, Entry, EntryHeader};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, CollectionId, EpochId, FeedId, Hash, VaultId};
 use aura_protocol::label::Label;
-use aura_protocol::log::Frontier;
+use aura_protocol::log::{Frontier, NoteKey, open_note};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
 
 use crate::audit::{self, Event};
 use crate::clock::{Clock, HybridClock};
 use crate::device::Device;
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Purpose};
 use crate::op::{self, Change, Compression, Op};
 
 /// Ops that go into one collection.
@@ -86,6 +86,19 @@ impl Pen {
     /// Where the device's audit log stands.
     pub fn frontier(&self) -> &Frontier {
         &self.frontier
+    }
+
+    /// Whether the newest head's checkpoint is of a log that stands at this frontier.
+    pub fn checkpoint_matches(&self, frontier: &Frontier) -> bool {
+        let Some(head) = &self.head else { return frontier.size() == 0 };
+        if head.checkpoint.is_empty() {
+            return frontier.size() == 0;
+        }
+        let origin = audit::origin(self.device.id(), self.device.incarnation);
+        let signer = NoteKey { name: origin, key: self.device.log.verifying_key() };
+        open_note(&head.checkpoint, &signer).is_ok_and(|checkpoint| {
+            checkpoint.size == frontier.size() && checkpoint.root == frontier.root()
+        })
     }
 
     /// Says where the audit log stands, after its events have been read back.
@@ -157,7 +170,7 @@ impl Pen {
 
     fn event_batch(&mut self, events: Vec<Event>, keyring: &Keyring) -> (Option<Batch>, Frontier) {
         let mut frontier = self.frontier.clone();
-        let Some(collection) = keyring.collection(crate::keyring::Purpose::Audit) else {
+        let Some(collection) = keyring.collection(Purpose::Audit) else {
             return (None, frontier);
         };
         if events.is_empty() {
@@ -208,7 +221,14 @@ impl Pen {
         let mut header = self.header(batch.collection, epoch, positions);
         header.added = batch.added;
         header.dropped = batch.dropped;
-        let body = op::encode_body(&batch.ops, Compression::PerRecord);
+        // A length that depends on what a secret looks like says something about it.
+        let compression = match keyring.purpose(batch.collection) {
+            Some(Purpose::Category(category)) if category.is_second_locked_by_default() => {
+                Compression::None
+            }
+            _ => Compression::PerRecord,
+        };
+        let body = op::encode_body(&batch.ops, compression);
         Ok(seal::seal_entry(key, header, body, &mut keyring.hedge(entropy)))
     }
 
@@ -246,6 +266,9 @@ fn advance(positions: &mut BTreeMap<CollectionId, Position>, entry: &Entry) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QuarantineReason {
+    /// The local store's copy of it is damaged.
+    #[error("the local store's copy of it is damaged")]
+    Damaged,
     /// There is no key for its epoch.
     #[error("there is no key for its epoch")]
     NoKey,

@@ -5,12 +5,13 @@
 //! of its calls decides, records and acts. The owner's own reads are counted and written within a
 //! second by [`Session::tick`]; everything else is on the record in the same commit as the change.
 //! Grants and assistants come through here as well once there are any.
-//! Source: spec/audit-log.md, rules LOG-12 to LOG-14.
+//! Source: spec/audit-events.md, rules LOG-12 to LOG-14.
 
 mod audit_view;
 mod found;
 mod status;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -230,8 +231,8 @@ impl Session {
         &self.open
     }
 
-    /// The owner alone may read and change; decides before anything is looked up.
-    fn decide(&self, action: Action) -> Result<(), GateError> {
+    /// The owner alone may read and change; decides before anything is looked up (LOG-12).
+    pub(crate) fn decide(&self, action: Action) -> Result<(), GateError> {
         if self.principal == Principal::Owner {
             return Ok(());
         }
@@ -240,7 +241,7 @@ impl Session {
         Err(GateError::Refused("the system"))
     }
 
-    fn count(&self, action: Action, category: Option<Category>, count: u64) {
+    pub(crate) fn count(&self, action: Action, category: Option<Category>, count: u64) {
         lock(&self.open.reads).add(self.principal.name(), action, category, count);
     }
 
@@ -423,20 +424,25 @@ impl Session {
         Ok(runs.collect())
     }
 
-    /// Records on their way out, in the order of their ids, after one, a page at a time. The first page
-    /// puts the export on the record before it returns.
+    /// Records on their way out, in the order of their ids, after one, a page at a time. Each page is on
+    /// the record before it returns.
     ///
     /// # Errors
     /// When the principal may not, or the vault fails.
-    pub fn export_page(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<Record>, GateError> {
+    pub fn export_page(
+        &self,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<Record>, GateError> {
         self.decide(Action::Export)?;
-        if after.is_none() {
-            let tally = self.open.db.tally()?;
-            let categories = tally.counts().map(|(category, _)| category).collect();
-            let event = Event { categories, ..self.event(Action::Export, None, tally.total()) };
-            self.open.record(vec![event])?;
-        }
         let rows = self.open.db.page(Which::Live, after, limit.min(PAGE_MAX))?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let categories: BTreeSet<_> = rows.iter().map(|row| row.category).collect();
+        let event = self.event(Action::Export, None, rows.len() as u64);
+        let event = Event { categories: categories.into_iter().collect(), ..event };
+        self.open.record(vec![event])?;
         Ok(rows.iter().map(Record::of).collect())
     }
 

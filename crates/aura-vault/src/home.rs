@@ -2,7 +2,7 @@
 //! The vault directory: which file is where, and how small files are replaced without a torn moment.
 //!
 //! Everything in it is sealed but the marker, the secret key and the transport key; the directory is
-//! readable by the person alone. Source: spec/vault-directory.md, rules DIR-1 to DIR-7.
+//! readable by the person alone. Source: spec/vault-directory.md, rules DIR-1 to DIR-8.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -87,7 +87,7 @@ impl Home {
         self.views().join("index")
     }
 
-    /// How often a wrong secret was tried since the last right one, and when last.
+    /// How often a wrong secret was tried since the last right one, and when last (DIR-9).
     pub fn attempts(&self) -> PathBuf {
         self.0.join("attempts")
     }
@@ -145,7 +145,7 @@ fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Puts new bytes in a file's place, durably: after a crash the old or the new ones are there, whole.
-/// The file is readable by the person alone.
+/// The file is readable by the person alone (DIR-8).
 ///
 /// # Errors
 /// When it cannot be written; the old file is then as it was.

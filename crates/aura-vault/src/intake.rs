@@ -337,7 +337,8 @@ fn fingerprint(attachment: &Attachment) -> std::io::Result<Fingerprint> {
     blob::fingerprint(attachment.content.open()?)
 }
 
-/// Seals one attachment; its path, its field's text and its chunks.
+/// Seals one attachment under an id and a key of its own (BLB-2); its path, its field's text and its
+/// chunks.
 pub(crate) fn seal(
     open: &Open,
     attachment: &Attachment,
@@ -359,7 +360,7 @@ pub(crate) fn seal(
     Ok((format!("{BLOB_PREFIX}{}", BlobId(id)), json::canonical(&value), added))
 }
 
-/// Cuts ops into entries of bounded count and size.
+/// Cuts ops into entries of bounded count and size (OPS-20).
 fn split(ops: Vec<(Change, usize)>) -> Vec<Vec<Change>> {
     let limit = BATCH_OPS.min(ENTRY_OPS_MAX);
     let mut batches: Vec<Vec<Change>> = Vec::new();

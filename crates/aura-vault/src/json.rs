@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::record::Fields;
 
-/// The canonical text of a value.
+/// The canonical text of a value (OPS-9).
 pub fn canonical(value: &Value) -> String {
     let mut text = String::new();
     write(value, &mut text);
@@ -79,7 +79,7 @@ fn unescape(name: &str) -> String {
     name.replace("~2", ":").replace("~1", "/").replace("~0", "~")
 }
 
-/// Fields as they merge: path to canonical text. A set's members become paths `name/member`.
+/// Fields as they merge (OPS-8): path to canonical text. A set's members become paths `name/member`.
 pub fn flatten(fields: &Fields) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
     for (name, value) in fields {
@@ -98,7 +98,7 @@ pub fn flatten(fields: &Fields) -> BTreeMap<String, String> {
     flat
 }
 
-/// Fields as a person or program reads them, from paths and canonical texts.
+/// Fields as a person or program reads them, from paths and canonical texts (OPS-10).
 pub fn unflatten<'a>(flat: impl IntoIterator<Item = (&'a str, &'a str)>) -> Fields {
     let mut fields = Fields::new();
     for (path, text) in flat {

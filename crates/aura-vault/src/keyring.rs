@@ -15,6 +15,7 @@ use aura_crypto::kdf;
 use aura_crypto::key::{
     CollectionKey, DatabaseKey, DeviceFileKey, HedgeKey, KeyringKey, RootKey, SearchKey,
 };
+use aura_crypto::tree;
 use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
 use aura_protocol::id::{CollectionId, EpochId, FeedId, VaultId};
 use aura_protocol::label::Label;
@@ -60,27 +61,29 @@ pub struct RootKeys {
     pub generation: EpochId,
     keyring: KeyringKey,
     hedge: HedgeKey,
+    device_file: DeviceFileKey,
 }
 
 impl RootKeys {
-    /// Derives what follows from a root key (KRG-1).
-    pub fn derive(root: RootKey, generation: EpochId) -> Self {
+    /// Derives what follows from a vault's root key (KRG-1).
+    pub fn derive(root: RootKey, vault: VaultId, generation: EpochId) -> Self {
         Self {
-            keyring: kdf::derive(&root, Label::Keyring, &[]),
-            hedge: kdf::derive(&root, Label::Hedge, &[]),
+            keyring: tree::keyring_key(&root, &vault, generation),
+            hedge: tree::hedge_key(&root, &vault, generation),
+            device_file: tree::device_file_key(&root, &vault, generation),
             root,
             generation,
         }
     }
 
     /// The key that seals `device.key`.
-    pub fn device_file(&self) -> DeviceFileKey {
-        kdf::derive(&self.root, Label::DeviceFile, &[])
+    pub fn device_file(&self) -> &DeviceFileKey {
+        &self.device_file
     }
 
     /// A hedge key of its own for the search index, which seals in threads of its own.
     pub fn search_hedge(&self) -> HedgeKey {
-        kdf::derive(&self.root, Label::Hedge, b"search")
+        kdf::derive(&self.hedge, Label::SearchHedge, &[])
     }
 }
 
@@ -98,9 +101,9 @@ impl ViewKeys {
         Self { database: DatabaseKey::generate(entropy), search: SearchKey::generate(entropy) }
     }
 
-    /// The search key, for the index to keep.
+    /// A second copy of the search key, for the index to keep.
     pub fn search_key(&self) -> SearchKey {
-        kdf::derive(&self.search, Label::SearchFileKey, &[])
+        SearchKey::from_bytes(Zeroizing::new(*self.search.dangerous_bytes()))
     }
 }
 
@@ -123,7 +126,7 @@ impl Keyring {
     /// A keyring with no collection but the root collection.
     pub fn new(vault: VaultId, roots: RootKeys) -> Self {
         let mut keys = BTreeMap::new();
-        let root: CollectionKey = kdf::derive(&roots.root, Label::RootCollection, &[]);
+        let root = tree::root_collection_key(&roots.root, &vault, roots.generation);
         keys.insert((CollectionId::ROOT, roots.generation), root);
         Self { vault, roots, keys, names: BTreeMap::new(), applied: BTreeMap::new() }
     }
@@ -148,14 +151,14 @@ impl Keyring {
         self.keys.get(&(collection, epoch))
     }
 
-    /// The epoch that writers of a collection use: the newest for which there is a key.
+    /// The epoch that writers of a collection use: the newest for which there is a key (KRG-5).
     pub fn epoch(&self, collection: CollectionId) -> Option<EpochId> {
         let range = (collection, EpochId { counter: 0, ..EpochId::CLEAR });
         let of_collection = self.keys.range(range..).take_while(|((id, _), _)| *id == collection);
         of_collection.map(|((_, epoch), _)| *epoch).max()
     }
 
-    /// The collection that this device writes for a purpose.
+    /// The collection that this device writes for a purpose (KRG-4).
     pub fn collection(&self, purpose: Purpose) -> Option<CollectionId> {
         self.names.iter().find(|(_, named)| **named == purpose).map(|(id, _)| *id)
     }
@@ -175,7 +178,7 @@ impl Keyring {
         self.applied.insert(feed, number);
     }
 
-    /// A key op for a new epoch, and the keyring with that key in it.
+    /// A key op for a new epoch, and the keyring with that key in it (KRG-2).
     pub fn start_epoch(
         &mut self,
         collection: CollectionId,
@@ -229,7 +232,7 @@ impl Keyring {
             .bytes(&self.roots.generation.nonce.0)
     }
 
-    /// The cache file's bytes.
+    /// The cache file's bytes (KRG-6).
     pub fn to_file(&self, views: &ViewKeys, entropy: &mut dyn Entropy) -> Vec<u8> {
         let mut w = Writer::new();
         w.map(5).uint(1).bytes(views.database.dangerous_bytes());

@@ -20,6 +20,8 @@ const COMPRESS_LEVEL: i32 = 1;
 const FIELDS_MAX: usize = 65_536;
 const SEEN_MAX: usize = 65_536;
 const BODY_VERSION: u64 = 1;
+/// What all compressed fields of one entry may come to, in bytes.
+const UNPACKED_BYTES_MAX: usize = 4 * ENTRY_BODY_BYTES_MAX;
 
 /// Where an op stands: its feed within the collection, its entry's number, its index in the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,7 +45,7 @@ pub enum Compression {
     None,
 }
 
-/// What an op does.
+/// What an op does; each counts in one kind of collection (OPS-6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Writes fields of a record: path to canonical JSON text, `None` to remove the field.
@@ -89,7 +91,7 @@ pub enum Change {
         /// Its value.
         value: String,
     },
-    /// An op of a type that this version does not know, kept as it is.
+    /// An op of a type that this version does not know, kept as it is (OPS-7).
     Unknown(Vec<u8>),
 }
 
@@ -223,13 +225,18 @@ pub fn decode_body(body: &[u8]) -> Result<Vec<Op>, CodecError> {
                 r.tuple(2, |r| Ok((DeviceId(r.bytes_exact()?), Incarnation(r.bytes_exact()?))))
             })
         })?;
-        map.required(3, |r| r.array(ENTRY_OPS_MAX, |r| decode_op(r, &feeds)))
+        let mut budget = UNPACKED_BYTES_MAX;
+        map.required(3, |r| r.array(ENTRY_OPS_MAX, |r| decode_op(r, &feeds, &mut budget)))
     })?;
     reader.finish()?;
     Ok(ops)
 }
 
-fn decode_op(r: &mut Reader<'_>, feeds: &[(DeviceId, Incarnation)]) -> Result<Op, CodecError> {
+fn decode_op(
+    r: &mut Reader<'_>,
+    feeds: &[(DeviceId, Incarnation)],
+    budget: &mut usize,
+) -> Result<Op, CodecError> {
     let encoded = r.any()?;
     let mut inner = Reader::new(encoded);
     inner.tuple(4, |r| {
@@ -241,7 +248,7 @@ fn decode_op(r: &mut Reader<'_>, feeds: &[(DeviceId, Incarnation)]) -> Result<Op
                 Ok(Change::Write {
                     record: RecordId(r.bytes_exact()?),
                     kind: u8::try_from(r.uint()?).map_err(|_| CodecError::Bounds)?,
-                    fields: decode_fields(r)?,
+                    fields: decode_fields(r, budget)?,
                     seen: decode_dots(r, feeds)?,
                 })
             })?,
@@ -290,7 +297,10 @@ fn decode_dots(
     })
 }
 
-fn decode_fields(r: &mut Reader<'_>) -> Result<BTreeMap<String, Option<String>>, CodecError> {
+fn decode_fields(
+    r: &mut Reader<'_>,
+    budget: &mut usize,
+) -> Result<BTreeMap<String, Option<String>>, CodecError> {
     let fields = |r: &mut Reader<'_>| {
         r.text_map(FIELDS_MAX, |r, path| {
             let value = if r.null() { None } else { Some(r.text()?.to_owned()) };
@@ -304,6 +314,7 @@ fn decode_fields(r: &mut Reader<'_>) -> Result<BTreeMap<String, Option<String>>,
     r.bytes()?;
     let plain =
         zstd::bulk::decompress(packed, ENTRY_BODY_BYTES_MAX).map_err(|_| CodecError::Bounds)?;
+    *budget = budget.checked_sub(plain.len()).ok_or(CodecError::Bounds)?;
     let mut inner = Reader::new(&plain);
     let decoded = fields(&mut inner)?;
     inner.finish()?;

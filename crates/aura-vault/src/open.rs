@@ -6,12 +6,12 @@
 //! from the log when the vault is opened. Nothing here decides who may do what: that is `crate::gate`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aura_crypto::entropy::Entropy;
 use aura_protocol::codec::{Decode, Encode, Reader, Writer};
 use aura_protocol::id::{CollectionId, FeedId, RecordId, VaultId};
-use aura_protocol::limits::READ_ENTRIES_MAX;
 use aura_protocol::store::{LocalLog, StoreError};
 
 use crate::audit::{Event, Reads};
@@ -85,6 +85,8 @@ pub struct Open {
     pub(crate) quarantine: Mutex<Vec<Quarantined>>,
     pub(crate) indexed: Mutex<BTreeMap<FeedId, u64>>,
     pub(crate) reads: Mutex<Reads>,
+    /// Whether the log has taken something that a view could not: it must catch up before the next write.
+    pub(crate) is_behind: AtomicBool,
 }
 
 /// Locks a mutex; what a panicking thread left is consistent, since state changes in one place only.
@@ -114,6 +116,10 @@ impl Open {
         if pen.is_stale() {
             return Err(OpenError::Stale);
         }
+        if self.is_behind.load(Ordering::Acquire) {
+            self.catch_up()?;
+            self.is_behind.store(false, Ordering::Release);
+        }
         let (commit, result) = make(&mut pen)?;
         let mut applicable: Vec<Applicable> = Vec::with_capacity(commit.batches.len());
         let mut numbers: BTreeMap<CollectionId, u64> = BTreeMap::new();
@@ -140,13 +146,22 @@ impl Open {
                 applicable.push(Applicable { feed, number, category: None, ops: Vec::new() });
             }
         }
-        let applied = self.db.apply(&applicable)?;
+        // The change counts from here on, whatever becomes of the views.
+        self.is_behind.store(true, Ordering::Release);
+        let applied = self.follow(&applicable)?;
+        self.is_behind.store(false, Ordering::Release);
+        Ok((applied, result))
+    }
+
+    /// Brings the views to where the log is, given the entries that they lack.
+    fn follow(&self, entries: &[Applicable]) -> Result<Applied, OpenError> {
+        let applied = self.db.apply(entries)?;
         self.index_rows(&applied.rows, Freshness::Unknown)?;
         let mut indexed = lock(&self.indexed);
-        for entry in &applicable {
+        for entry in entries {
             indexed.insert(entry.feed, entry.number);
         }
-        Ok((applied, result))
+        Ok(applied)
     }
 
     /// Writes audit events alone.
@@ -229,8 +244,21 @@ impl Open {
     ) -> Result<(), OpenError> {
         let category = self.category(feed.collection);
         while after < upto {
-            let limit = CATCH_UP_ENTRIES.min(READ_ENTRIES_MAX);
-            let entries = self.log.read(feed, after, limit)?;
+            let entries = match self.log.read(feed, after, CATCH_UP_ENTRIES) {
+                // What stands before the damage is read first; then it is stepped over.
+                Err(StoreError::DamagedEntry { number, .. }) if number > after => {
+                    let before = usize::try_from(number - after - 1).unwrap_or(0);
+                    if before > 0 {
+                        self.log.read(feed, after, before.min(CATCH_UP_ENTRIES))?
+                    } else {
+                        let reason = QuarantineReason::Damaged;
+                        self.set_aside(Quarantined { feed, number, reason });
+                        after = number;
+                        continue;
+                    }
+                }
+                entries => entries?,
+            };
             let Some(last) = entries.last() else { return Err(StoreError::Absent.into()) };
             after = last.header().number;
             let mut applicable = Vec::with_capacity(entries.len());

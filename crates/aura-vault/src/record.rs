@@ -53,7 +53,7 @@ macro_rules! words {
 }
 
 words! {
-    /// The unit of consent. A category is what a person allows or refuses as a whole.
+    /// The unit of consent (REC-1). A category is what a person allows or refuses as a whole.
     Category {
         /// Events.
         Calendar = 1 "calendar",
@@ -87,7 +87,7 @@ words! {
 }
 
 words! {
-    /// A record's schema.
+    /// A record's schema (REC-2).
     Kind {
         /// A calendar event: JSCalendar Event (RFC 8984).
         Event = 1 "event",

@@ -18,7 +18,7 @@ use crate::json;
 use crate::op::{Change, Dot, Op};
 use crate::record::{Fields, Kind};
 
-/// Members of this prefix speak about a record and are not part of its standard form.
+/// Members of this prefix speak about a record and are not part of its standard form (REC-3).
 pub const META_PREFIX: &str = "aura:";
 /// Prefix of attachments: one field each.
 pub const BLOB_PREFIX: &str = "aura:blobs/";
@@ -66,7 +66,7 @@ pub struct State {
 }
 
 impl State {
-    /// The record's kind, if this version knows it.
+    /// The record's kind, if this version knows it (OPS-15).
     pub fn kind(&self) -> Option<Kind> {
         Kind::from_code(self.kind)
     }

@@ -6,9 +6,14 @@
 //! them is the program's. Source: spec/vault-directory.md, spec/key-slots.md; rules DIR-8 to DIR-10.
 
 mod attempts;
-mod create;
+
+mod statement;
+
 mod slots;
+
 mod unlock;
+
+mod create;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -156,7 +161,10 @@ impl Vault<Locked> {
     /// When there is none or its statements do not verify.
     pub fn load(path: &Path, log: Arc<dyn LocalLog>) -> Result<Self, VaultError> {
         let vault = Self::identify(path)?;
-        let roster = read_roster(log.as_ref(), vault)?;
+        let (roster, refused) = read_roster(log.as_ref(), vault)?;
+        if refused.contains(&AuthorityError::Newer) {
+            return Err(VaultError::Newer);
+        }
         Ok(Self { home: Home::new(path), vault, roster, log, state: Locked(()) })
     }
 
@@ -191,7 +199,12 @@ impl Vault<Unlocked> {
     pub fn lock(self) -> (Vault<Locked>, Result<(), VaultError>) {
         let finished = unlock::close(&self.state.open);
         let Self { home, vault, roster, log, state } = self;
-        drop(state);
+        // Where a session still lives, the inside goes with the last one.
+        let closed = match Arc::into_inner(state.open) {
+            Some(open) => open.index.close().map_err(VaultError::from),
+            None => Ok(()),
+        };
+        let finished = finished.and(closed);
         (Vault { home, vault, roster, log, state: Locked(()) }, finished)
     }
 
@@ -201,31 +214,28 @@ impl Vault<Unlocked> {
     }
 }
 
-/// The roster that a log's authority feeds come to.
+/// The roster that a log's authority feeds come to, and the statements that do not count: each changes
+/// nothing, and none keeps the others from counting.
 ///
 /// # Errors
-/// When the genesis is missing or not this vault's, or a statement does not decode.
-pub fn read_roster(log: &dyn LocalLog, vault: VaultId) -> Result<Roster, VaultError> {
+/// When the genesis is missing or not this vault's, or an entry does not decode.
+pub fn read_roster(
+    log: &dyn LocalLog,
+    vault: VaultId,
+) -> Result<(Roster, Vec<AuthorityError>), VaultError> {
+    let feeds = log.feeds()?.into_iter().map(|(feed, _)| feed);
+    let feeds = feeds.filter(|feed| feed.collection == CollectionId::AUTHORITY);
     let mut statements = Vec::new();
-    for feed in authority_feeds(log)? {
+    for feed in feeds {
         statements.extend(read_statements(log, feed)?);
     }
-    let mut statements = statements.into_iter();
-    let genesis = statements.next().ok_or(VaultError::Damaged("store"))?;
+    let is_genesis = |statement: &SignedStatement| statement.hash().0 == vault.0;
+    let at = statements.iter().position(is_genesis).ok_or(VaultError::Damaged("store"))?;
+    let genesis = statements.remove(at);
     let mut roster = Roster::begin(&genesis).map_err(VaultError::Authority)?;
-    if roster.vault() != vault {
-        return Err(VaultError::Authority(AuthorityError::Vault));
-    }
-    for statement in statements {
-        roster.apply(&statement).map_err(VaultError::Authority)?;
-    }
-    Ok(roster)
-}
-
-/// Authority feeds, the one that begins with the genesis first.
-fn authority_feeds(log: &dyn LocalLog) -> Result<Vec<FeedId>, VaultError> {
-    let feeds = log.feeds()?.into_iter().map(|(feed, _)| feed);
-    Ok(feeds.filter(|feed| feed.collection == CollectionId::AUTHORITY).collect())
+    let refused = statements.iter().filter_map(|statement| roster.apply(statement).err());
+    let refused = refused.collect();
+    Ok((roster, refused))
 }
 
 fn read_statements(log: &dyn LocalLog, feed: FeedId) -> Result<Vec<SignedStatement>, VaultError> {

@@ -24,7 +24,7 @@ pub fn text(state: &State, path: &str) -> Option<String> {
     serde_json::from_str(state.value(path)?).ok()
 }
 
-/// When the record happened: what it says itself, else when its id was made.
+/// When the record happened: what it says itself, else when its id was made (REC-4).
 pub fn time_ms(state: &State, id: RecordId) -> i64 {
     state.value(TIME).and_then(|text| text.parse().ok()).unwrap_or_else(|| made_ms(id))
 }
@@ -34,7 +34,7 @@ pub fn made_ms(id: RecordId) -> i64 {
     id.0.iter().take(6).fold(0, |ms, byte| ms << 8 | i64::from(*byte))
 }
 
-/// The key under which an import finds a record again: a hash of source and its id there.
+/// The key under which an import finds a record again: a hash of source and its id there (REC-5).
 pub fn origin_key(source: &str, source_id: &str) -> [u8; 16] {
     let length = (source.len() as u64).to_be_bytes();
     let Hash(hash) = Hash::of(&[&length, source.as_bytes(), source_id.as_bytes()]);

@@ -216,3 +216,27 @@ fn canary_no_plaintext_in_any_file() {
     }
     assert!(files > 8, "{files} files were looked at");
 }
+
+#[test]
+fn f_23_a_changed_password_and_a_new_recovery_code_replace_the_old_ones() {
+    let bench = Bench::new();
+    let (mut vault, kit) = bench.create();
+    let cost = aura_crypto::kdf::Argon2Params::FLOOR;
+    let wrong = vault.change_password(&password("wrong"), "new password", cost).unwrap_err();
+    assert!(matches!(wrong, VaultError::Secret));
+    vault.change_password(&password(PASSWORD), "new password", cost).unwrap();
+    let code = vault.renew_recovery_code(&password("new password")).unwrap();
+    assert_eq!(vault.slots().len(), 2);
+    drop(vault);
+    let mut locked = bench.load();
+    let gone = [password(PASSWORD), Credential::Recovery(kit.recovery_code.clone())];
+    for credential in gone {
+        let (back, error) = locked.unlock(&credential, bench.environment()).map(drop).unwrap_err();
+        assert!(matches!(error, VaultError::Secret));
+        locked = back;
+    }
+    let vault = locked.unlock(&password("new password"), bench.environment());
+    let (locked, finished) = vault.map_err(|(_, e)| e).unwrap().lock();
+    finished.unwrap();
+    assert!(locked.unlock(&Credential::Recovery(code), bench.environment()).is_ok());
+}

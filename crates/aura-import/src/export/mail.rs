@@ -113,26 +113,25 @@ pub fn eml(record: &Exported) -> io::Result<Vec<u8>> {
         }
     }
     if let Some(subject) = string(fields, "subject") {
-        mail = mail.subject(subject);
+        mail = mail.subject(one_line(subject));
     }
     if let Some(ms) = record.time_ms {
         mail = mail.date(Date::new(ms.div_euclid(1000)));
     }
     // The builder makes up an id where there is none; the record's own id makes it a stable one.
-    let ids = strings(fields, "messageId");
-    mail = match ids.first() {
-        Some(id) => mail.message_id(*id),
+    mail = match ids(fields, "messageId").into_iter().next() {
+        Some(id) => mail.message_id(id),
         None => mail.message_id(format!("{}@aura.invalid", record.id)),
     };
     for (name, header) in [("inReplyTo", "In-Reply-To"), ("references", "References")] {
-        let ids = strings(fields, name);
-        if !ids.is_empty() {
-            mail = mail.header(header, MessageId::new_list(ids.into_iter()));
+        let list = ids(fields, name);
+        if !list.is_empty() {
+            mail = mail.header(header, MessageId::new_list(list.into_iter()));
         }
     }
     mail = labels(mail, fields);
     for (name, value) in kept_headers(fields) {
-        mail = mail.header(name.to_owned(), Raw::new(value));
+        mail = mail.header(name, Raw::new(value));
     }
     body(mail, record)?.write_to_vec()
 }
@@ -140,7 +139,8 @@ pub fn eml(record: &Exported) -> io::Result<Vec<u8>> {
 fn body<'x>(mut mail: MessageBuilder<'x>, record: &'x Exported) -> io::Result<MessageBuilder<'x>> {
     let text = string(&record.fields, "textBody").unwrap_or_default();
     let html = string(&record.fields, "htmlBody");
-    if html.is_none() || !text.is_empty() {
+    // Text that was made of the HTML is made of it again.
+    if !html.is_some_and(|html| crate::formats::mail::is_text_of(html, text)) {
         mail = mail.text_body(text);
     }
     if let Some(html) = html {
@@ -230,7 +230,7 @@ fn addresses<'x>(fields: &'x Fields, name: &str) -> Option<Address<'x>> {
         .iter()
         .filter_map(|one| {
             let email = one.get("email").and_then(Value::as_str).unwrap_or_default();
-            let name = one.get("name").and_then(Value::as_str);
+            let name = one.get("name").and_then(Value::as_str).map(one_line);
             (!email.is_empty() || name.is_some())
                 .then(|| Address::new_address(name, one_line(email)))
         })
@@ -242,7 +242,14 @@ fn string<'x>(fields: &'x Fields, name: &str) -> Option<&'x str> {
     fields.get(name).and_then(Value::as_str)
 }
 
-fn strings<'x>(fields: &'x Fields, name: &str) -> Vec<&'x str> {
+/// Ids, each without anything that could end its header or the id itself.
+fn ids(fields: &Fields, name: &str) -> Vec<String> {
     let Some(Value::Array(values)) = fields.get(name) else { return Vec::new() };
-    values.iter().filter_map(Value::as_str).collect()
+    let bare = |id: &str| -> String {
+        let is_kept = |letter: &char| {
+            !letter.is_control() && !letter.is_whitespace() && !matches!(letter, '<' | '>')
+        };
+        id.chars().filter(is_kept).collect()
+    };
+    values.iter().filter_map(Value::as_str).map(bare).filter(|id| !id.is_empty()).collect()
 }

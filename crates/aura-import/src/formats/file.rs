@@ -8,7 +8,7 @@ use aura_vault::record::{Fields, Kind};
 
 use super::ending::{file_name, media_type};
 use crate::draft::{Attachment, Draft, Finding, Sink, Stop};
-use crate::tree::{Entry, Tree, TreeContent, entry};
+use crate::tree::{self, Entry, Tree, TreeContent, entry};
 
 /// Text files up to this size can be searched by their text.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
@@ -89,7 +89,7 @@ pub(crate) fn draft(tree: &Arc<dyn Tree>, entry: &Entry, source: &'static str) -
         kind: Kind::File,
         category: Kind::File.category(),
         source,
-        source_id: Some(entry.path.clone()),
+        source_id: Some(tree::source_id(tree.as_ref(), &entry.path)),
         time_ms: entry.modified_ms,
         fields,
         attachments: vec![attachment(tree, &entry.path)],

@@ -3,11 +3,11 @@
 
 #[cfg(test)]
 pub(crate) mod collect;
+mod line;
 pub(crate) mod component;
 pub(crate) mod ending;
 mod instant;
 mod json_stream;
-mod line;
 mod mapping;
 pub(crate) mod media;
 mod report;
@@ -25,8 +25,8 @@ pub(crate) mod location;
 pub(crate) mod mail;
 pub(crate) mod markdown;
 mod table;
-pub(crate) mod takeout;
 pub(crate) mod vcard;
+pub(crate) mod takeout;
 
 pub use self::mapping::Mapping;
 pub(crate) use self::markdown::{percent_decoded, says_time as markdown_says_time};

@@ -108,6 +108,10 @@ impl Tree for FolderTree {
         &self.label
     }
 
+    fn folder_name(&self) -> &str {
+        &self.label
+    }
+
     fn entries(&self) -> &[Entry] {
         &self.entries
     }

@@ -90,6 +90,13 @@ pub trait Tree: Send + Sync {
 
     /// What is not shown.
     fn refused(&self) -> &[Refusal];
+
+    /// The name of the folder that was given, or that holds the file that was given: two folders may
+    /// have a file of the same path, which is not the same file. Archives have names that change with
+    /// each export, and folders of their own inside; theirs is empty.
+    fn folder_name(&self) -> &str {
+        ""
+    }
 }
 
 /// Why a tree can't be opened at all.
@@ -123,6 +130,7 @@ pub fn open(path: &Path) -> Result<Arc<dyn Tree>, TreeError> {
         .file_name()
         .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     if about.is_dir() {
+        let label = folder_name(path).unwrap_or(label);
         return Ok(Arc::new(folder::FolderTree::open(path, label)));
     }
     if !about.is_file() {
@@ -139,7 +147,14 @@ pub fn open(path: &Path) -> Result<Arc<dyn Tree>, TreeError> {
     if first.starts_with(b"\x1F\x8B") && tarred::is_gzipped_tar(path) {
         return Ok(Arc::new(tarred::TarTree::open(path, label, tarred::Packing::Gzip)?));
     }
-    Ok(Arc::new(single::SingleTree::new(path, label, &about)))
+    let folder = fs::canonicalize(path).ok().and_then(|path| folder_name(path.parent()?));
+    Ok(Arc::new(single::SingleTree::new(path, (label, folder.unwrap_or_default()), &about)))
+}
+
+/// A folder's own name, also where it was given as `.` or `..`.
+fn folder_name(path: &Path) -> Option<String> {
+    let whole = fs::canonicalize(path).ok()?;
+    Some(whole.file_name()?.to_string_lossy().into_owned())
 }
 
 /// A file of a tree as the content of an attachment.
@@ -155,6 +170,14 @@ impl Content for TreeContent {
     fn open(&self) -> io::Result<Box<dyn Read + '_>> {
         let opened: Box<dyn Read + '_> = self.tree.open(&self.path)?;
         Ok(opened)
+    }
+}
+
+/// What identifies a file of a tree across imports.
+pub(crate) fn source_id(tree: &dyn Tree, path: &str) -> String {
+    match tree.folder_name() {
+        "" => path.to_owned(),
+        folder => format!("{folder}/{path}"),
     }
 }
 

@@ -10,13 +10,14 @@ use super::{Entry, Refusal, Tree, position};
 
 pub(super) struct SingleTree {
     path: PathBuf,
+    folder: String,
     entry: [Entry; 1],
 }
 
 impl SingleTree {
-    pub(super) fn new(path: &Path, label: String, about: &Metadata) -> Self {
+    pub(super) fn new(path: &Path, (label, folder): (String, String), about: &Metadata) -> Self {
         let entry = Entry { path: label, size: about.len(), modified_ms: modified_ms(about) };
-        Self { path: path.to_owned(), entry: [entry] }
+        Self { path: path.to_owned(), folder, entry: [entry] }
     }
 }
 
@@ -37,5 +38,9 @@ impl Tree for SingleTree {
 
     fn refused(&self) -> &[Refusal] {
         &[]
+    }
+
+    fn folder_name(&self) -> &str {
+        &self.folder
     }
 }

@@ -270,11 +270,8 @@ impl Scan {
     fn run(&mut self, source: &mut dyn Source) -> Result<(), &'static str> {
         let mut block = [0; BLOCK];
         loop {
-            match source.read_exact(&mut block) {
-                Ok(()) => {}
-                // An archive may lack its two empty blocks at the end.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-                Err(_) => return Err(CUT),
+            if !read_block(source, &mut block)? {
+                return Ok(());
             }
             self.pass(&block, BLOCK as u64)?;
             if block.iter().all(|&byte| byte == 0) {
@@ -457,6 +454,21 @@ fn number(field: &[u8]) -> Option<u64> {
 fn text(field: &[u8]) -> String {
     let end = field.iter().position(|&byte| byte == 0).unwrap_or(field.len());
     String::from_utf8_lossy(field.get(..end).unwrap_or_default()).into_owned()
+}
+
+/// Reads a block; `false` at the end, for an archive may lack its two empty blocks there.
+fn read_block(source: &mut dyn Source, block: &mut [u8; BLOCK]) -> Result<bool, &'static str> {
+    let mut filled = 0_usize;
+    while let Some(rest) = block.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match source.read(rest) {
+            Ok(0) if filled == 0 => return Ok(false),
+            Ok(0) => return Err(CUT),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(CUT),
+        }
+    }
+    Ok(true)
 }
 
 /// The size with the padding to whole blocks.

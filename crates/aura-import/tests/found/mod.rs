@@ -2,6 +2,7 @@
 //! A tree in memory and a sink that keeps what it is given.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "only tests use it")]
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -19,7 +20,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    pub(crate) fn new(files: &[(&str, &[u8])]) -> Arc<dyn Tree> {
+    pub(crate) fn tree(files: &[(&str, &[u8])]) -> Arc<dyn Tree> {
         let mut files: Vec<_> = files.to_vec();
         files.sort_unstable();
         let entries = files.iter().map(|(path, bytes)| Entry {
@@ -35,7 +36,7 @@ impl Memory {
 }
 
 impl Tree for Memory {
-    fn label(&self) -> &str {
+    fn label(&self) -> &'static str {
         "memory"
     }
 
@@ -81,7 +82,7 @@ impl Sink for Found {
 impl Found {
     pub(crate) fn in_memory(files: &[(&str, &[u8])]) -> Self {
         let mut found = Self::default();
-        read(&survey_tree(Memory::new(files)), &mut found).unwrap();
+        read(&survey_tree(Memory::tree(files)), &mut found).unwrap();
         found
     }
 

@@ -88,7 +88,7 @@ impl Tally {
             .into()
     }
 
-    /// SHA-256 of the sorted category hashes of categories that have records.
+    /// SHA-256 of the sorted category hashes of categories that have records (OPS-17).
     pub fn state_hash(&self) -> [u8; 32] {
         let mut hashes: Vec<_> =
             self.counts().map(|(category, _)| self.category_hash(category)).collect();

@@ -3,16 +3,19 @@
 //!
 //! The proof rebuilds every device incarnation's tree from the sealed events and compares its root with
 //! the checkpoint that the device's newest head carries, signed by its log key.
-//! Source: spec/audit-log.md, rules LOG-12 to LOG-14.
+//! Source: spec/audit-events.md, rules LOG-12 to LOG-14.
+
+use std::collections::BTreeMap;
 
 use aura_protocol::head::Head;
-use aura_protocol::id::{DeviceId, FeedId, Hash};
+use aura_protocol::id::{DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::log::{Frontier, NoteKey, open_note};
 
 use super::{GateError, Session};
 use crate::audit::{self, Action, Event};
 use crate::keyring::Purpose;
 use crate::op::Change;
+use crate::open::lock;
 use crate::vault::read_roster;
 
 /// An event as logged.
@@ -39,6 +42,13 @@ pub struct AuditVerdict {
     pub root: Hash,
     /// The first thing that fails, in words; `None` if nothing does.
     pub first_bad: Option<String>,
+}
+
+impl AuditVerdict {
+    fn bad(&mut self, device: DeviceId, what: String) {
+        self.is_ok = false;
+        self.first_bad.get_or_insert(format!("log of device {device}: {what}"));
+    }
 }
 
 impl Session {
@@ -91,43 +101,44 @@ impl Session {
         Ok(())
     }
 
-    /// Verifies every device's audit log against its signed checkpoint.
+    /// Verifies every device's audit log against its signed checkpoint (LOG-14).
     ///
     /// # Errors
     /// When the vault cannot be read; what does not verify is in the verdict.
     pub fn verify_audit(&self) -> Result<AuditVerdict, GateError> {
         let mut verdict =
             AuditVerdict { is_ok: true, size: 0, root: Frontier::new().root(), first_bad: None };
-        let roster = read_roster(self.open.log.as_ref(), self.open.vault);
-        let heads = self.open.log.heads()?;
+        let own = lock(&self.open.pen).device().id();
+        let mut feeds: BTreeMap<(DeviceId, Incarnation), (FeedId, u64)> = BTreeMap::new();
         for (feed, upto) in self.audit_feeds()? {
-            let mut frontier = Frontier::new();
-            let mut first_unreadable = None;
-            self.each_event(feed, upto, &mut |number, encoded| {
-                if Event::parse(encoded).is_err() {
-                    first_unreadable.get_or_insert(number);
-                }
-                frontier.push(Event::leaf(encoded));
-            })?;
-            verdict.size = verdict.size.saturating_add(frontier.size());
-            verdict.root = frontier.root();
-            let head = heads.iter().find_map(|head| {
-                let claim = head.claim().ok()?;
-                let is_it = claim.device == feed.device && claim.incarnation == feed.incarnation;
-                let key = roster.as_ref().ok()?.device(feed.device)?.keys.clone();
-                is_it.then(|| head.clone().verify(&key.sign).ok().map(|head| (head.into_value(), key)))?
-            });
-            let bad = match (head, first_unreadable) {
-                (_, Some(number)) => Some(format!("event {number} is not one")),
-                (None, _) => Some("the device's signed head is missing or does not verify".to_owned()),
-                (Some((head, keys)), None) => check(&head, &keys.log, &frontier, feed),
+            feeds.insert((feed.device, feed.incarnation), (feed, upto));
+        }
+        let roster = read_roster(self.open.log.as_ref(), self.open.vault).ok();
+        for signed in self.open.log.heads()? {
+            let Ok(claim) = signed.claim() else { continue };
+            let feed = feeds.remove(&(claim.device, claim.incarnation));
+            let device = roster.as_ref().and_then(|(roster, _)| roster.device(claim.device));
+            let Some(head) = device.and_then(|device| signed.verify(&device.keys.sign).ok()) else {
+                verdict.bad(claim.device, "the device's signed head does not verify".to_owned());
+                continue;
             };
-            if let (Some(bad), None) = (bad, &verdict.first_bad) {
-                verdict.is_ok = false;
-                verdict.first_bad = Some(format!("log of device {}: {bad}", feed.device));
+            let mut frontier = Frontier::new();
+            if let Some((feed, upto)) = feed {
+                self.each_event(feed, upto, &mut |_, encoded| frontier.push(Event::leaf(encoded)))?;
+            }
+            verdict.size = verdict.size.saturating_add(frontier.size());
+            if claim.device == own {
+                verdict.root = frontier.root();
+            }
+            let log_key = device.map(|device| device.keys.log).unwrap_or_default();
+            if let Some(bad) = check(&head, &log_key, &frontier) {
+                verdict.bad(claim.device, bad);
             }
         }
-        let quarantined = crate::open::lock(&self.open.quarantine).clone();
+        for (device, _) in feeds.into_keys() {
+            verdict.bad(device, "no signed head speaks of it".to_owned());
+        }
+        let quarantined = lock(&self.open.quarantine).clone();
         for set_aside in quarantined {
             let is_audit = self.open.with_keyring(|keyring| {
                 keyring.purpose(set_aside.feed.collection) == Some(Purpose::Audit)
@@ -142,8 +153,11 @@ impl Session {
     }
 }
 
-fn check(head: &Head, log_key: &[u8; 32], frontier: &Frontier, feed: FeedId) -> Option<String> {
-    let origin = audit::origin(feed.device, feed.incarnation);
+fn check(head: &Head, log_key: &[u8; 32], frontier: &Frontier) -> Option<String> {
+    if head.checkpoint.is_empty() && frontier.size() == 0 {
+        return None;
+    }
+    let origin = audit::origin(head.device, head.incarnation);
     let signer = NoteKey { name: origin, key: *log_key };
     let Ok(checkpoint) = open_note(&head.checkpoint, &signer) else {
         return Some("the checkpoint is missing or not signed by the device's log key".to_owned());

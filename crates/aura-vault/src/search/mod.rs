@@ -9,8 +9,8 @@
 mod cache;
 mod date;
 mod error;
-mod manifest;
 mod sealed_file;
+mod manifest;
 mod token;
 
 mod query;

@@ -3,6 +3,7 @@
 //!
 //! Argon2id is what makes guessing dear for a thief of the disk; the delay is for whoever sits at the
 //! unlocked machine. The count becomes audit events at the next right secret.
+//! Source: spec/vault-directory.md, rule DIR-9.
 
 use std::io;
 

@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Making a vault: root key, identity, first device, slots, collections, and the kit to print.
 //!
-//! The marker is written last: a crash before it leaves a directory that is no vault yet, and making
-//! one there starts again. Source: spec/vault-directory.md, rule DIR-8.
+//! The marker is written last: a crash before it leaves a directory that is no vault yet. Making one
+//! there is refused until its files are moved away, since they might be those of a vault that lost its
+//! marker. Source: spec/vault-directory.md, rule DIR-8.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aura_crypto::entropy::Entropy;
-use aura_crypto::hpke::{IdentityKemSecret, KemSecret};
-use aura_crypto::kdf::{self, Argon2Params};
+use aura_crypto::hpke::KemSecret;
+use aura_crypto::kdf::Argon2Params;
 use aura_crypto::key::{RecoveryCode, RootKey, SecretKey};
-use aura_crypto::sign::{IdentitySigningKey, LabelledSigner, TransportSigningKey};
+use aura_crypto::sign::{LabelledSigner, TransportSigningKey};
+use aura_crypto::tree;
 use aura_protocol::authority::{Claim, IdentityKeys, Roster, SignedStatement, Statement};
-use aura_protocol::codec::{Encode, Extra};
+use aura_protocol::codec::Extra;
 use aura_protocol::id::{CollectionId, EpochId, Hash, Nonce16, VaultId};
-use aura_protocol::label::Label;
 use aura_protocol::log::Frontier;
 use aura_protocol::store::{LocalLog, StoreError};
 use zeroize::Zeroizing;
 
 use super::slots::NewSlot;
+use super::statement::{random_nonce, sign};
 use super::{Unlocked, Vault, VaultError, unlock};
 use crate::audit::{Action, Event, Outcome};
 use crate::clock::WallClock;
@@ -51,23 +53,6 @@ pub struct Kit {
     pub secret_key: Zeroizing<String>,
     /// The recovery code, which opens the vault alone.
     pub recovery_code: Zeroizing<String>,
-}
-
-/// A signed statement by these keys.
-pub(super) fn sign(statement: &Statement, signers: &[&dyn LabelledSigner]) -> SignedStatement {
-    let payload = statement.to_bytes();
-    let label = SignedStatement::label(&statement.claim);
-    let by = |signer: &&dyn LabelledSigner| {
-        (signer.verifying_key(), signer.sign(label, &payload))
-    };
-    let signatures = signers.iter().map(by).collect();
-    SignedStatement { payload, signatures }
-}
-
-pub(super) fn random_nonce(entropy: &mut dyn Entropy) -> Nonce16 {
-    let mut nonce = [0; 16];
-    entropy.fill(&mut nonce);
-    Nonce16(nonce)
 }
 
 impl Vault<Unlocked> {
@@ -129,12 +114,13 @@ impl Founding {
     ) -> Result<Self, VaultError> {
         let now_ms = clock.now_ms();
         let generation = EpochId { counter: 1, nonce: random_nonce(entropy) };
-        let roots = RootKeys::derive(RootKey::generate(entropy), generation);
+        let root = RootKey::generate(entropy);
         let device = Device::generate(entropy);
         let transport = TransportSigningKey::generate(entropy);
-        let genesis = genesis(&roots, &device, &transport, entropy);
+        let genesis = genesis((&root, generation), &device, &transport, entropy);
         let Hash(vault) = genesis.hash();
         let vault = VaultId(vault);
+        let roots = RootKeys::derive(root, vault, generation);
         let secret_key = SecretKey::generate(entropy);
         let recovery = RecoveryCode::generate(entropy);
         let mut statements = vec![genesis];
@@ -240,17 +226,17 @@ fn purposes() -> impl Iterator<Item = Purpose> {
 }
 
 fn genesis(
-    roots: &RootKeys,
+    (root, generation): (&RootKey, EpochId),
     device: &Device,
     transport: &TransportSigningKey,
     entropy: &mut dyn Entropy,
 ) -> SignedStatement {
-    let sign_key: IdentitySigningKey = kdf::derive(&roots.root, Label::IdentitySign, &[]);
-    let kem: IdentityKemSecret = kdf::derive(&roots.root, Label::IdentityKem, &[]);
+    let sign_key = tree::identity_signing_key(root, generation);
+    let kem = tree::identity_kem_secret(root, generation);
     let Nonce16(nonce) = random_nonce(entropy);
     let claim = Claim::Genesis {
         identity: IdentityKeys { sign: sign_key.verifying_key(), kem: kem.public_key() },
-        generation: roots.generation,
+        generation,
         device: device.public(transport),
         nonce,
     };

@@ -9,11 +9,17 @@ use aura_crypto::slot::{self, SlotSecrets};
 use aura_protocol::authority::{Claim, Recipient, Roster, SignedStatement, SlotKind, Statement};
 use aura_protocol::codec::Extra;
 use aura_protocol::id::{EpochId, Nonce16, SlotId, VaultId};
+use zeroize::Zeroizing;
 
-use super::create::{random_nonce, sign};
-use super::{Credential, VaultError};
+use super::statement::{random_nonce, sign};
+use super::{Credential, Unlocked, Vault, VaultError};
+use crate::audit::{Action, Event, Outcome};
 use crate::device::Device;
+use crate::feed::{Commit, FeedError};
+use crate::home::{self, Home};
 use crate::keyring::RootKeys;
+
+const SECRET_KEY_FILE: &str = "secret.key";
 
 /// What a slot is, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +110,15 @@ fn new_id(entropy: &mut dyn Entropy) -> SlotId {
     SlotId(id)
 }
 
+/// The secret key of this device.
+pub(super) fn read_secret_key(home: &Home) -> Result<SecretKey, VaultError> {
+    let bytes =
+        home::read(&home.secret_key()).map_err(|error| VaultError::Io(SECRET_KEY_FILE, error))?;
+    let bytes = Zeroizing::new(bytes);
+    let text = core::str::from_utf8(&bytes).map_err(|_| VaultError::Damaged(SECRET_KEY_FILE))?;
+    SecretKey::parse(text.trim()).map_err(|_| VaultError::Damaged(SECRET_KEY_FILE))
+}
+
 /// The root key and its generation, if the credential opens one of the slots.
 pub(super) fn open(
     roster: &Roster,
@@ -132,16 +147,111 @@ pub(super) fn open(
         if secrets.check(&listed.keys).is_err() {
             continue;
         }
-        let newest = roster
+        let mut wraps: Vec<_> = roster
             .wraps()
             .iter()
             .filter(|(recipient, ..)| *recipient == Recipient::Slot(*id))
-            .max_by_key(|(_, generation, _)| *generation);
-        let Some((_, generation, sealed)) = newest else { continue };
-        let place = (&vault, id, *generation);
-        if let Ok(root) = slot::unwrap_from_slot(&secrets, &listed.keys, place, sealed) {
-            return Ok((root, *generation));
+            .collect();
+        wraps.sort_unstable_by_key(|(_, generation, _)| core::cmp::Reverse(*generation));
+        for (_, generation, sealed) in wraps {
+            let place = (&vault, id, *generation);
+            if let Ok(root) = slot::unwrap_from_slot(&secrets, &listed.keys, place, sealed) {
+                return Ok((root, *generation));
+            }
         }
     }
     Err(VaultError::Secret)
+}
+
+impl Vault<Unlocked> {
+    /// Replaces every password slot by one for a new password, in one durable step: a crash leaves the
+    /// old password or the new one, never neither (F-23).
+    ///
+    /// # Errors
+    /// [`VaultError::Secret`] when `current` does not open the vault; nothing is changed then.
+    pub fn change_password(
+        &mut self,
+        current: &Credential,
+        new: &str,
+        cost: Argon2Params,
+    ) -> Result<SlotId, VaultError> {
+        let secret_key = read_secret_key(&self.home)?;
+        open(&self.roster, current, Some(&secret_key))?;
+        let old: Vec<SlotId> = self
+            .slots()
+            .into_iter()
+            .filter(|(_, info)| *info == SlotInfo::Password)
+            .map(|(id, _)| id)
+            .collect();
+        let vault = self.vault;
+        let slot = self
+            .open()
+            .with_entropy(|entropy| NewSlot::password(new, &secret_key, cost, vault, entropy))?;
+        self.replace(&slot, &old)?;
+        Ok(slot.id)
+    }
+
+    /// Makes a new recovery code; the codes that were printed before open nothing any more.
+    ///
+    /// # Errors
+    /// [`VaultError::Secret`] when `current` does not open the vault; nothing is changed then.
+    pub fn renew_recovery_code(
+        &mut self,
+        current: &Credential,
+    ) -> Result<Zeroizing<String>, VaultError> {
+        let secret_key = read_secret_key(&self.home)?;
+        open(&self.roster, current, Some(&secret_key))?;
+        let old: Vec<SlotId> = self
+            .slots()
+            .into_iter()
+            .filter(|(_, info)| *info == SlotInfo::Recovery)
+            .map(|(id, _)| id)
+            .collect();
+        let vault = self.vault;
+        let (code, slot) = self.open().with_entropy(|entropy| {
+            let code = RecoveryCode::generate(entropy);
+            let slot = NewSlot::recovery(&code, vault, entropy);
+            (code, slot)
+        });
+        self.replace(&slot, &old)?;
+        Ok(code.to_text())
+    }
+
+    /// Lists a slot, wraps the root key to it and removes others, all in one commit.
+    fn replace(&mut self, slot: &NewSlot, old: &[SlotId]) -> Result<(), VaultError> {
+        let (vault, open) = (self.vault, std::sync::Arc::clone(self.open()));
+        let mut entropy = open.fresh_entropy();
+        let now_ms = open.clock.now_ms();
+        let event = |action, count: usize| Event {
+            time_ms: now_ms,
+            principal: "owner".to_owned(),
+            action,
+            outcome: Outcome::Done,
+            categories: Vec::new(),
+            count: count as u64,
+            grant: String::new(),
+        };
+        let events = vec![event(Action::SlotAdd, 1), event(Action::SlotRemove, old.len())];
+        let (_, roster) = open.write(|pen| {
+            let clock = pen.tick(now_ms);
+            let made = open.with_keyring(|keyring| {
+                slot.statements(vault, keyring.roots(), pen.device(), entropy.as_mut())
+            });
+            let mut statements = made.map_err(|_| FeedError::NoKey)?.to_vec();
+            for id in old {
+                let claim = Claim::Unslot(*id);
+                let statement =
+                    Statement { vault: Some(vault), claim, clock, extra: Extra::default() };
+                statements.push(sign(&statement, &[&pen.device().sign]));
+            }
+            let mut roster = self.roster.clone();
+            for statement in &statements {
+                // What others would not accept is not written.
+                roster.apply(statement).map_err(|_| FeedError::NoKey)?;
+            }
+            Ok((Commit { statements, events, ..Commit::default() }, roster))
+        })?;
+        self.roster = roster;
+        Ok(())
+    }
 }

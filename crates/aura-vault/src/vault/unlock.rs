@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
-use aura_crypto::key::SecretKey;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::head::Head;
 use aura_protocol::id::{CollectionId, FeedId, VaultId};
@@ -27,7 +27,6 @@ use crate::op::Change;
 use crate::open::{Environment, Open, OpenError, decode_positions, lock};
 use crate::search::{Index, Keys, Params, SearchError};
 
-const SECRET_KEY: &str = "secret.key";
 const DEVICE_KEY: &str = "device.key";
 const FRONTIER: &str = "audit-frontier";
 
@@ -52,14 +51,17 @@ pub(super) fn open(
         0 => {}
         wait => return Err(VaultError::TooSoon(wait)),
     }
-    let secret_key = read_secret_key(home, credential)?;
+    let secret_key = match credential {
+        Credential::Password(_) => Some(slots::read_secret_key(home)?),
+        Credential::Recovery(_) => None,
+    };
     let opened = slots::open(&vault.roster, credential, secret_key.as_ref());
     if let Err(VaultError::Secret) = opened {
         let failed = attempts.failed(now_ms).write(home);
         failed.map_err(|error| VaultError::Io("attempts", error))?;
     }
     let (root, generation) = opened?;
-    let mut keyring = Keyring::new(vault.vault, RootKeys::derive(root, generation));
+    let mut keyring = Keyring::new(vault.vault, RootKeys::derive(root, vault.vault, generation));
     let views = load_keyring(home, vault, &mut keyring, &environment)?;
     let device = read_device(home, vault.vault, &keyring)?;
     let head = newest_head(vault, device.id(), device.incarnation)?;
@@ -90,17 +92,6 @@ fn event(time_ms: i64, action: Action, outcome: Outcome, count: u32) -> Event {
         count: u64::from(count),
         grant: String::new(),
     }
-}
-
-fn read_secret_key(home: &Home, credential: &Credential) -> Result<Option<SecretKey>, VaultError> {
-    if matches!(credential, Credential::Recovery(_)) {
-        return Ok(None);
-    }
-    let bytes =
-        home::read(&home.secret_key()).map_err(|error| VaultError::Io(SECRET_KEY, error))?;
-    let bytes = zeroize::Zeroizing::new(bytes);
-    let text = core::str::from_utf8(&bytes).map_err(|_| VaultError::Damaged(SECRET_KEY))?;
-    SecretKey::parse(text.trim()).map(Some).map_err(|_| VaultError::Damaged(SECRET_KEY))
 }
 
 fn read_device(
@@ -151,19 +142,26 @@ fn follow_root(
     upto: u64,
 ) -> Result<bool, VaultError> {
     let mut after = keyring.applied(feed);
-    let mut is_changed = false;
+    let (mut is_changed, mut is_whole) = (false, true);
     while after < upto {
         let entries = vault.log.read(feed, after, aura_protocol::limits::READ_ENTRIES_MAX)?;
         let Some(last) = entries.last() else { break };
         after = last.header().number;
         for entry in &entries {
-            // What does not open is reported when the views catch up; the keys that open go on.
-            for op in feed::open(entry, keyring, vault.vault).unwrap_or_default() {
+            // What does not open is reported when the views catch up, and tried again next time; the
+            // keys that open go on.
+            let Ok(ops) = feed::open(entry, keyring, vault.vault) else {
+                is_whole = false;
+                continue;
+            };
+            for op in ops {
                 is_changed |= matches!(op.change, Change::Key { .. } | Change::Name { .. });
-                let _ = keyring.apply(&op.change);
+                is_whole &= keyring.apply(&op.change).is_ok();
             }
         }
-        keyring.set_applied(feed, after);
+        if is_whole {
+            keyring.set_applied(feed, after);
+        }
     }
     Ok(is_changed)
 }
@@ -208,6 +206,7 @@ pub(super) fn assemble(
         quarantine: Mutex::new(Vec::new()),
         indexed: Mutex::new(indexed),
         reads: Mutex::new(Reads::default()),
+        is_behind: AtomicBool::new(false),
     };
     open.catch_up()?;
     restore_frontier(&open)?;
@@ -282,7 +281,14 @@ fn restore_frontier(open: &Open) -> Result<(), VaultError> {
         }
         Ok(())
     })?;
+    let is_whole = pen.checkpoint_matches(&frontier);
     pen.set_frontier(frontier);
+    drop(pen);
+    if !is_whole {
+        // Events were lost on this device: said on the record, and found by every check from now on.
+        let now_ms = open.clock.now_ms();
+        open.record(vec![event(now_ms, Action::Anomaly, Outcome::Failed, 1)])?;
+    }
     Ok(())
 }
 

@@ -9,24 +9,24 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
+mod date;
 mod agenda;
+mod people;
+mod random;
 mod calendar;
 mod charset;
+mod talk;
 mod chat;
-mod date;
 mod fact;
 mod letter;
 mod login;
+mod paper;
+mod post;
 mod mail;
-mod note;
 mod note_home;
 mod note_world;
-mod paper;
-mod people;
-mod post;
-mod random;
+mod note;
 mod stream;
-mod talk;
 
 use random::Dice;
 

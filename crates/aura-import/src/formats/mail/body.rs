@@ -24,8 +24,6 @@ pub(super) struct Body {
     pub(super) html: Option<String>,
     /// HTML too large for a field.
     pub(super) large_html: Option<String>,
-    /// Whether `text` was made of the HTML.
-    pub(super) is_from_html: bool,
 }
 
 /// The words of a mail.
@@ -34,19 +32,19 @@ pub(super) fn body(message: &Message<'_>) -> Body {
     let mut html = String::new();
     for part in message.html_body.iter().filter_map(|&id| message.part(id)) {
         if let PartType::Html(_) = &part.body {
-            html.push_str(&decoded(message, part));
+            push(&mut html, &decoded(message, part), usize::MAX);
         }
     }
     for part in message.text_body.iter().filter_map(|&id| message.part(id)) {
         if let PartType::Text(_) = &part.body {
-            push(&mut body.text, &decoded(message, part));
+            push(&mut body.text, &decoded(message, part), TEXT_BYTES_MAX);
         }
     }
     if body.text.trim().is_empty() && !html.trim().is_empty() {
         body.text = plain(&html);
-        body.is_from_html = true;
     }
     trim_end(&mut body.text);
+    trim_end(&mut html);
     if html.len() > HTML_BYTES_MAX {
         body.large_html = Some(html);
     } else if !html.is_empty() {
@@ -79,12 +77,12 @@ fn is_multibyte(part: &MessagePart<'_>) -> bool {
         .is_some_and(|charset| !charset.eq_ignore_ascii_case("us-ascii"))
 }
 
-/// Adds a part's text with plain line ends.
-fn push(text: &mut String, part: &str) {
+/// Adds a part's text with plain line ends, up to so many bytes in all.
+fn push(text: &mut String, part: &str, bytes_max: usize) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    let room = TEXT_BYTES_MAX.saturating_sub(text.len());
+    let room = bytes_max.saturating_sub(text.len());
     let part = part.get(..part.floor_char_boundary(room)).unwrap_or_default();
     for (index, line) in part.split("\r\n").enumerate() {
         if index > 0 {
@@ -96,6 +94,11 @@ fn push(text: &mut String, part: &str) {
 
 fn trim_end(text: &mut String) {
     text.truncate(text.trim_end().len());
+}
+
+/// Whether a mail's text is what this module makes of its HTML.
+pub(crate) fn is_text_of(html: &str, text: &str) -> bool {
+    text.is_empty() || plain(html).trim_end() == text
 }
 
 /// The words of an HTML text.

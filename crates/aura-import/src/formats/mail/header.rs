@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use aura_vault::record::Fields;
-use mail_parser::{Address, DateTime, HeaderName, HeaderValue, Message};
+use mail_parser::{Address, DateTime, HeaderForm, HeaderName, HeaderValue, Message};
 use serde_json::Value;
 
 /// Most addresses taken from one header, and most of other headers.
@@ -91,6 +91,13 @@ pub(super) fn date_ms(date: Option<&DateTime>) -> Option<i64> {
 /// A header's text.
 pub(super) fn text<'m>(message: &'m Message<'_>, name: &'static str) -> Option<&'m str> {
     message.header(HeaderName::Other(name.into()))?.as_text().map(str::trim)
+}
+
+/// A header's text, its encoded words decoded.
+pub(super) fn decoded(message: &Message<'_>, name: &'static str) -> Option<String> {
+    message.header(HeaderName::Other(name.into()))?;
+    let values = message.header_as(HeaderName::Other(name.into()), HeaderForm::Text);
+    values.into_iter().next()?.into_text().map(std::borrow::Cow::into_owned)
 }
 
 /// Gmail's labels: words separated by commas, some of them in quotation marks.

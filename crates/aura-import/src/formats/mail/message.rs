@@ -40,13 +40,8 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new() -> Self {
-        let parser = MessageParser::default()
-            .header_text("X-Gmail-Labels")
-            .header_text("X-GM-THRID")
-            .header_text("Status")
-            .header_text("X-Status")
-            .header_text("X-Mozilla-Status");
-        Self { parser }
+        // Naming any header of its own would turn off what the parser knows about the others.
+        Self { parser: MessageParser::new() }
     }
 
     /// The draft of a mail, or why there is none.
@@ -98,7 +93,8 @@ fn draft(message: &Message<'_>, origin: &Origin<'_>) -> Result<Draft, &'static s
     put("inReplyTo", list(&replied));
     put("references", list(&references));
 
-    let labels = header::text(message, "X-Gmail-Labels").map(header::gmail_labels);
+    let labels = header::decoded(message, "X-Gmail-Labels");
+    let labels = labels.as_deref().map(header::gmail_labels);
     let labels = labels
         .or_else(|| origin.mailbox.map(|name| BTreeSet::from([name.to_owned()])))
         .unwrap_or_default();
@@ -144,10 +140,8 @@ fn source_id(message: &Message<'_>, sent_ms: Option<i64>, body: &Body, files: us
     digest.update(sent_ms.unwrap_or(0).to_be_bytes());
     digest.update((files as u64).to_be_bytes());
     let from = message.from().and_then(|from| from.first()).and_then(|from| from.address());
-    let words = match &body.html {
-        Some(html) if body.is_from_html => html,
-        _ => &body.text,
-    };
+    // The HTML first: the text may be made of it, and better made of it some day.
+    let words = body.html.as_ref().unwrap_or(&body.text);
     let mut dense = Vec::with_capacity(words.len() + 200);
     for text in [from.unwrap_or_default(), message.subject().unwrap_or_default(), words] {
         dense.extend(text.bytes().filter(|byte| !byte.is_ascii_whitespace()));

@@ -7,8 +7,8 @@
 
 mod body;
 mod header;
-mod mbox;
 mod message;
+mod mbox;
 
 use std::io::{BufRead, Read};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use super::ending::file_name;
 use crate::draft::{Finding, Sink, Stop};
 use crate::tree::{Tree, entry};
 
+pub(crate) use self::body::is_text_of;
 pub(crate) use self::mbox::{read as read_mbox, recognise as recognise_mbox};
 
 /// The word that mails are marked with.

@@ -19,7 +19,7 @@ use super::ending::file_name;
 use super::file::{self, Hidden, attachment};
 use super::instant::iso_ms;
 use crate::draft::{Draft, Finding, Sink, Stop};
-use crate::tree::{Entry, Tree, entry};
+use crate::tree::{self, Entry, Tree, entry};
 
 /// The word that notes are marked with.
 pub(crate) const SOURCE: &str = "markdown";
@@ -143,7 +143,7 @@ fn note<'p>(
         kind: Kind::Note,
         category: Kind::Note.category(),
         source: SOURCE,
-        source_id: Some(entry.path.clone()),
+        source_id: Some(tree::source_id(tree.as_ref(), &entry.path)),
         time_ms: found.created_ms.or(dated).or(entry.modified_ms),
         fields,
         attachments,

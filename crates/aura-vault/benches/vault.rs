@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The whole vault under load: import, put, get, search, unlock; and what a record takes on the disk.
+//!
+//! `cargo bench -p aura-vault --bench vault -- NOTES.jsonl [COUNT]`, where each line of the file is a JSON
+//! object with `title` and `body`. Without a file the bench makes notes of its own. Prints
+//! one figure a line; results and peers are in docs/performance.md.
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss, missing_docs)]
+
+use std::io::BufRead as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aura_crypto::entropy::Entropy;
+use aura_crypto::kdf::Argon2Params;
+use aura_protocol::store::{LocalLog, StoreError};
+use aura_store::local::LocalStore;
+use aura_vault::clock::WallClock;
+use aura_vault::gate::{Principal, Session};
+use aura_vault::home::Home;
+use aura_vault::open::Environment;
+use aura_vault::record::{Draft, Fields, Kind};
+use aura_vault::search::Typing;
+use aura_vault::vault::{Credential, Setup, Unlocked, Vault};
+use zeroize::Zeroizing;
+
+struct Clock;
+
+impl WallClock for Clock {
+    fn now_ms(&self) -> i64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        i64::try_from(since.as_millis()).unwrap()
+    }
+}
+
+/// A fast generator: the bench does not measure the operating system's.
+struct Xorshift(u64);
+
+impl Entropy for Xorshift {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            chunk.iter_mut().zip(self.0.to_le_bytes()).for_each(|(to, from)| *to = from);
+        }
+    }
+}
+
+fn environment() -> Environment {
+    let seed = std::sync::atomic::AtomicU64::new(0x9e37_79b9_7f4a_7c15);
+    Environment {
+        clock: Arc::new(Clock),
+        entropy: Arc::new(move || {
+            let seed = seed.fetch_add(0x9e37_79b9, std::sync::atomic::Ordering::Relaxed);
+            Box::new(Xorshift(seed)) as Box<dyn Entropy + Send>
+        }),
+    }
+}
+
+fn draft(id: &str, title: &str, text: &str) -> Draft {
+    let mut fields = Fields::new();
+    fields.insert("name".into(), title.into());
+    fields.insert("text".into(), text.into());
+    Draft {
+        kind: Kind::Note,
+        category: Kind::Note.category(),
+        source: "bench",
+        source_id: Some(id.to_owned()),
+        time_ms: Some(1_700_000_000_000),
+        fields,
+        attachments: Vec::new(),
+    }
+}
+
+fn own_notes(count: usize) -> impl Iterator<Item = Draft> {
+    const WORDS: &[&str] = &[
+        "river", "lamp", "contract", "morning", "lisbon", "flat", "train", "the", "and", "of", "a",
+        "doctor", "invoice", "garden", "music", "letter", "winter", "bridge", "bread", "paper",
+    ];
+    let mut random = 7u64;
+    (0..count).map(move |n| {
+        let mut text = String::new();
+        for _ in 0..80 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let pick = usize::try_from(random >> 33).unwrap();
+            text.push_str(WORDS[pick % WORDS.len()]);
+            if pick % 7 == 0 {
+                text.push_str(&(pick % 5000).to_string());
+            }
+            text.push(' ');
+        }
+        draft(&n.to_string(), &format!("note {n}"), &text)
+    })
+}
+
+fn notes(path: Option<&str>, count: usize) -> Box<dyn Iterator<Item = Draft>> {
+    let Some(path) = path else { return Box::new(own_notes(count)) };
+    let file = std::io::BufReader::new(std::fs::File::open(path).unwrap());
+    let lines = file.lines().take(count).enumerate().map(|(n, line)| {
+        let value: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let text = |name: &str| value[name].as_str().unwrap_or_default();
+        draft(&n.to_string(), text("title"), text("body"))
+    });
+    Box::new(lines)
+}
+
+/// User and system time of this process.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let after = stat.rsplit_once(')').unwrap().1;
+    let fields: Vec<u64> = after.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    // Fields 14 and 15 of stat, in ticks of 10 ms; one word (the state) is not a number.
+    Duration::from_millis((fields[10] + fields[11]) * 10)
+}
+
+fn memory_mib(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+fn size(path: &Path) -> u64 {
+    let Ok(metadata) = path.metadata() else { return 0 };
+    if metadata.is_file() {
+        return metadata.len();
+    }
+    std::fs::read_dir(path).unwrap().map(|entry| size(&entry.unwrap().path())).sum()
+}
+
+fn percentile(times: &mut [Duration], part: f64) -> Duration {
+    times.sort_unstable();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    times[((times.len() - 1) as f64 * part) as usize]
+}
+
+fn report(name: &str, mut times: Vec<Duration>) {
+    let (p50, p99) = (percentile(&mut times, 0.5), percentile(&mut times, 0.99));
+    println!("{name}: p50 {:.3} ms, p99 {:.3} ms, {} calls", ms(p50), ms(p99), times.len());
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn timed<T>(mut act: impl FnMut() -> T) -> Duration {
+    let start = Instant::now();
+    std::hint::black_box(act());
+    start.elapsed()
+}
+
+fn load(session: &Session, drafts: impl Iterator<Item = Draft>) -> (u64, Duration) {
+    let (run, mut importer) = session.importer().unwrap();
+    let (mut count, mut reading) = (0, Duration::ZERO);
+    let mut drafts = drafts;
+    loop {
+        let start = Instant::now();
+        let Some(draft) = drafts.next() else { break };
+        reading += start.elapsed();
+        importer.take(&draft).unwrap();
+        count += 1;
+    }
+    importer.finish(run, &serde_json::json!({"read": count})).unwrap();
+    (count, reading)
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let path = arguments.first().filter(|path| Path::new(path).is_file()).map(String::as_str);
+    let count = arguments.last().and_then(|count| count.parse().ok()).unwrap_or(10_000);
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("vault");
+    let store = Home::new(&home).store();
+    let make = move |vault| {
+        LocalStore::create(&store, vault, Box::new(|| 0))
+            .map(|store| Arc::new(store) as Arc<dyn LocalLog>)
+            .map_err(|_| StoreError::Absent)
+    };
+    let password = Zeroizing::new("bench password".to_owned());
+    let setup = Setup { password: password.clone(), cost: Argon2Params::FLOOR };
+    let (vault, _) = Vault::create(&home, &make, &setup, environment()).unwrap();
+    let session = vault.session(Principal::Owner);
+
+    let (start, before) = (Instant::now(), cpu());
+    let (loaded, reading) = load(&session, notes(path, count));
+    let (wall, used) = (start.elapsed(), cpu() - before);
+    println!(
+        "import: {loaded} notes, {:.2} s wall, {:.2} s CPU ({:.2} s of it reading the corpus), \
+         {:.0}/s wall, {:.0}/CPU s, peak {} MiB",
+        wall.as_secs_f64(),
+        used.as_secs_f64(),
+        reading.as_secs_f64(),
+        loaded as f64 / wall.as_secs_f64(),
+        loaded as f64 / used.saturating_sub(reading).as_secs_f64(),
+        memory_mib("VmHWM"),
+    );
+    let again = timed(|| load(&session, notes(path, count)));
+    println!("import again, nothing changed: {:.2} s", again.as_secs_f64());
+
+    search(&session);
+    get_and_put(&session);
+    sizes(&home, loaded);
+    unlock(vault, session, &home, &password);
+}
+
+fn search(session: &Session) {
+    let queries = [
+        "lisbon", "the", "and of", "flat lisbon", "\"the flat\"", "invoice -garden", "not there",
+        "morn*", "category:notes train", "a", "what to do", "windows update error",
+    ];
+    let mut times = Vec::new();
+    for round in 0..40 {
+        for query in queries {
+            let time = timed(|| session.search(query, Typing::Done, 10).unwrap());
+            if round > 0 {
+                times.push(time);
+            }
+        }
+    }
+    report("search, with titles and snippets", times);
+}
+
+fn get_and_put(session: &Session) {
+    let ids: Vec<_> = session
+        .search("the", Typing::Done, 100)
+        .unwrap()
+        .into_iter()
+        .chain(session.search("a", Typing::Done, 100).unwrap())
+        .map(|found| found.id)
+        .collect();
+    for id in &ids {
+        session.get(*id).unwrap();
+    }
+    let rounds = (0..20).flat_map(|_| ids.iter());
+    report("get, warm", rounds.map(|id| timed(|| session.get(*id).unwrap())).collect());
+    let puts = (0..300).map(|n| draft(&format!("put{n}"), "one more", "a durable put"));
+    report("put, durable", puts.map(|draft| timed(|| session.add(&draft).unwrap())).collect());
+    let found = (0..50).map(|n| {
+        let word = format!("marker{n}x");
+        let start = Instant::now();
+        session.add(&draft(&word, &word, "to be found at once")).unwrap();
+        assert_eq!(session.search(&word, Typing::Done, 10).unwrap().len(), 1);
+        start.elapsed()
+    });
+    report("put and find", found.collect());
+}
+
+fn sizes(home: &Path, count: u64) {
+    let paths = Home::new(home);
+    let each = |path: &Path| size(path) as f64 / count as f64;
+    println!(
+        "bytes a record: log {:.0}, database {:.0}, index {:.0}",
+        each(&paths.store()),
+        each(&paths.database()),
+        each(&paths.index()),
+    );
+}
+
+fn unlock(vault: Vault<Unlocked>, session: Session, home: &Path, password: &Zeroizing<String>) {
+    drop(session);
+    let locking = Instant::now();
+    let (locked, finished) = vault.lock();
+    finished.unwrap();
+    println!("lock: {:.1} ms", ms(locking.elapsed()));
+    drop(locked);
+    let salt = [0; 16];
+    let hash = timed(|| aura_crypto::kdf::stretch(b"x", &salt, Argon2Params::FLOOR).unwrap());
+    let opening = Instant::now();
+    let store = LocalStore::open(&Home::new(home).store(), Box::new(|| 0)).unwrap();
+    let locked = Vault::load(home, Arc::new(store)).unwrap();
+    let loaded = opening.elapsed();
+    let credential = Credential::Password(password.clone());
+    let unlocking = Instant::now();
+    let vault = locked.unlock(&credential, environment()).map_err(|(_, error)| error).unwrap();
+    println!(
+        "unlock: load {:.1} ms, then {:.1} ms of which {:.1} ms hash the password; resident {} MiB",
+        ms(loaded),
+        ms(unlocking.elapsed()),
+        ms(hash),
+        memory_mib("VmRSS"),
+    );
+    drop(vault);
+}
