@@ -178,9 +178,9 @@ fn load(index: &Index, path: &str) {
     };
     index.begin_load();
     if is_streamed {
-        notes(path).for_each(|note| add(&note))
+        notes(path).for_each(|note| add(&note));
     } else {
-        parsed.iter().for_each(add)
+        parsed.iter().for_each(add);
     }
     index.end_load(b"").unwrap();
     let count = if is_streamed { notes(path).count() } else { parsed.len() } as f64;

@@ -109,9 +109,10 @@ fn notes(path: Option<&str>, count: usize) -> Box<dyn Iterator<Item = Draft>> {
 fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let after = stat.rsplit_once(')').unwrap().1;
-    let fields: Vec<u64> = after.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    let fields: Vec<i64> =
+        after.split_whitespace().filter_map(|field| field.parse().ok()).collect();
     // Fields 14 and 15 of stat, in ticks of 10 ms; one word (the state) is not a number.
-    Duration::from_millis((fields[10] + fields[11]) * 10)
+    Duration::from_millis((fields[10] + fields[11]).unsigned_abs() * 10)
 }
 
 fn memory_mib(name: &str) -> u64 {
@@ -165,7 +166,8 @@ fn load(session: &Session, drafts: impl Iterator<Item = Draft>) -> (u64, Duratio
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let path = arguments.first().filter(|path| Path::new(path).is_file()).map(String::as_str);
     let count = arguments.last().and_then(|count| count.parse().ok()).unwrap_or(10_000);
     let dir = tempfile::tempdir().unwrap();
@@ -205,8 +207,18 @@ fn main() {
 
 fn search(session: &Session) {
     let queries = [
-        "lisbon", "the", "and of", "flat lisbon", "\"the flat\"", "invoice -garden", "not there",
-        "morn*", "category:notes train", "a", "what to do", "windows update error",
+        "lisbon",
+        "the",
+        "and of",
+        "flat lisbon",
+        "\"the flat\"",
+        "invoice -garden",
+        "not there",
+        "morn*",
+        "category:notes train",
+        "a",
+        "what to do",
+        "windows update error",
     ];
     let mut times = Vec::new();
     for round in 0..40 {

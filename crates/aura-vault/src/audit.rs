@@ -149,7 +149,8 @@ impl Decode for Event {
             Ok(Self {
                 time_ms: map.required(1, Reader::int)?,
                 principal: map.required(2, |r| r.text().map(str::to_owned))?,
-                action: map.required(3, |r| Action::from_code(r.uint()?).ok_or(CodecError::Bounds))?,
+                action: map
+                    .required(3, |r| Action::from_code(r.uint()?).ok_or(CodecError::Bounds))?,
                 outcome: map.required(4, |r| match r.uint()? {
                     0 => Ok(Outcome::Done),
                     1 => Ok(Outcome::Refused),

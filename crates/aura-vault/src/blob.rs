@@ -187,7 +187,11 @@ pub fn seal(
         let sealed = aead::seal(key, &context(blob, index, size), hedge, &plain);
         let name = chunk_name(key, index);
         log.put_chunk(name, &sealed)?;
-        added.push(ChunkAdded { name, hash: Hash::of(&[&sealed]), size_bytes: sealed.len() as u64 });
+        added.push(ChunkAdded {
+            name,
+            hash: Hash::of(&[&sealed]),
+            size_bytes: sealed.len() as u64,
+        });
     }
     let mut rest = [0; 1];
     let surplus = content.read(&mut rest).map_err(BlobError::Io)?;

@@ -38,7 +38,8 @@ pub fn edit(state: &State, set: &Fields, remove: &[String]) -> Writes {
     let names: Vec<String> = set.keys().chain(remove).map(|name| json::path_of(name)).collect();
     let belongs = |path: &str| {
         names.iter().any(|name| {
-            path.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            path.strip_prefix(name.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     };
     let gone = state.values().filter(|(path, _)| belongs(path) && !flat.contains_key(*path));

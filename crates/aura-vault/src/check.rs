@@ -239,8 +239,7 @@ impl Rebuilt {
             let (Change::Write { record, .. } | Change::Delete { record, .. }) = &op.change else {
                 continue;
             };
-            let dot =
-                Dot { device: feed.device, incarnation: feed.incarnation, number, index };
+            let dot = Dot { device: feed.device, incarnation: feed.incarnation, number, index };
             let (_, state) =
                 self.states.entry(*record).or_insert_with(|| (category, State::default()));
             state.apply(dot, op);

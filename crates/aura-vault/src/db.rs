@@ -57,9 +57,7 @@ impl DbError {
     /// Whether the disk is full.
     pub fn is_full(&self) -> bool {
         match self {
-            Self::Sqlite(error) => {
-                error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
-            }
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
             _ => false,
         }
     }
@@ -161,7 +159,8 @@ impl Db {
         tx.commit()?;
         // The newest form of each record stands last.
         let mut seen = std::collections::HashSet::new();
-        let mut newest: Vec<Row> = rows.into_iter().rev().filter(|row| seen.insert(row.id)).collect();
+        let mut newest: Vec<Row> =
+            rows.into_iter().rev().filter(|row| seen.insert(row.id)).collect();
         newest.reverse();
         Ok(Applied { rows: newest })
     }
@@ -178,7 +177,12 @@ impl Db {
     ///
     /// # Errors
     /// When the database cannot be read or a row is damaged.
-    pub fn page(&self, which: Which, after: Option<RecordId>, limit: usize) -> Result<Vec<Row>, DbError> {
+    pub fn page(
+        &self,
+        which: Which,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<Row>, DbError> {
         let connection = self.reader();
         let sql = match which {
             Which::Live => {
@@ -394,6 +398,7 @@ fn apply_op(
     Ok(Some(row))
 }
 
+#[derive(Clone, Copy)]
 enum Place {
     New,
     Known,
@@ -429,8 +434,8 @@ fn note_origin(tx: &Transaction<'_>, row: &Row) -> Result<(), DbError> {
 }
 
 fn load(connection: &Connection, id: RecordId) -> Result<Option<Row>, DbError> {
-    let mut statement = connection
-        .prepare_cached("SELECT id, category, time, state FROM record WHERE id = ?1")?;
+    let mut statement =
+        connection.prepare_cached("SELECT id, category, time, state FROM record WHERE id = ?1")?;
     let mut found = statement.query([id.0.as_slice()])?;
     match found.next()? {
         None => Ok(None),

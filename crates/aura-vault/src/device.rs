@@ -72,7 +72,8 @@ impl Device {
         plain.array(4).bytes(self.sign.dangerous_seed()).bytes(self.kem.dangerous_seed());
         plain.bytes(self.log.dangerous_seed()).bytes(self.witness.dangerous_seed());
         let plain = Zeroizing::new(plain.into_bytes());
-        let place = DeviceFile { device: self.id(), incarnation: self.incarnation, sealed: Vec::new() };
+        let place =
+            DeviceFile { device: self.id(), incarnation: self.incarnation, sealed: Vec::new() };
         let context = place.context(vault, roots);
         let sealed = aead::seal(roots.device_file(), &context, hedge, &plain);
         DeviceFile { sealed, ..place }.to_bytes()

@@ -17,11 +17,48 @@ const DEPTH_MAX: usize = 12;
 
 /// Members whose strings are no text for people.
 const SILENT: &[&str] = &[
-    "@type", "id", "uid", "type", "blobId", "threadId", "messageId", "inReplyTo", "references",
-    "timeZone", "created", "updated", "sentAt", "receivedAt", "start", "due", "htmlBody", "method",
-    "prodId", "sequence", "mediaType", "extra", "headers", "size", "password", "totp", "number",
-    "code", "privateKey", "fido2Credentials", "passwordHistory", "key", "ssn", "passportNumber",
-    "licenseNumber", "mailboxIds", "keywords", "tags", "language", "locale", "branch", "status",
+    "@type",
+    "id",
+    "uid",
+    "type",
+    "blobId",
+    "threadId",
+    "messageId",
+    "inReplyTo",
+    "references",
+    "timeZone",
+    "created",
+    "updated",
+    "sentAt",
+    "receivedAt",
+    "start",
+    "due",
+    "htmlBody",
+    "method",
+    "prodId",
+    "sequence",
+    "mediaType",
+    "extra",
+    "headers",
+    "size",
+    "password",
+    "totp",
+    "number",
+    "code",
+    "privateKey",
+    "fido2Credentials",
+    "passwordHistory",
+    "key",
+    "ssn",
+    "passportNumber",
+    "licenseNumber",
+    "mailboxIds",
+    "keywords",
+    "tags",
+    "language",
+    "locale",
+    "branch",
+    "status",
 ];
 
 /// Title, text and people of a record, owned; [`Parts::document`] lends them to the index.
@@ -51,8 +88,7 @@ impl Parts {
                 ("from" | "sender" | "author", value) => collect(value, &mut parts.from),
                 ("to" | "cc" | "bcc" | "recipient", value) => collect(value, &mut parts.to),
                 ("participants" | "attendees", value) => collect(value, &mut parts.people),
-                ("title" | "subject", Value::String(_)) => {}
-                ("name", Value::String(_)) => {}
+                ("title" | "subject" | "name", Value::String(_)) => {}
                 (name, value) if !SILENT.contains(&name) => parts.add(value, DEPTH_MAX),
                 _ => {}
             }

@@ -347,7 +347,8 @@ impl Session {
         let mut writes = change::revert(&row.state, &before);
         if writes.is_empty() {
             // A deletion leaves the values; writing one again brings the record back.
-            let again = before.values().map(|(path, text)| (path.to_owned(), Some(text.to_owned())));
+            let again =
+                before.values().map(|(path, text)| (path.to_owned(), Some(text.to_owned())));
             writes.extend(again);
         }
         let kind = before.kind().unwrap_or(row.kind());

@@ -113,7 +113,9 @@ impl Home {
         let mut lines = text.lines();
         Ok(match (lines.next(), lines.next().and_then(VaultId::parse)) {
             (Some(MARKER_LINE), Some(vault)) => Kind::Vault(vault),
-            (Some(first), _) if first.starts_with("aura vault ") && first != MARKER_LINE => Kind::Newer,
+            (Some(first), _) if first.starts_with("aura vault ") && first != MARKER_LINE => {
+                Kind::Newer
+            }
             _ => Kind::Unknown,
         })
     }
@@ -139,7 +141,10 @@ fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is larger than it can be"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the file is larger than it can be",
+        ));
     }
     Ok(bytes)
 }

@@ -8,7 +8,7 @@
 
 mod restore;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use aura_crypto::aead::Hedge;
@@ -26,9 +26,9 @@ use crate::json;
 use crate::keyring::Purpose;
 use crate::op::{Change, Op};
 use crate::open::{Open, OpenError};
-use crate::record::{Attachment, Category, Draft};
+use crate::record::{Attachment, Category, Draft, Kind};
 use crate::rows::new_id;
-use crate::state::{BLOB_PREFIX, State};
+use crate::state::{BLOB_PREFIX, META_PREFIX, State};
 use crate::view;
 
 pub use restore::Restored;
@@ -94,7 +94,7 @@ pub struct Importer {
     waiting: BTreeMap<Category, Waiting>,
     waiting_bytes: usize,
     /// Drafts that wait, by origin: a second one of the same origin has to wait for the first.
-    origins: HashMap<[u8; 16], ()>,
+    origins: HashSet<[u8; 16]>,
     counts: BTreeMap<Category, u64>,
 }
 
@@ -107,7 +107,7 @@ impl Importer {
             principal,
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
-            origins: HashMap::new(),
+            origins: HashSet::new(),
             counts: BTreeMap::new(),
         }
     }
@@ -122,13 +122,13 @@ impl Importer {
             .iter()
             .map(|attachment| fingerprint(attachment).map_err(BlobError::Io))
             .collect::<Result<_, _>>()?;
-        let (flat, content, key) = self.values(draft, &prints)?;
-        if self.origins.contains_key(&key) {
+        let (flat, content, key) = values(draft, &prints)?;
+        if self.origins.contains(&key) {
             self.flush()?;
         }
         match self.open.db.origin(&key).map_err(OpenError::from)? {
             Some(origin) if origin.content == content.as_bytes() => {
-                Ok(Outcome::Unchanged(origin.record))
+                self.gather(origin.record, draft, flat)
             }
             Some(origin) => match self.open.db.record(origin.record).map_err(OpenError::from)? {
                 Some(row) => self.merge(&row, draft, &prints, flat),
@@ -138,36 +138,31 @@ impl Importer {
         }
     }
 
-    /// A draft's values with what is said about it, the hash of it all, and the key of its origin.
-    fn values(
-        &self,
+    /// A draft that says what was read before, perhaps found in a further place: the same mail stands in
+    /// several mailboxes. Its sets grow, and never shrink or change anything else (OPS-19).
+    fn gather(
+        &mut self,
+        id: RecordId,
         draft: &Draft,
-        prints: &[Fingerprint],
-    ) -> Result<(BTreeMap<String, String>, String, [u8; 16]), TakeError> {
-        let mut flat = json::flatten(&draft.fields);
-        if flat.is_empty() && draft.attachments.is_empty() {
-            return Err(TakeError::Empty);
+        flat: BTreeMap<String, String>,
+    ) -> Result<Outcome, TakeError> {
+        let mut members = flat.into_iter().filter(|(path, _)| is_member(path)).peekable();
+        if draft.kind != Kind::Email || members.peek().is_none() {
+            return Ok(Outcome::Unchanged(id));
         }
-        let mut identity = flat.clone();
-        for (attachment, print) in draft.attachments.iter().zip(prints) {
-            let said = format!("{}\n{}", attachment.media_type, print.sha256);
-            identity.insert(format!("attachment/{}", attachment.name), said);
+        let Some(row) = self.open.db.record(id).map_err(OpenError::from)? else {
+            return Ok(Outcome::Unchanged(id));
+        };
+        // A member that was ever written and then removed was removed on purpose.
+        let fresh = members.filter(|(path, _)| !row.state.has_path(path));
+        let writes: Writes = fresh.map(|(path, text)| (path, Some(text))).collect();
+        if writes.is_empty() {
+            return Ok(Outcome::Unchanged(id));
         }
-        let content = change::content_hash(draft.kind, draft.category, &identity);
-        let source_id = draft.source_id.clone().unwrap_or_else(|| format!("content:{content}"));
-        let text = |value: &str| json::canonical(&value.into());
-        flat.insert(view::SOURCE.to_owned(), text(draft.source));
-        flat.insert(view::SOURCE_ID.to_owned(), text(&source_id));
-        flat.insert(view::CONTENT.to_owned(), text(&content));
-        if let Some(time_ms) = draft.time_ms {
-            flat.insert(view::TIME.to_owned(), time_ms.to_string());
-        }
-        let bytes: usize = flat.iter().map(|(path, text)| path.len().saturating_add(text.len())).sum();
-        if bytes > RECORD_BYTES_MAX {
-            return Err(TakeError::TooLarge);
-        }
-        let key = view::origin_key(draft.source, &source_id);
-        Ok((flat, content, key))
+        let change = change::write_op(id, draft.kind, &row.state, writes);
+        self.wait(row.category, change, Vec::new())?;
+        self.flush()?;
+        Ok(Outcome::Merged(id))
     }
 
     fn create(
@@ -181,7 +176,7 @@ impl Importer {
         let mut writes = change::create(flat);
         let added = self.attach(&draft.attachments, prints, &mut writes)?;
         let change = change::write_op(id, draft.kind, &State::default(), writes);
-        self.origins.insert(key, ());
+        self.origins.insert(key);
         self.wait(draft.category, change, added)?;
         Ok(Outcome::New(id))
     }
@@ -214,6 +209,9 @@ impl Importer {
             }
         }
         let mut writes = change::merge(&row.state, &base, &flat);
+        if draft.kind == Kind::Email {
+            writes.retain(|path, value| value.is_some() || !is_member(path));
+        }
         let (attachments, prints): (Vec<_>, Vec<_>) = fresh.into_iter().unzip();
         let added = self.attach(&attachments, &prints, &mut writes)?;
         let change = change::write_op(row.id, draft.kind, &row.state, writes);
@@ -312,10 +310,8 @@ impl Importer {
             grant: String::new(),
         };
         open.write(|pen| {
-            let change = Change::Fact {
-                name: format!("import/{run:08}"),
-                value: json::canonical(ledger),
-            };
+            let change =
+                Change::Fact { name: format!("import/{run:08}"), value: json::canonical(ledger) };
             let op = Op { clock: pen.tick(now_ms), author: self.author.clone(), change };
             let collection = aura_protocol::id::CollectionId::ROOT;
             let batch = Batch { collection, ops: vec![op], added: Vec::new(), dropped: Vec::new() };
@@ -331,6 +327,45 @@ impl Drop for Importer {
         let payload = crate::open::encode_positions(&crate::open::lock(&self.open.indexed));
         let _ = self.open.index.end_load(&payload);
     }
+}
+
+/// Canonical texts by path, the hash of what was read, and the key of its origin.
+type Values = (BTreeMap<String, String>, String, [u8; 16]);
+
+/// A draft's values with what is said about it, the hash of it all, and the key of its origin.
+fn values(draft: &Draft, prints: &[Fingerprint]) -> Result<Values, TakeError> {
+    let mut flat = json::flatten(&draft.fields);
+    if flat.is_empty() && draft.attachments.is_empty() {
+        return Err(TakeError::Empty);
+    }
+    let mut identity = flat.clone();
+    if draft.kind == Kind::Email {
+        identity.retain(|path, _| !is_member(path));
+    }
+    for (attachment, print) in draft.attachments.iter().zip(prints) {
+        let said = format!("{}\n{}", attachment.media_type, print.sha256);
+        identity.insert(format!("attachment/{}", attachment.name), said);
+    }
+    let content = change::content_hash(draft.kind, draft.category, &identity);
+    let source_id = draft.source_id.clone().unwrap_or_else(|| format!("content:{content}"));
+    let text = |value: &str| json::canonical(&value.into());
+    flat.insert(view::SOURCE.to_owned(), text(draft.source));
+    flat.insert(view::SOURCE_ID.to_owned(), text(&source_id));
+    flat.insert(view::CONTENT.to_owned(), text(&content));
+    if let Some(time_ms) = draft.time_ms {
+        flat.insert(view::TIME.to_owned(), time_ms.to_string());
+    }
+    let bytes: usize = flat.iter().map(|(path, text)| path.len().saturating_add(text.len())).sum();
+    if bytes > RECORD_BYTES_MAX {
+        return Err(TakeError::TooLarge);
+    }
+    let key = view::origin_key(draft.source, &source_id);
+    Ok((flat, content, key))
+}
+
+/// Whether a path is a member of a set.
+fn is_member(path: &str) -> bool {
+    path.contains('/') && !path.starts_with(META_PREFIX)
 }
 
 fn fingerprint(attachment: &Attachment) -> std::io::Result<Fingerprint> {

@@ -108,9 +108,7 @@ pub fn unflatten<'a>(flat: impl IntoIterator<Item = (&'a str, &'a str)>) -> Fiel
                 fields.insert(unescape(path), value);
             }
             Some((name, member)) => {
-                let set = fields
-                    .entry(unescape(name))
-                    .or_insert_with(|| Value::Object(Map::new()));
+                let set = fields.entry(unescape(name)).or_insert_with(|| Value::Object(Map::new()));
                 if !set.is_object() {
                     // A set and a plain value, written at the same time: the set's members win.
                     *set = Value::Object(Map::new());
@@ -165,7 +163,8 @@ mod tests {
 
     #[test]
     fn sets_become_members() {
-        let Value::Object(fields) = json!({"keywords": {"a/b": true, "c": true}, "x": {"y": false}})
+        let Value::Object(fields) =
+            json!({"keywords": {"a/b": true, "c": true}, "x": {"y": false}})
         else {
             panic!()
         };

@@ -188,8 +188,7 @@ impl Keyring {
         let key = CollectionKey::generate(entropy);
         let mut hedge = Hedge::new(&self.roots.hedge, entropy);
         let context = self.key_context(collection, epoch);
-        let sealed =
-            aead::seal(&self.roots.keyring, &context, &mut hedge, key.dangerous_bytes());
+        let sealed = aead::seal(&self.roots.keyring, &context, &mut hedge, key.dangerous_bytes());
         self.keys.insert((collection, epoch), key);
         Change::Key { collection, epoch, sealed }
     }
@@ -282,8 +281,10 @@ type Cache = (
 );
 
 fn read_cache(map: &mut aura_protocol::codec::MapReader<'_, '_>) -> Result<Cache, CodecError> {
-    let database = map.required(1, |r| DatabaseKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?;
-    let search = map.required(2, |r| SearchKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?;
+    let database =
+        map.required(1, |r| DatabaseKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?;
+    let search =
+        map.required(2, |r| SearchKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?;
     let keys = map.required(3, |r| {
         r.array(COLLECTIONS_MAX, |r| {
             r.tuple(3, |r| {

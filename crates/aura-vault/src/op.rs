@@ -128,12 +128,7 @@ pub fn encode_body(ops: &[Op], compression: Compression) -> Vec<u8> {
     writer.into_bytes()
 }
 
-fn encode_op(
-    op: &Op,
-    feeds: &[(DeviceId, Incarnation)],
-    compression: Compression,
-    w: &mut Writer,
-) {
+fn encode_op(op: &Op, feeds: &[(DeviceId, Incarnation)], compression: Compression, w: &mut Writer) {
     let start = |w: &mut Writer, code: u64| {
         w.array(4).uint(code).uint(op.clock).text(&op.author);
     };
@@ -199,13 +194,13 @@ fn encode_fields(
         };
     }
     let plain = plain.into_bytes();
-    if compression == Compression::PerRecord && plain.len() >= COMPRESS_BYTES_MIN {
-        if let Ok(packed) = zstd::bulk::compress(&plain, COMPRESS_LEVEL) {
-            if packed.len() < plain.len().saturating_sub(plain.len() >> 4) {
-                w.bytes(&packed);
-                return;
-            }
-        }
+    if compression == Compression::PerRecord
+        && plain.len() >= COMPRESS_BYTES_MIN
+        && let Ok(packed) = zstd::bulk::compress(&plain, COMPRESS_LEVEL)
+        && packed.len() < plain.len().saturating_sub(plain.len() >> 4)
+    {
+        w.bytes(&packed);
+        return;
     }
     w.raw(&plain);
 }

@@ -124,8 +124,9 @@ impl Open {
         let mut applicable: Vec<Applicable> = Vec::with_capacity(commit.batches.len());
         let mut numbers: BTreeMap<CollectionId, u64> = BTreeMap::new();
         for batch in &commit.batches {
-            let number =
-                numbers.entry(batch.collection).or_insert_with(|| pen.next_number(batch.collection));
+            let number = numbers
+                .entry(batch.collection)
+                .or_insert_with(|| pen.next_number(batch.collection));
             applicable.push(Applicable {
                 feed: pen.feed(batch.collection),
                 number: *number,
@@ -141,7 +142,8 @@ impl Open {
         // The audit entry has nothing for the database but its place.
         for entry in &entries {
             let (feed, number) = (entry.header().feed, entry.header().number);
-            let is_known = applicable.iter().any(|known| known.feed == feed && known.number == number);
+            let is_known =
+                applicable.iter().any(|known| known.feed == feed && known.number == number);
             if feed.collection != CollectionId::AUTHORITY && !is_known {
                 applicable.push(Applicable { feed, number, category: None, ops: Vec::new() });
             }
@@ -299,7 +301,11 @@ impl Open {
     }
 
     /// A batch for a category's collection.
-    pub(crate) fn batch(&self, purpose: Purpose, ops: Vec<crate::op::Op>) -> Result<Batch, OpenError> {
+    pub(crate) fn batch(
+        &self,
+        purpose: Purpose,
+        ops: Vec<crate::op::Op>,
+    ) -> Result<Batch, OpenError> {
         let collection =
             self.with_keyring(|keyring| keyring.collection(purpose)).ok_or(FeedError::NoKey)?;
         Ok(Batch { collection, ops, added: Vec::new(), dropped: Vec::new() })
@@ -338,9 +344,8 @@ pub(crate) fn encode_positions(positions: &BTreeMap<FeedId, u64>) -> Vec<u8> {
 /// The positions that [`encode_positions`] wrote.
 pub(crate) fn decode_positions(bytes: &[u8]) -> Option<BTreeMap<FeedId, u64>> {
     let mut reader = Reader::new(bytes);
-    let positions = reader
-        .array(FEEDS_MAX, |r| r.tuple(2, |r| Ok((FeedId::decode(r)?, r.uint()?))))
-        .ok()?;
+    let positions =
+        reader.array(FEEDS_MAX, |r| r.tuple(2, |r| Ok((FeedId::decode(r)?, r.uint()?)))).ok()?;
     reader.finish().ok()?;
     Some(positions.into_iter().collect())
 }

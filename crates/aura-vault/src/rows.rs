@@ -94,8 +94,7 @@ impl Open {
 
     /// Every op of a record, oldest first, read back from the log.
     pub(crate) fn past(&self, row: &Row) -> Result<Vec<Past>, OpenError> {
-        let collections: Vec<_> =
-            self.log.feeds()?.into_iter().map(|(feed, _)| feed).collect();
+        let collections: Vec<_> = self.log.feeds()?.into_iter().map(|(feed, _)| feed).collect();
         let mut past = Vec::new();
         let mut touches = row.state.touches().to_vec();
         touches.sort_unstable_by_key(|touch| (touch.clock, touch.dot));

@@ -189,7 +189,9 @@ impl State {
     /// Paths on which two devices wrote different values at the same time.
     pub fn conflicts(&self) -> Vec<&str> {
         let differ = |writes: &[FieldWrite]| {
-            writes.split_first().is_some_and(|(first, rest)| rest.iter().any(|w| w.value != first.value))
+            writes
+                .split_first()
+                .is_some_and(|(first, rest)| rest.iter().any(|w| w.value != first.value))
         };
         let paths = self.fields.iter().filter(|(_, writes)| differ(writes));
         paths.map(|(path, _)| path.as_str()).collect()
@@ -259,7 +261,10 @@ impl Encode for State {
 
 fn encode_dot(dot: &Dot, w: &mut Writer) {
     let mut bytes = [0u8; 24];
-    bytes.iter_mut().zip(dot.device.0.iter().chain(&dot.incarnation.0)).for_each(|(to, from)| *to = *from);
+    bytes
+        .iter_mut()
+        .zip(dot.device.0.iter().chain(&dot.incarnation.0))
+        .for_each(|(to, from)| *to = *from);
     w.array(3).bytes(&bytes).uint(dot.number).uint(u64::from(dot.index));
 }
 

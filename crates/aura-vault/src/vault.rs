@@ -42,7 +42,9 @@ pub enum VaultError {
     #[error("there is a vault here already")]
     Exists,
     /// There are a vault's files here, but no marker.
-    #[error("there are files of an unfinished or damaged vault here; move them away to make a new one")]
+    #[error(
+        "there are files of an unfinished or damaged vault here; move them away to make a new one"
+    )]
     Unfinished,
     /// There is no vault here.
     #[error("there is no vault here")]
@@ -106,6 +108,10 @@ pub struct Unlocked {
 }
 
 /// A vault, shut or open.
+#[expect(
+    clippy::struct_field_names,
+    reason = "its id is called what ids of vaults are called everywhere"
+)]
 pub struct Vault<S> {
     pub(crate) home: Home,
     pub(crate) vault: VaultId,
@@ -172,6 +178,7 @@ impl Vault<Locked> {
     ///
     /// # Errors
     /// [`VaultError::Secret`] for every wrong secret alike; the vault stays shut and is handed back.
+    #[expect(clippy::result_large_err, reason = "a vault that stays shut is handed back, not lost")]
     pub fn unlock(
         self,
         credential: &Credential,

@@ -18,10 +18,19 @@ const RECORD: RecordId = RecordId([1; 16]);
 /// What one of three devices does next, having seen what it has seen.
 #[derive(Debug, Clone)]
 enum Act {
-    Write { device: u8, path: u8, value: Option<u8> },
-    Delete { device: u8 },
+    Write {
+        device: u8,
+        path: u8,
+        value: Option<u8>,
+    },
+    Delete {
+        device: u8,
+    },
     /// A device takes in everything that another one has.
-    Meet { device: u8, other: u8 },
+    Meet {
+        device: u8,
+        other: u8,
+    },
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -64,7 +73,8 @@ fn history(acts: &[Act]) -> Vec<(Dot, Op)> {
         };
         // Clocks of different devices stand still now and then: ties are broken by device.
         clock += u64::from(device % 2);
-        let number = 1 + all.iter().filter(|(dot, _): &&(Dot, Op)| dot.device.0[0] == device).count();
+        let number =
+            1 + all.iter().filter(|(dot, _): &&(Dot, Op)| dot.device.0[0] == device).count();
         let dot = Dot {
             device: DeviceId([device; 16]),
             incarnation: Incarnation([0; 8]),

@@ -157,7 +157,10 @@ fn bad_requests_are_refused_by_name() {
     let empty = aura_vault::record::Draft { fields: fields(json!({})), ..note("x", "", "") };
     assert!(matches!(session.add(&empty), Err(GateError::Take(_))));
     let absent = aura_protocol::id::RecordId([9; 16]);
-    assert!(matches!(session.edit(absent, &fields(json!({"a": 1})), &[]), Err(GateError::NoRecord)));
+    assert!(matches!(
+        session.edit(absent, &fields(json!({"a": 1})), &[]),
+        Err(GateError::NoRecord)
+    ));
     let huge = "x".repeat(9 << 20);
     assert!(matches!(session.add(&note("y", "huge", &huge)), Err(GateError::TooLarge)));
     let system = vault.session(aura_vault::gate::Principal::System);
@@ -239,4 +242,29 @@ fn f_23_a_changed_password_and_a_new_recovery_code_replace_the_old_ones() {
     let (locked, finished) = vault.map_err(|(_, e)| e).unwrap().lock();
     finished.unwrap();
     assert!(locked.unlock(&Credential::Recovery(code), bench.environment()).is_ok());
+}
+
+#[test]
+fn a_mail_in_two_mailboxes_is_one_mail_in_both() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    let mail = |mailbox: &str| aura_vault::record::Draft {
+        kind: Kind::Email,
+        category: Kind::Email.category(),
+        fields: fields(json!({"subject": "Hello", "mailboxIds": {mailbox: true}})),
+        ..note("message-1", "", "")
+    };
+    let import = || {
+        let (run, mut importer) = session.importer().unwrap();
+        let outcomes = ["Inbox", "Archive"].map(|mailbox| importer.take(&mail(mailbox)).unwrap());
+        importer.finish(run, &json!({})).unwrap();
+        outcomes
+    };
+    let [first, second] = import();
+    let Outcome::New(id) = first else { panic!("{first:?}") };
+    assert_eq!(second, Outcome::Merged(id));
+    assert!(import().iter().all(|outcome| *outcome == Outcome::Unchanged(id)));
+    let record = session.get(id).unwrap().unwrap();
+    assert_eq!(record.fields["mailboxIds"], json!({"Inbox": true, "Archive": true}));
 }

@@ -67,7 +67,10 @@ fn f_11_a_damaged_or_missing_chunk_is_named_and_the_rest_goes_on() {
     std::fs::remove_file(chunk).unwrap();
     let vault = bench.unlock();
     let report = owner(&vault).verify(&mut |_| {}).unwrap();
-    assert!(report.problems.iter().any(|problem| problem.contains("chunk is missing")), "{report:?}");
+    assert!(
+        report.problems.iter().any(|problem| problem.contains("chunk is missing")),
+        "{report:?}"
+    );
 }
 
 #[test]
@@ -89,7 +92,8 @@ fn f_08_every_damaged_index_file_is_survived() {
     let bench = Bench::new();
     filled(&bench);
     let index = bench.home().join("views").join("index");
-    let files: Vec<_> = std::fs::read_dir(&index).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files: Vec<_> =
+        std::fs::read_dir(&index).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(files.len() > 3);
     for file in files {
         let Ok(metadata) = file.metadata() else { continue };

@@ -94,6 +94,7 @@ pub trait Tree: Send + Sync {
     /// The name of the folder that was given, or that holds the file that was given: two folders may
     /// have a file of the same path, which is not the same file. Archives have names that change with
     /// each export, and folders of their own inside; theirs is empty.
+    #[expect(clippy::unnecessary_literal_bound, reason = "implementations borrow from themselves")]
     fn folder_name(&self) -> &str {
         ""
     }

@@ -68,7 +68,10 @@ impl Tally {
 
     /// How many live records each category has; those with none are left out.
     pub fn counts(&self) -> impl Iterator<Item = (Category, u64)> {
-        self.0.iter().map(|(category, (count, _))| (*category, *count)).filter(|(_, count)| *count > 0)
+        self.0
+            .iter()
+            .map(|(category, (count, _))| (*category, *count))
+            .filter(|(_, count)| *count > 0)
     }
 
     /// Live records in all.

@@ -45,7 +45,7 @@ pub struct AuditVerdict {
 }
 
 impl AuditVerdict {
-    fn bad(&mut self, device: DeviceId, what: String) {
+    fn bad(&mut self, device: DeviceId, what: &str) {
         self.is_ok = false;
         self.first_bad.get_or_insert(format!("log of device {device}: {what}"));
     }
@@ -54,7 +54,8 @@ impl AuditVerdict {
 impl Session {
     fn audit_feeds(&self) -> Result<Vec<(FeedId, u64)>, GateError> {
         let is_audit = |feed: &FeedId| {
-            self.open.with_keyring(|keyring| keyring.purpose(feed.collection)) == Some(Purpose::Audit)
+            self.open.with_keyring(|keyring| keyring.purpose(feed.collection))
+                == Some(Purpose::Audit)
         };
         let feeds = self.open.log.feeds()?.into_iter();
         Ok(feeds
@@ -119,7 +120,7 @@ impl Session {
             let feed = feeds.remove(&(claim.device, claim.incarnation));
             let device = roster.as_ref().and_then(|(roster, _)| roster.device(claim.device));
             let Some(head) = device.and_then(|device| signed.verify(&device.keys.sign).ok()) else {
-                verdict.bad(claim.device, "the device's signed head does not verify".to_owned());
+                verdict.bad(claim.device, "the device's signed head does not verify");
                 continue;
             };
             let mut frontier = Frontier::new();
@@ -132,11 +133,11 @@ impl Session {
             }
             let log_key = device.map(|device| device.keys.log).unwrap_or_default();
             if let Some(bad) = check(&head, &log_key, &frontier) {
-                verdict.bad(claim.device, bad);
+                verdict.bad(claim.device, &bad);
             }
         }
         for (device, _) in feeds.into_keys() {
-            verdict.bad(device, "no signed head speaks of it".to_owned());
+            verdict.bad(device, "no signed head speaks of it");
         }
         let quarantined = lock(&self.open.quarantine).clone();
         for set_aside in quarantined {
@@ -145,8 +146,10 @@ impl Session {
             });
             if is_audit && verdict.first_bad.is_none() {
                 verdict.is_ok = false;
-                verdict.first_bad =
-                    Some(format!("audit entry {} cannot be used: {}", set_aside.number, set_aside.reason));
+                verdict.first_bad = Some(format!(
+                    "audit entry {} cannot be used: {}",
+                    set_aside.number, set_aside.reason
+                ));
             }
         }
         Ok(verdict)

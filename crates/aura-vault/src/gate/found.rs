@@ -38,7 +38,12 @@ impl Session {
     ///
     /// # Errors
     /// When the search is not understood or the vault cannot be read.
-    pub fn search(&self, text: &str, typing: Typing, limit: usize) -> Result<Vec<Found>, GateError> {
+    pub fn search(
+        &self,
+        text: &str,
+        typing: Typing,
+        limit: usize,
+    ) -> Result<Vec<Found>, GateError> {
         self.decide(Action::Search)?;
         let query = Query::parse(text, typing)?;
         let hits = self.open.index.search(&query, &Scope::everything(), limit.min(HITS_MAX))?;

@@ -38,9 +38,9 @@ impl Session {
         let (log_bytes, chunk_bytes) = self.open.log.size_bytes()?;
         let feeds = self.open.log.feeds()?;
         let sealed = feeds.iter().filter(|(feed, _)| feed.collection != CollectionId::AUTHORITY);
-        let hashes = tally.counts().map(|(category, _)| {
-            (category, Hash(tally.category_hash(category)).to_string())
-        });
+        let hashes = tally
+            .counts()
+            .map(|(category, _)| (category, Hash(tally.category_hash(category)).to_string()));
         Ok(Status {
             records: tally.total(),
             by_category: tally.counts().collect(),

@@ -68,7 +68,7 @@ impl Importer {
     /// # Errors
     /// As [`Importer::take`]; also when an attachment is not the one that was archived.
     pub fn restore(&mut self, record: &Restored) -> Result<Outcome, TakeError> {
-        if self.origins.contains_key(&record.id.0) {
+        if self.origins.contains(&record.id.0) {
             self.flush()?;
         }
         if self.open.db.record(record.id).map_err(OpenError::from)?.is_some() {
@@ -86,7 +86,7 @@ impl Importer {
             added.extend(self.restore_attachment((*id, sha256), attachment, &mut writes)?);
         }
         let change = change::write_op(record.id, record.kind, &State::default(), writes);
-        self.origins.insert(record.id.0, ());
+        self.origins.insert(record.id.0);
         self.wait(record.category, change, added)?;
         Ok(Outcome::New(record.id))
     }

@@ -138,7 +138,8 @@ impl Founding {
             let collection = CollectionId(id);
             let epoch = EpochId { counter: 1, nonce: random_nonce(entropy) };
             let claim = Claim::Epoch { collection, epoch };
-            let statement = Statement { vault: Some(vault), claim, clock: 0, extra: Extra::default() };
+            let statement =
+                Statement { vault: Some(vault), claim, clock: 0, extra: Extra::default() };
             statements.push(sign(&statement, &[&device.sign]));
             ops.push(keyring.start_epoch(collection, epoch, entropy));
             let name = Change::Name { collection, category: purpose.code() };

@@ -91,17 +91,15 @@ impl NewSlot {
         let place = (&vault, &self.id, roots.generation);
         let sealed = slot::wrap_to_slot(&roots.root, &keys.kem, place, entropy)
             .map_err(|_| VaultError::NoSlot)?;
-        let statement = |claim| Statement { vault: Some(vault), claim, clock: 0, extra: Extra::default() };
+        let statement =
+            |claim| Statement { vault: Some(vault), claim, clock: 0, extra: Extra::default() };
         let listed = statement(Claim::Slot { slot: self.id, kind: self.kind, keys });
         let wrap = statement(Claim::Wrap {
             recipient: Recipient::Slot(self.id),
             generation: roots.generation,
             sealed,
         });
-        Ok([
-            sign(&listed, &[&device.sign, &self.secrets.sign]),
-            sign(&wrap, &[&device.sign]),
-        ])
+        Ok([sign(&listed, &[&device.sign, &self.secrets.sign]), sign(&wrap, &[&device.sign])])
     }
 }
 

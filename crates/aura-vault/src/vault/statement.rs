@@ -11,9 +11,7 @@ use aura_protocol::id::Nonce16;
 pub(super) fn sign(statement: &Statement, signers: &[&dyn LabelledSigner]) -> SignedStatement {
     let payload = statement.to_bytes();
     let label = SignedStatement::label(&statement.claim);
-    let by = |signer: &&dyn LabelledSigner| {
-        (signer.verifying_key(), signer.sign(label, &payload))
-    };
+    let by = |signer: &&dyn LabelledSigner| (signer.verifying_key(), signer.sign(label, &payload));
     let signatures = signers.iter().map(by).collect();
     SignedStatement { payload, signatures }
 }

@@ -70,7 +70,12 @@ pub(super) fn open(
     let open = assemble(home, Arc::clone(&vault.log), parts, environment)?;
     let mut events = Vec::new();
     if attempts.count > 0 {
-        events.push(event(attempts.last_ms, Action::FailedUnlock, Outcome::Refused, attempts.count));
+        events.push(event(
+            attempts.last_ms,
+            Action::FailedUnlock,
+            Outcome::Refused,
+            attempts.count,
+        ));
     }
     events.push(event(now_ms, Action::Unlock, Outcome::Done, 1));
     open.record(events)?;
