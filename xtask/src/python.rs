@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use crate::run::{Checkout, cache_folder, output, run, succeeds};
 
 /// The packages, and an import that works when they are there.
-const PACKAGES: [&str; 2] = ["cryptography>=50", "argon2-cffi>=25"];
-const PROOF: &str = "import cryptography, argon2; \
+const PACKAGES: [&str; 3] = ["cryptography>=50", "argon2-cffi>=25", "zstandard>=0.23"];
+const PROOF: &str = "import cryptography, argon2, zstandard; \
     from cryptography.hazmat.primitives.asymmetric import mlkem";
 
 /// The path of that Python; makes it when it is not there yet.

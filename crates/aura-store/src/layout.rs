@@ -2,7 +2,7 @@
 //! Every path of every store that lives in files, in one place.
 //!
 //! Names are made of ids in lower-case hexadecimal and of nothing that a person chose.
-//! Source: spec/store.md, rules STO-20 to STO-22; spec/folder.md, rules FLD-1 to FLD-4.
+//! Source: spec/store.md, rules STO-20, STO-21 and STO-22; spec/folder.md, rules FLD-1 to FLD-4.
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,11 @@ impl LocalLayout {
     /// Entries and heads.
     pub(crate) fn database(&self) -> PathBuf {
         self.root.join(Self::DATABASE)
+    }
+
+    /// What was committed and not copied into the database yet.
+    pub(crate) fn database_log(&self) -> PathBuf {
+        self.root.join(format!("{}-wal", Self::DATABASE))
     }
 
     /// Held as long as the store is open.

@@ -20,7 +20,7 @@ use aura_protocol::limits::{ENTRY_CHUNKS_MAX, ENTRY_OPS_MAX};
 use crate::audit::{Action, Event, Outcome as EventOutcome};
 use crate::blob::{self, BlobError, Fingerprint, Intake};
 use crate::change::{self, RECORD_BYTES_MAX, Writes};
-use crate::db::Row;
+use crate::db::{Origin, Row};
 use crate::feed::{Batch, Commit};
 use crate::json;
 use crate::keyring::Purpose;
@@ -95,6 +95,8 @@ pub struct Importer {
     waiting_bytes: usize,
     /// Drafts that wait, by origin: a second one of the same origin has to wait for the first.
     origins: HashSet<[u8; 16]>,
+    /// Origins that this run has met.
+    met: HashSet<[u8; 16]>,
     counts: BTreeMap<Category, u64>,
 }
 
@@ -108,6 +110,7 @@ impl Importer {
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
             origins: HashSet::new(),
+            met: HashSet::new(),
             counts: BTreeMap::new(),
         }
     }
@@ -122,19 +125,28 @@ impl Importer {
             .iter()
             .map(|attachment| fingerprint(attachment).map_err(BlobError::Io))
             .collect::<Result<_, _>>()?;
-        let (flat, content, key) = values(draft, &prints)?;
-        if self.origins.contains(&key) {
+        let mut values = values(draft, &prints)?;
+        if self.origins.contains(&values.key) {
             self.flush()?;
         }
-        match self.open.db.origin(&key).map_err(OpenError::from)? {
-            Some(origin) if origin.content == content.as_bytes() => {
-                self.gather(origin.record, draft, flat)
+        let is_second = !self.met.insert(values.key);
+        let mut origin = self.open.db.origin(&values.key).map_err(OpenError::from)?;
+        let differs = |origin: &Origin| origin.content != values.content.as_bytes();
+        if is_second && origin.as_ref().is_some_and(differs) {
+            // One source tells two different things under one id: neither is an older form of the other,
+            // so both are kept, and each is found again by what it says.
+            values.tell_apart(draft.source);
+            origin = self.open.db.origin(&values.key).map_err(OpenError::from)?;
+        }
+        match origin {
+            Some(origin) if origin.content == values.content.as_bytes() => {
+                self.gather(origin.record, draft, values.flat)
             }
             Some(origin) => match self.open.db.record(origin.record).map_err(OpenError::from)? {
-                Some(row) => self.merge(&row, draft, &prints, flat),
-                None => self.create(draft, &prints, (flat, key)),
+                Some(row) => self.merge(&row, draft, &prints, values.flat),
+                None => self.create(draft, &prints, (values.flat, values.key)),
             },
-            None => self.create(draft, &prints, (flat, key)),
+            None => self.create(draft, &prints, (values.flat, values.key)),
         }
     }
 
@@ -329,8 +341,27 @@ impl Drop for Importer {
     }
 }
 
-/// Canonical texts by path, the hash of what was read, and the key of its origin.
-type Values = (BTreeMap<String, String>, String, [u8; 16]);
+/// What a draft says, and how it is found again.
+struct Values {
+    /// Canonical texts by path.
+    flat: BTreeMap<String, String>,
+    /// The hash of what was read.
+    content: String,
+    /// What identifies it in its source.
+    source_id: String,
+    /// The key of its origin.
+    key: [u8; 16],
+}
+
+impl Values {
+    /// Makes what the draft says a part of what identifies it.
+    fn tell_apart(&mut self, source: &str) {
+        self.source_id = format!("{}#{}", self.source_id, self.content);
+        let text = json::canonical(&self.source_id.as_str().into());
+        self.flat.insert(view::SOURCE_ID.to_owned(), text);
+        self.key = view::origin_key(source, &self.source_id);
+    }
+}
 
 /// A draft's values with what is said about it, the hash of it all, and the key of its origin.
 fn values(draft: &Draft, prints: &[Fingerprint]) -> Result<Values, TakeError> {
@@ -360,7 +391,7 @@ fn values(draft: &Draft, prints: &[Fingerprint]) -> Result<Values, TakeError> {
         return Err(TakeError::TooLarge);
     }
     let key = view::origin_key(draft.source, &source_id);
-    Ok((flat, content, key))
+    Ok(Values { flat, content, source_id, key })
 }
 
 /// Whether a path is a member of a set.

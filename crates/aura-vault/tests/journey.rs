@@ -268,3 +268,21 @@ fn a_mail_in_two_mailboxes_is_one_mail_in_both() {
     let record = session.get(id).unwrap().unwrap();
     assert_eq!(record.fields["mailboxIds"], json!({"Inbox": true, "Archive": true}));
 }
+
+#[test]
+fn two_different_things_under_one_id_are_both_kept_and_found_again() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    let import = || {
+        let (run, mut importer) = session.importer().unwrap();
+        let drafts = [note("same", "One", "first"), note("same", "Two", "second")];
+        let outcomes = drafts.map(|draft| importer.take(&draft).unwrap());
+        importer.finish(run, &json!({})).unwrap();
+        outcomes
+    };
+    assert!(import().iter().all(|outcome| matches!(outcome, Outcome::New(_))));
+    let hash = session.status().unwrap().state_hash;
+    assert!(import().iter().all(|outcome| matches!(outcome, Outcome::Unchanged(_))));
+    assert_eq!(session.status().unwrap().state_hash, hash);
+}

@@ -63,10 +63,15 @@ impl LocalLog for LocalStore {
     }
 
     fn size_bytes(&self) -> Result<(u64, u64), StoreError> {
-        let database = durable::size_bytes(&self.layout.database()).map_err(io_failed)?;
+        // What was written last stands in the log beside the database for a while.
+        let mut sealed = 0u64;
+        for file in [self.layout.database(), self.layout.database_log()] {
+            let size = durable::size_bytes(&file).map_err(io_failed)?;
+            sealed = sealed.saturating_add(size.unwrap_or_default());
+        }
         let chunks = chunk::all(&self.layout.chunks())?;
         let bytes = chunks.iter().fold(0u64, |sum, (_, size)| sum.saturating_add(*size));
-        Ok((database.unwrap_or_default(), bytes))
+        Ok((sealed, bytes))
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! WAL with `synchronous=FULL`: what a commit returned from survives a power cut. `kept` is how far a
 //! feed is shown; entries from there to `held` are staged until a head that names them is complete.
-//! A newer version's file is refused, not guessed at. Source: spec/store.md, rules STO-23 to STO-26.
+//! A newer version's file is refused, not guessed at. Source: spec/store.md, rules STO-23, STO-24, STO-25, STO-26 and STO-27.
 
 use std::path::Path;
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Taking an archive's records into a vault, under the ids that they had.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aura_import::draft::Stop;
+use aura_protocol::id::{BlobId, RecordId};
+use aura_vault::intake::{Importer, Outcome, Restored};
+use aura_vault::record::{Attachment, Category, Kind};
+
+use super::Entry;
+use super::lines::{Line, Lines, PieceContent};
+use crate::exit::{Exit, Failure};
+
+/// Who takes an archive's records and counts what became of them.
+pub(crate) trait Receive {
+    /// What takes records in.
+    fn importer(&mut self) -> &mut Importer;
+
+    /// A record was taken in; so many bytes have been read.
+    fn took(&mut self, outcome: &Outcome, progress: u64) -> Result<(), Stop>;
+
+    /// A record could not be taken in; others can.
+    fn failed(&mut self, place: &str, reason: &str);
+
+    /// Nothing more can be taken in.
+    fn broke(&mut self, failure: Failure);
+}
+
+/// Hands every record of an archive to the receiver.
+pub(crate) fn read(path: &Path, receive: &mut dyn Receive) -> Result<(), Stop> {
+    let mut lines = match Lines::open(path) {
+        Ok(lines) => lines,
+        Err(error) => {
+            receive.broke(damaged(&error));
+            return Err(Stop);
+        }
+    };
+    let mut count = 0u64;
+    loop {
+        let entry = match lines.next() {
+            Ok(Line::Record(entry)) => entry,
+            Ok(Line::End(end)) => {
+                if end.records != count {
+                    receive.failed("the last line", "the archive has lost records");
+                }
+                return Ok(());
+            }
+            Err(error) => {
+                receive.failed(&format!("after record {count}"), &format!("{error}"));
+                return Ok(());
+            }
+        };
+        count = count.saturating_add(1);
+        let Some((restored, sizes)) = restored(path, &entry, &mut lines) else {
+            receive.failed(&format!("record {count}"), "it is no record of this version");
+            continue;
+        };
+        if sizes.is_err() {
+            receive.failed(&format!("record {count}"), "the archive was cut off");
+            return Ok(());
+        }
+        match receive.importer().restore(&restored) {
+            Ok(outcome) => receive.took(&outcome, lines.at())?,
+            Err(error) if error.is_fatal() => {
+                receive.broke(error.into());
+                return Err(Stop);
+            }
+            Err(error) => receive.failed(&format!("record {count}"), &error.to_string()),
+        }
+    }
+}
+
+fn damaged(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("The archive could not be read: {error}."))
+        .safe("Nothing of it was imported.")
+        .next("Use another copy of it, or a newer version of Aura.")
+}
+
+fn restored(
+    path: &Path,
+    entry: &Entry,
+    lines: &mut Lines,
+) -> Option<(Restored, std::io::Result<()>)> {
+    let mut passed = Ok(());
+    let mut attachments = Vec::new();
+    let mut are_ids = true;
+    for file in &entry.attachments {
+        let content = PieceContent::new(path, lines, file.size);
+        passed = passed.and_then(|()| lines.skip_pieces(file.size));
+        let Some(id) = BlobId::parse(&file.id) else {
+            are_ids = false;
+            continue;
+        };
+        let attachment = Attachment {
+            name: file.name.clone(),
+            media_type: file.media_type.clone(),
+            content: Arc::new(content),
+        };
+        attachments.push((id, attachment, file.sha256.clone()));
+    }
+    let restored = Restored {
+        id: RecordId::parse(&entry.id)?,
+        kind: Kind::parse(&entry.kind)?,
+        category: Category::parse(&entry.category)?,
+        time_ms: entry.time_ms,
+        fields: entry.fields.clone(),
+        source: entry.source.clone(),
+        source_id: entry.source_id.clone(),
+        content: entry.content.clone(),
+        attachments,
+    };
+    are_ids.then_some((restored, passed))
+}

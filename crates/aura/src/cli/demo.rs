@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Everything that Aura does, shown with a sample life in a throw-away folder.
+//!
+//! Runs the very commands that a person would type, against daemons of its own, and says each before
+//! it runs. The folder goes at the end, also when something failed.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use aura_crypto::words;
+use clap::{Args, Parser as _};
+use serde_json::Value;
+
+use super::Cli;
+use crate::client::{Client, parse};
+use crate::daemon::keeper::SystemEntropy;
+use crate::exit::{Exit, Failure};
+use crate::life;
+use crate::screen::{Screen, count, counted, note};
+use crate::view::{Hit, Status};
+use crate::wire::Request;
+
+/// What the sample life is full of, and no file of the vault may have.
+const MARKERS: [&str; 3] = ["Lisbon", "Velbr", "ferritin"];
+const IDLE_SECONDS: u64 = 15 * 60;
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keep the folder
+    #[arg(long)]
+    keep: bool,
+}
+
+impl Demo {
+    pub(crate) fn run(&self, screen: Screen) -> Result<Exit, Failure> {
+        let begun = Instant::now();
+        let stage = Stage::set(screen)?;
+        let result = stage.play();
+        stage.stop();
+        let seconds = begun.elapsed().as_secs();
+        if self.keep {
+            stage.tell(&format!("\nThe folder stays: {}", stage.root.display()))?;
+            stage.tell(&format!(
+                "Its password is in {}; try: aura --home {} search …",
+                stage.password().display(),
+                stage.home().display()
+            ))?;
+        } else {
+            drop(fs::remove_dir_all(&stage.root));
+        }
+        let exit = result?;
+        stage.tell(&format!("\nThat was everything, in {}.", counted(seconds, "second")))?;
+        stage.tell(
+            "Next: `aura init` makes your own vault, `aura import FILES…` brings your life in.",
+        )?;
+        if !self.keep {
+            stage.tell("`aura demo --keep` leaves this one for you to play with.")?;
+        }
+        Ok(exit)
+    }
+}
+
+/// A folder to play in.
+struct Stage {
+    root: PathBuf,
+    screen: Screen,
+}
+
+impl Stage {
+    fn set(screen: Screen) -> Result<Self, Failure> {
+        let failed = |error| Failure::file("The demo's folder could not be made", &error);
+        let root = std::env::temp_dir().join(format!("aura-demo-{}", std::process::id()));
+        DirBuilder::new().mode(0o700).create(&root).map_err(failed)?;
+        Ok(Self { root, screen })
+    }
+
+    fn home(&self) -> PathBuf {
+        self.root.join("vault")
+    }
+
+    fn second(&self) -> PathBuf {
+        self.root.join("second-vault")
+    }
+
+    fn password(&self) -> PathBuf {
+        self.root.join("password")
+    }
+
+    fn tell(&self, text: &str) -> Result<(), Failure> {
+        self.screen.say(text)
+    }
+
+    fn play(&self) -> Result<Exit, Failure> {
+        let failed = |error| Failure::file("The sample life could not be written", &error);
+        let summary = life::write(&self.root.join("life")).map_err(failed)?;
+        let mut options = File::options();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.password())
+            .map_err(failed)?;
+        file.write_all(words::passphrase(&mut SystemEntropy).as_bytes()).map_err(failed)?;
+        self.tell(&format!(
+            "Ten years of Nora Velbrück, who does not exist: {} records, as foreign exports, in\n{}",
+            count(summary.total() as u64),
+            self.root.join("life").display()
+        ))?;
+        self.bring_in()?;
+        self.change()?;
+        self.take_out()?;
+        self.account()?;
+        Ok(Exit::Done)
+    }
+
+    fn bring_in(&self) -> Result<(), Failure> {
+        self.title("A vault, and everything into it")?;
+        let kit = self.root.join("kit.txt");
+        self.command(&["init", "--no-verify-kit", "--kit", &text(&kit)])?;
+        self.command(&["import", &text(&self.root.join("life"))])?;
+        self.title("Find anything")?;
+        for query in life::searches() {
+            self.command(&["search", "--limit", "2", query])?;
+        }
+        Ok(())
+    }
+
+    fn change(&self) -> Result<(), Failure> {
+        self.title("Change it, see what was done, take it back")?;
+        let mut client = client(&self.home())?;
+        let mut found: Option<Hit> = None;
+        let request = Request::Search { query: "lisbon flat kind:note".to_owned(), limit: 1 };
+        client.call(&request, &mut |item: Value| {
+            found = Some(parse(item)?);
+            Ok(())
+        })?;
+        drop(client);
+        let Some(hit) = found else {
+            return Err(Failure::new(Exit::Failed, "The sample life has lost its flat."));
+        };
+        self.command(&["edit", &hit.id, "name=Lisbon flat: signed!"])?;
+        self.command(&["undo", &hit.id])?;
+        self.command(&["history", &hit.id])
+    }
+
+    fn take_out(&self) -> Result<(), Failure> {
+        self.title("Leave as easily as you came")?;
+        self.command(&["export", "--all", &text(&self.root.join("export"))])?;
+        let archive = self.root.join("archive.aura");
+        self.command(&["export", "--archive", &text(&archive)])?;
+        self.tell("\nThe archive in another vault comes to the same state:")?;
+        let kit = self.root.join("second-kit.txt");
+        let second = self.second();
+        self.command_in(&second, &["init", "--no-verify-kit", "--kit", &text(&kit)])?;
+        self.command_in(&second, &["import", &text(&archive)])?;
+        let (one, other) = (state(&self.home())?, state(&second)?);
+        self.tell(&format!("  here   {one}\n  there  {other}"))?;
+        if one == other {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Damaged, "The two vaults are not the same.")
+            .safe("This is a demonstration: nothing of yours is concerned.")
+            .next("Please report it."))
+    }
+
+    fn account(&self) -> Result<(), Failure> {
+        self.title("What you see, and what the disk sees")?;
+        self.command(&["search", "--limit", "1", "lisbon flat after:2025-03 category:mail"])?;
+        let seen = plaintext(&self.home())
+            .map_err(|error| Failure::file("The vault's files could not be read", &error))?;
+        let words = MARKERS.join("”, “");
+        self.tell(&format!(
+            "“{words}” in the {} that the disk has: {}",
+            counted(seen.files, "file"),
+            if seen.markers == 0 { "nowhere" } else { "FOUND" }
+        ))?;
+        if seen.markers > 0 {
+            return Err(Failure::new(Exit::Damaged, "A file of the vault has plaintext in it."));
+        }
+        self.title("Is it safe, and who looked?")?;
+        self.command(&["verify"])?;
+        self.command(&["audit", "show", "--limit", "8"])?;
+        self.command(&["audit", "verify"])?;
+        self.command(&["status"])?;
+        self.command(&["lock"])
+    }
+
+    fn title(&self, title: &str) -> Result<(), Failure> {
+        self.tell(&format!("\n{}", self.screen.strong(&format!("── {title} ──"))))
+    }
+
+    fn command(&self, words: &[&str]) -> Result<(), Failure> {
+        self.command_in(&self.home(), words)
+    }
+
+    fn command_in(&self, home: &Path, words: &[&str]) -> Result<(), Failure> {
+        let quoted = words.iter().map(|word| {
+            if word.contains([' ', '"', ':']) { format!("'{word}'") } else { (*word).to_owned() }
+        });
+        let typed = quoted.collect::<Vec<_>>().join(" ");
+        self.tell(&self.screen.faint(&format!("\n$ aura {typed}")))?;
+        let (home, password) = (text(home), text(&self.password()));
+        let mut args = vec!["aura", "--home", &home, "--password-file", &password];
+        if self.screen.json {
+            args.push("--json");
+        }
+        args.extend(words);
+        let cli = Cli::try_parse_from(args)
+            .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        match cli.run()? {
+            Exit::Done | Exit::Partly => Ok(()),
+            exit => Err(Failure::new(exit, format!("`aura {typed}` did not do what it should."))),
+        }
+    }
+
+    /// Ends the daemons, and with them what they hold.
+    fn stop(&self) {
+        for home in [self.home(), self.second()] {
+            if let Ok(Some(client)) = Client::find(&home)
+                && let Err(failure) = client.stop()
+            {
+                note(&failure.to_string());
+            }
+        }
+    }
+}
+
+fn client(home: &Path) -> Result<Client, Failure> {
+    Client::reach(home, IDLE_SECONDS)
+}
+
+fn state(home: &Path) -> Result<String, Failure> {
+    let status: Status = client(home)?.ask(&Request::Status)?;
+    Ok(status.state_hash.unwrap_or_default())
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// What a thief of the disk would look for.
+struct Seen {
+    files: u64,
+    markers: u64,
+}
+
+fn plaintext(root: &Path) -> io::Result<Seen> {
+    let mut seen = Seen { files: 0, markers: 0 };
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            }
+            if !kind.is_file() {
+                continue;
+            }
+            // A file of the index may be merged away while this looks.
+            let Ok(mut file) = File::open(entry.path()) else { continue };
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            seen.files = seen.files.saturating_add(1);
+            let has = |marker: &str| bytes.windows(marker.len()).any(|w| w == marker.as_bytes());
+            let markers = MARKERS.iter().filter(|marker| has(marker)).count();
+            seen.markers = seen.markers.saturating_add(markers as u64);
+        }
+    }
+    Ok(seen)
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The commands: what may be typed, and which file sees to it.
+
+mod context;
+mod vault;
+mod import;
+mod search;
+mod record;
+mod export;
+mod proof;
+mod slot;
+mod shell;
+mod demo;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use self::context::Context;
+use crate::daemon::{self, Start};
+use crate::exit::{Exit, Failure};
+use crate::place;
+use crate::screen::{Screen, note};
+
+/// Your life in a vault that only you can open.
+#[derive(Debug, Parser)]
+#[command(
+    name = "aura",
+    version,
+    max_term_width = 80,
+    after_help = "First steps: `aura demo` shows everything in a throw-away folder, `aura init` makes \
+                  your vault.\nExit codes: 0 done, 1 failed, 2 wrong use, 3 locked or wrong password, \
+                  4 refused,\n5 damage found, 6 store unreachable, 7 partly done."
+)]
+pub(crate) struct Cli {
+    /// The vault's folder [default: the platform's data folder]
+    #[arg(long, global = true, env = "AURA_HOME", value_name = "DIR", hide_env_values = true)]
+    home: Option<PathBuf>,
+    /// Print JSON, one object or one a line, and nothing else on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// Read the password from the first line of a file
+    #[arg(
+        long,
+        global = true,
+        env = "AURA_PASSWORD_FILE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    password_file: Option<PathBuf>,
+    /// Lock the vault after so long without use; counts when the daemon starts
+    #[arg(
+        long,
+        global = true,
+        env = "AURA_IDLE",
+        value_name = "TIME",
+        default_value = "15m",
+        value_parser = parse_idle,
+        hide_env_values = true
+    )]
+    idle: u64,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a vault
+    Init(vault::Init),
+    /// Open the vault
+    Unlock(vault::Unlock),
+    /// Lock the vault: wipe its keys from memory
+    Lock(vault::Lock),
+    /// Is it safe, is it synced, who looked?
+    Status,
+    /// Show what Aura does, with a sample life in a throw-away folder
+    Demo(demo::Demo),
+    /// Bring in mail, calendars, contacts, notes, chats, or an archive
+    Import(import::Import),
+    /// Write everything out: in standard formats, or as one archive
+    Export(export::Export),
+    /// Find anything
+    Search(search::Search),
+    /// Show a record
+    Get(record::Get),
+    /// Add a record
+    Add(record::Add),
+    /// Change fields of a record
+    Edit(record::Edit),
+    /// Delete a record: it goes to the trash
+    Rm(record::Remove),
+    /// Show what was done to a record
+    History(record::One),
+    /// Take back the last change of a record, or its deletion
+    Undo(record::One),
+    /// List what was deleted
+    Trash(record::Trash),
+    /// Who did what
+    #[command(subcommand)]
+    Audit(proof::Audit),
+    /// Check that everything is there and genuine
+    Verify(proof::Verify),
+    /// Ways to open the vault
+    #[command(subcommand)]
+    Slot(slot::Slot),
+    /// Change the password
+    Passwd(slot::Passwd),
+    /// Write a new emergency kit: the recovery code of the old one opens nothing any more
+    Kit(slot::NewKit),
+    /// Print completions for a shell
+    Completions(shell::Completions),
+    /// Print the manual page, or write one for each command
+    Man(shell::Man),
+    /// Hold the vault for other commands
+    #[command(hide = true)]
+    Daemon {
+        /// Leave the terminal and say one line when ready.
+        #[arg(long)]
+        detached: bool,
+    },
+}
+
+/// `90s`, `15m`, `8h`; at most a week.
+fn parse_idle(text: &str) -> Result<u64, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3600)];
+    let seconds = units.iter().find_map(|(unit, size)| {
+        let count: u64 = text.strip_suffix(*unit)?.parse().ok()?;
+        count.checked_mul(*size)
+    });
+    let is_right = |seconds: &u64| (1..=7 * 24 * 3600).contains(seconds);
+    seconds.filter(is_right).ok_or_else(|| "write it as 90s, 15m or 8h, at most a week".to_owned())
+}
+
+/// Runs what was typed. Returns the exit code.
+pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            drop(error.print());
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    match cli.run() {
+        Ok(exit) => exit,
+        Err(failure) => {
+            if failure.exit != Exit::Done {
+                note(&format!("aura: {failure}"));
+            }
+            failure.exit
+        }
+    }
+}
+
+impl Cli {
+    fn run(self) -> Result<Exit, Failure> {
+        match &self.command {
+            Command::Completions(args) => return args.run(),
+            Command::Man(args) => return args.run(),
+            Command::Demo(args) => return args.run(Screen::new(self.json)),
+            _ => {}
+        }
+        let context = self.context()?;
+        match self.command {
+            Command::Init(args) => args.run(&context),
+            Command::Unlock(args) => args.run(&context),
+            Command::Lock(args) => args.run(&context),
+            Command::Status => vault::status(&context),
+            Command::Import(args) => args.run(&context),
+            Command::Export(args) => args.run(&context),
+            Command::Search(args) => args.run(&context),
+            Command::Get(args) => args.run(&context),
+            Command::Add(args) => args.run(&context),
+            Command::Edit(args) => args.run(&context),
+            Command::Rm(args) => args.run(&context),
+            Command::History(args) => record::history(&context, &args),
+            Command::Undo(args) => record::undo(&context, &args),
+            Command::Trash(args) => args.run(&context),
+            Command::Audit(args) => args.run(&context),
+            Command::Verify(args) => args.run(&context),
+            Command::Slot(args) => args.run(&context),
+            Command::Passwd(args) => args.run(&context),
+            Command::Kit(args) => args.run(&context),
+            Command::Daemon { detached } => hold(&context, detached),
+            Command::Completions(_) | Command::Man(_) | Command::Demo(_) => Ok(Exit::Done),
+        }
+    }
+
+    fn context(&self) -> Result<Context, Failure> {
+        let home = self.home.clone().or_else(place::default_home).ok_or_else(|| {
+            Failure::usage(
+                "There is no home folder to keep a vault in.",
+                "Name one with --home DIR.",
+            )
+        })?;
+        let home = place::settle(&home)
+            .map_err(|error| Failure::file("The vault's folder could not be found", &error))?;
+        Ok(Context {
+            home,
+            screen: Screen::new(self.json),
+            password_file: self.password_file.clone(),
+            idle_seconds: self.idle,
+        })
+    }
+}
+
+fn hold(context: &Context, detached: bool) -> Result<Exit, Failure> {
+    let start = if detached { Start::Detached } else { Start::Foreground };
+    let idle = Duration::from_secs(context.idle_seconds);
+    daemon::run(&daemon::Options { home: context.home.clone(), idle, start })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Finding.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::context::Context;
+use crate::client::{Client, parse};
+use crate::exit::{Exit, Failure};
+use crate::screen::{Screen, clean, cut};
+use crate::view::Hit;
+use crate::wire::Request;
+
+/// The longest file of queries.
+const BATCH_BYTES_MAX: u64 = 16 << 20;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Filters: category:mail kind:note from:ada to:lin before:2025-03 after:2024 \
+                  has:attachment source:mbox tag:home\n\"Words in quotes\" stand together, -word is \
+                  left out. For example:\n  aura search lisbon flat after:2025-03 category:mail\n  \
+                  aura search '\"notary appointment\" -cancelled'"
+)]
+pub(crate) struct Search {
+    /// Words and filters
+    #[arg(value_name = "QUERY", required_unless_present = "batch")]
+    query: Vec<String>,
+    /// At most so many hits
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+    /// Run the queries in a file, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "query")]
+    batch: Option<PathBuf>,
+}
+
+impl Search {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let limit = usize::from(self.limit);
+        let Some(path) = self.batch else {
+            let mut client = context.open()?;
+            find(context, &mut client, (&self.query.join(" "), limit), None)?;
+            return Ok(Exit::Done);
+        };
+        let unread = |error| Failure::file("The file of queries could not be read", &error);
+        if fs::metadata(&path).map_err(unread)?.len() > BATCH_BYTES_MAX {
+            return Err(Failure::usage("The file of queries is too long.", "Cut it into several."));
+        }
+        let queries = fs::read_to_string(&path).map_err(unread)?;
+        let mut client = context.open()?;
+        for (number, query) in (1u64..).zip(queries.lines()).filter(|(_, q)| !q.trim().is_empty()) {
+            find(context, &mut client, (query, limit), Some(number))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn find(
+    context: &Context,
+    client: &mut Client,
+    (query, limit): (&str, usize),
+    line: Option<u64>,
+) -> Result<(), Failure> {
+    let screen = &context.screen;
+    if line.is_some() && !screen.json {
+        screen.line(&screen.strong(&format!("> {}", clean(query))))?;
+    }
+    let mut count = 0u32;
+    client.call(&Request::Search { query: query.to_owned(), limit }, &mut |mut item: Value| {
+        count = count.saturating_add(1);
+        if !screen.json {
+            return show(screen, &parse(item)?);
+        }
+        if let (Some(line), Some(hit)) = (line, item.as_object_mut()) {
+            hit.insert("line".to_owned(), line.into());
+        }
+        screen.value(&item)
+    })?;
+    if count == 0 && !screen.json {
+        screen.line("Nothing found.")?;
+    }
+    Ok(())
+}
+
+/// A hit, as a person reads it: title, passage, and where it is from.
+pub(super) fn show(screen: &Screen, hit: &Hit) -> Result<(), Failure> {
+    let title = if hit.title.is_empty() { "(no title)" } else { &hit.title };
+    screen.line(&screen.strong(&cut(&clean(title), screen.width())))?;
+    let snippet = mark(screen, hit);
+    if !snippet.trim().is_empty() {
+        screen.line(&format!("  {snippet}"))?;
+    }
+    let day = hit.time.get(..10).unwrap_or_default();
+    let source = hit.source.as_deref().map(|source| format!(" · {source}")).unwrap_or_default();
+    let about = if hit.guess { " · one letter off" } else { "" };
+    screen.line(&screen.faint(&format!("  {} · {day}{source}{about} · {}", hit.category, hit.id)))
+}
+
+/// The passage, cut to the screen around the first match, with its matches marked.
+fn mark(screen: &Screen, hit: &Hit) -> String {
+    let text = clean_keeping_bytes(&hit.snippet);
+    let width = screen.width().saturating_sub(3);
+    let mut from = 0;
+    if text.chars().count() > width {
+        // Some of what stands before the first match, from a whole character on.
+        let first = hit.matches.first().map_or(0, |(start, _)| *start);
+        from = text.floor_char_boundary(first.saturating_sub(width / 4));
+    }
+    let mut out = String::new();
+    let mut left = width;
+    let mut at = from;
+    let put = |out: &mut String, piece: &str, left: &mut usize, is_match: bool| {
+        let piece: String = piece.chars().take(*left).collect();
+        *left = left.saturating_sub(piece.chars().count());
+        out.push_str(&if is_match { screen.strong(&piece) } else { piece });
+    };
+    for (start, end) in hit.matches.iter().filter(|(start, _)| *start >= from) {
+        put(&mut out, text.get(at..*start).unwrap_or_default(), &mut left, false);
+        put(&mut out, text.get(*start..*end).unwrap_or_default(), &mut left, true);
+        at = *end;
+    }
+    put(&mut out, text.get(at..).unwrap_or_default(), &mut left, false);
+    out
+}
+
+/// Cleaned, with every character in its place: what is replaced has as many bytes.
+fn clean_keeping_bytes(text: &str) -> String {
+    let clean = |c: char| {
+        let replaced = clean(c.encode_utf8(&mut [0; 4]));
+        if replaced.len() == c.len_utf8() { replaced } else { " ".repeat(c.len_utf8()) }
+    };
+    text.chars().map(clean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passages_are_cut_around_the_match_and_keep_their_bytes() {
+        let snippet = format!("{}naïve flat\u{1b}[1m{}", "x ".repeat(60), "y".repeat(99));
+        let at = snippet.find("flat").unwrap();
+        let hit = Hit {
+            id: String::new(),
+            kind: String::new(),
+            category: String::new(),
+            title: String::new(),
+            snippet,
+            score: 1.0,
+            time: String::new(),
+            source: None,
+            matches: vec![(at, at + 4)],
+            guess: false,
+        };
+        let marked = mark(&Screen::new(true), &hit);
+        assert!(marked.contains("flat [1m"), "{marked}");
+        assert!(marked.chars().count() <= 80);
+    }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A command's side of the daemon's socket: finds the daemon or starts it, asks, and hands on answers.
+
+use std::env;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::daemon::Readiness;
+use crate::exit::{Exit, Failure};
+use crate::place;
+use crate::wire::{self, ANSWER_BYTES_MAX, Answer, Progress, REQUEST_BYTES_MAX, Request, VERSION};
+
+/// Another command may be starting or ending a daemon: for so long it is tried again.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
+/// After so many, it is tried to start one again.
+const PAUSES: u32 = 25;
+
+/// A connection to the daemon.
+pub(crate) struct Client {
+    input: BufReader<UnixStream>,
+    output: UnixStream,
+    standing: Standing,
+}
+
+/// What the daemon says first.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Standing {
+    pub(crate) locked: bool,
+    pub(crate) wait_ms: u64,
+}
+
+/// Who hears what comes before the last word.
+pub(crate) trait Listen {
+    fn item(&mut self, item: Value) -> Result<(), Failure>;
+
+    fn progress(&mut self, _: Progress) {}
+}
+
+impl<F: FnMut(Value) -> Result<(), Failure>> Listen for F {
+    fn item(&mut self, item: Value) -> Result<(), Failure> {
+        self(item)
+    }
+}
+
+impl Client {
+    /// Connects to the daemon of a vault directory, and starts one if there is none.
+    pub(crate) fn reach(home: &Path, idle_seconds: u64) -> Result<Self, Failure> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if let Some(client) = Self::find(home)? {
+                return Ok(client);
+            }
+            match start(home, idle_seconds)? {
+                Readiness::Ready => {}
+                Readiness::Failed(failure) => return Err(failure),
+                // It is on its way up, or down.
+                Readiness::Taken => {
+                    if let Some(client) = Self::wait(home)? {
+                        return Ok(client);
+                    }
+                }
+            }
+        }
+        Err(unreachable())
+    }
+
+    fn wait(home: &Path) -> Result<Option<Self>, Failure> {
+        for _ in 0..PAUSES {
+            thread::sleep(PAUSE);
+            if let Some(client) = Self::find(home)? {
+                return Ok(Some(client));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Connects to the daemon if there is one.
+    pub(crate) fn find(home: &Path) -> Result<Option<Self>, Failure> {
+        let Ok(stream) = UnixStream::connect(place::socket(home)) else { return Ok(None) };
+        let peer = rustix::net::sockopt::socket_peercred(&stream);
+        if !peer.is_ok_and(|peer| peer.uid == rustix::process::geteuid()) {
+            return Err(Failure::new(Exit::Refused, "The daemon of this vault is another user's.")
+                .safe("Nothing was said to it.")
+                .next("Check who may write to the vault's folder."));
+        }
+        let Ok(output) = stream.try_clone() else { return Ok(None) };
+        let standing = Standing { locked: true, wait_ms: 0 };
+        let mut client =
+            Self { input: BufReader::with_capacity(64 << 10, stream), output, standing };
+        let hello = Request::Hello { version: VERSION };
+        if wire::send(&mut client.output, &hello, REQUEST_BYTES_MAX).is_err() {
+            return Ok(None);
+        }
+        match wire::receive(&mut client.input, ANSWER_BYTES_MAX) {
+            // It ended just then.
+            Ok(None) | Err(_) => Ok(None),
+            Ok(Some(Answer::Done(standing))) => {
+                client.standing = parse(standing)?;
+                Ok(Some(client))
+            }
+            Ok(Some(Answer::Failed(failure))) => Err(failure),
+            Ok(Some(_)) => Err(broken()),
+        }
+    }
+
+    /// How the vault stood when this connection was made.
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Asks, hands on what comes before the last word, and returns that.
+    pub(crate) fn call(
+        &mut self,
+        request: &Request,
+        listen: &mut dyn Listen,
+    ) -> Result<Value, Failure> {
+        match wire::send(&mut self.output, request, REQUEST_BYTES_MAX) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(Failure::usage(
+                    "That is more than one record may hold.",
+                    "Attach it as a file.",
+                ));
+            }
+            Err(_) => return Err(broken()),
+            Ok(()) => {}
+        }
+        // Read by a thread of its own: the daemon must not wait while `less` waits for a key.
+        let (answers, received) = channel();
+        let input = &mut self.input;
+        thread::scope(|scope| {
+            scope.spawn(move || pass_on(input, &answers));
+            for answer in received {
+                match answer {
+                    Answer::Item(item) => listen.item(item)?,
+                    Answer::Progress(progress) => listen.progress(progress),
+                    Answer::Done(value) => return Ok(value),
+                    Answer::Failed(failure) => return Err(failure),
+                }
+            }
+            Err(broken())
+        })
+    }
+
+    /// Tells the daemon to lock and end, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<(), Failure> {
+        self.ask::<Value>(&Request::Stop)?;
+        // The process lets go of this connection last.
+        self.input.read_to_end(&mut Vec::new()).ok();
+        Ok(())
+    }
+
+    /// Asks for one answer.
+    pub(crate) fn ask<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, Failure> {
+        let nothing = &mut |_: Value| Ok(());
+        parse(self.call(request, nothing)?)
+    }
+}
+
+/// Hands on answers up to the last one; hangs up when nobody wants them any more.
+fn pass_on(input: &mut BufReader<UnixStream>, answers: &Sender<Answer>) {
+    while let Ok(Some(answer)) = wire::receive::<Answer>(input, ANSWER_BYTES_MAX) {
+        let is_last = matches!(answer, Answer::Done(_) | Answer::Failed(_));
+        if answers.send(answer).is_err() {
+            input.get_ref().shutdown(Shutdown::Both).ok();
+            return;
+        }
+        if is_last {
+            return;
+        }
+    }
+}
+
+/// An answer as what it should be.
+pub(crate) fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
+    serde_json::from_value(value).map_err(|_| broken())
+}
+
+fn start(home: &Path, idle_seconds: u64) -> Result<Readiness, Failure> {
+    let failed = |error: io::Error| Failure::file("The daemon could not be started", &error);
+    let program = env::current_exe().map_err(failed)?;
+    let mut child = Command::new(program)
+        .arg("--home")
+        .arg(home)
+        .args(["--idle", &format!("{idle_seconds}s"), "daemon", "--detached"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .env_remove("AURA_PASSWORD_FILE")
+        .spawn()
+        .map_err(failed)?;
+    let mut line = String::new();
+    if let Some(out) = child.stdout.take() {
+        drop(BufReader::new(out.take(64 << 10)).read_line(&mut line));
+    }
+    serde_json::from_str(&line).map_err(|_| {
+        Failure::new(Exit::Unreachable, "The daemon ended before it was ready.")
+            .safe("Nothing that was stored is lost.")
+            .next("Run `aura daemon` in another terminal to see why.")
+    })
+}
+
+fn unreachable() -> Failure {
+    Failure::new(Exit::Unreachable, "The vault's daemon does not answer.")
+        .safe("Nothing was changed.")
+        .next("Run `aura lock --stop`, or end the process, and run the command again.")
+}
+
+fn broken() -> Failure {
+    Failure::new(Exit::Unreachable, "The daemon ended before it had answered.")
+        .safe("Everything that it had acknowledged is stored.")
+        .next("Run the command again; what was not done is done then.")
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where requests are answered: which of them need the open vault, and who sees to them.
+
+use std::time::Duration;
+
+use aura_protocol::id::{SlotId, VaultId};
+use aura_vault::gate::Session;
+use aura_vault::home;
+use aura_vault::vault::{Credential, Setup, SlotInfo, VaultError};
+use serde::Serialize;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::keeper::{Keeper, argon2};
+use super::reply::Reply;
+use super::{export, import, proof, record, search};
+use crate::exit::{Exit, Failure};
+use crate::kit::Kit;
+use crate::secret::Secret;
+use crate::view;
+use crate::wire::{Request, VERSION, Way};
+
+/// Answers requests.
+pub(crate) struct Desk {
+    keeper: Keeper,
+    idle: Duration,
+    memory: String,
+}
+
+impl Desk {
+    pub(crate) fn new(keeper: Keeper, idle: Duration, memory: String) -> Self {
+        Self { keeper, idle, memory }
+    }
+
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+
+    /// Answers one request; items and progress go to `reply` on the way.
+    pub(crate) fn answer(&self, request: Request, reply: &mut Reply) -> Result<Value, Failure> {
+        match request {
+            Request::Hello { version } => self.hello(version),
+            Request::Init { password, cost } => {
+                self.create(&Setup { password: password.into_text(), cost: argon2(cost) })
+            }
+            Request::Unlock { way, secret } => {
+                self.keeper.unlock(&credential(way, secret)).map(|()| Value::Null)
+            }
+            Request::Lock | Request::Stop => self.keeper.lock().map(|()| Value::Null),
+            Request::Status => self.status(),
+            Request::Slots => self.slots(),
+            Request::RenewRecovery { way, secret } => self.renew(&credential(way, secret)),
+            Request::ChangePassword { way, secret, password, cost } => {
+                let (current, password) = (credential(way, secret), password.into_text());
+                self.keeper.with_open_mut(|vault| {
+                    vault.change_password(&current, &password, argon2(cost))?;
+                    Ok(Value::Null)
+                })
+            }
+            request => self.keeper.with_open(|_, session| self.use_open(request, session, reply)),
+        }
+    }
+
+    fn use_open(
+        &self,
+        request: Request,
+        session: Session,
+        reply: &mut Reply,
+    ) -> Result<Value, Failure> {
+        match request {
+            Request::Add(new) => said(&record::add(&session, new)?),
+            Request::Get { id } => said(&record::get(&session, &id)?),
+            Request::Attachment { id, blob, to } => {
+                said(&record::attachment(&session, (&id, &blob), &to)?)
+            }
+            Request::Edit { id, set, remove } => said(&record::edit(&session, &id, &set, &remove)?),
+            Request::Remove { id } => said(&record::remove(&session, &id)?),
+            Request::Undo { id } => said(&record::undo(&session, &id)?),
+            Request::History { id } => record::history(&session, &id, reply),
+            Request::Trash { limit } => record::trash(&session, limit, reply),
+            Request::Search { query, limit } => search::search(&session, &query, limit, reply),
+            Request::Import { paths } => {
+                said(&import::import(&session, &paths, &self.keeper, reply)?)
+            }
+            Request::Imports => import::runs(&session, reply),
+            Request::Export { to, shape } => {
+                said(&export::export(session, (&to, shape), &self.keeper, reply)?)
+            }
+            Request::Audit => proof::audit(&session, reply),
+            Request::VerifyAudit => said(&proof::verify_audit(&session)?),
+            Request::Verify { rebuild } => said(&proof::verify(&session, rebuild, reply)?),
+            _ => Err(Failure::new(Exit::Failed, "The daemon does not know this request.")),
+        }
+    }
+
+    fn hello(&self, version: u32) -> Result<Value, Failure> {
+        if version != VERSION {
+            return Err(Failure::new(Exit::Failed, "The daemon is of another version of Aura.")
+                .safe("Nothing was changed.")
+                .next("Stop it with `aura lock --stop` and run the command again."));
+        }
+        let (is_locked, wait_ms) = self.keeper.standing();
+        Ok(json!({ "locked": is_locked, "wait_ms": wait_ms }))
+    }
+
+    fn create(&self, setup: &Setup) -> Result<Value, Failure> {
+        let made = self.keeper.create(setup)?;
+        said(&kit(made.vault, made.secret_key, made.recovery_code))
+    }
+
+    fn renew(&self, current: &Credential) -> Result<Value, Failure> {
+        self.keeper.with_open_mut(|vault| {
+            let unread = |error| VaultError::Io("secret.key", error);
+            let bytes = Zeroizing::new(home::read(&vault.home().secret_key()).map_err(unread)?);
+            let text =
+                core::str::from_utf8(&bytes).map_err(|_| VaultError::Damaged("secret.key"))?;
+            let secret_key = Zeroizing::new(text.trim().to_owned());
+            let recovery_code = vault.renew_recovery_code(current)?;
+            said(&kit(vault.id(), secret_key, recovery_code))
+        })
+    }
+
+    fn slots(&self) -> Result<Value, Failure> {
+        let list = |slots: Vec<(SlotId, SlotInfo)>| {
+            let slots = slots.into_iter().map(|(id, info)| view::Slot {
+                id: id.to_string(),
+                kind: info.as_str().to_owned(),
+            });
+            said(&slots.collect::<Vec<_>>())
+        };
+        self.keeper.with_any(|vault, _| list(vault.slots()), |vault| list(vault.slots()))
+    }
+
+    fn status(&self) -> Result<Value, Failure> {
+        let status = self.keeper.with_any(
+            |vault, session| proof::status(vault, &session),
+            |vault| Ok(proof::outside(vault)),
+        )?;
+        let (_, wait_ms) = self.keeper.standing();
+        said(&view::Status {
+            home: self.keeper.home().display().to_string(),
+            memory: self.memory.clone(),
+            idle_lock_seconds: self.idle.as_secs(),
+            wait_ms,
+            ..status
+        })
+    }
+}
+
+fn kit(vault: VaultId, secret_key: Zeroizing<String>, recovery_code: Zeroizing<String>) -> Kit {
+    Kit {
+        vault_id: vault.to_string(),
+        secret_key: Secret::new(secret_key),
+        recovery_code: Secret::new(recovery_code),
+    }
+}
+
+fn credential(way: Way, secret: Secret) -> Credential {
+    match way {
+        Way::Password => Credential::Password(secret.into_text()),
+        Way::Recovery => Credential::Recovery(secret.into_text()),
+    }
+}
+
+/// An answer as JSON.
+fn said<T: Serialize>(answer: &T) -> Result<Value, Failure> {
+    serde_json::to_value(answer)
+        .map_err(|_| Failure::new(Exit::Failed, "The answer could not be put into words."))
+}

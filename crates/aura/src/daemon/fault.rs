@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Errors of the vault as failures for people: which exit code, what is safe, what to do.
+
+use aura_protocol::store::StoreError;
+use aura_store::local::OpenError as StoreOpenError;
+use aura_vault::blob::BlobError;
+use aura_vault::feed::FeedError;
+use aura_vault::gate::GateError;
+use aura_vault::intake::TakeError;
+use aura_vault::open::OpenError;
+use aura_vault::vault::VaultError;
+
+use crate::exit::{Exit, Failure, plain};
+
+const NOTHING_LOST: &str = "Nothing that was stored is lost.";
+const NOTHING_CHANGED: &str = "Nothing was changed.";
+const VERIFY: &str = "Run `aura verify` to see what else is affected; another device or a backup can \
+                      restore what is damaged.";
+const NEWER: &str = "Install a newer version of Aura.";
+
+/// First letter large, full stop at the end.
+fn sentence(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        let what = sentence(&error);
+        match error {
+            VaultError::Exists => {
+                Failure::new(Exit::Failed, "There is a vault in this folder already.")
+                    .safe("It was left as it is.")
+                    .next("Choose another folder with --home, or run `aura status`.")
+            }
+            VaultError::Absent => Failure::new(Exit::Failed, "There is no vault in this folder.")
+                .safe(NOTHING_CHANGED)
+                .next("Make one with `aura init`, or name its folder with --home."),
+            VaultError::Newer => Failure::new(Exit::Failed, what).safe(NOTHING_CHANGED).next(NEWER),
+            VaultError::Damaged(_) | VaultError::Authority(_) => Failure::new(Exit::Damaged, what)
+                .safe("It was left as it is.")
+                .next("Restore this file from a backup or another device; the others can stay."),
+            VaultError::Secret => Failure::new(Exit::Locked, "That does not open this vault.")
+                .safe("The vault stays locked and unharmed; the try was counted.")
+                .next("Check the password, or use the recovery code: `aura unlock --recovery`."),
+            VaultError::TooSoon(ms) => {
+                Failure::new(Exit::Locked, "There were too many wrong tries.")
+                    .safe("The vault stays locked and unharmed.")
+                    .next(format!("Try again in {} s.", ms.div_ceil(1000)))
+            }
+            VaultError::Slot(_) => Failure::usage(what, "Choose another password."),
+            VaultError::Io(file, error) => Failure::file(
+                &format!("The vault's file `{file}` could not be read or written"),
+                &error,
+            ),
+            VaultError::Store(error) => error.into(),
+            VaultError::Open(error) => error.into(),
+            VaultError::LastSlot | VaultError::NoSlot => {
+                Failure::usage(what, "See `aura slot ls`.")
+            }
+            _ => Failure::new(Exit::Failed, what).safe(NOTHING_LOST).next(VERIFY),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let what = sentence(&error);
+        match error {
+            OpenError::Feed(FeedError::Store(error)) | OpenError::Store(error) => error.into(),
+            OpenError::Db(error) if error.is_full() => full(),
+            OpenError::Db(error) if error.is_damage() => Failure::new(Exit::Damaged, what)
+                .safe("Everything is in the log still.")
+                .next("Run `aura verify --rebuild`."),
+            OpenError::Stale => Failure::new(Exit::Failed, what)
+                .safe(NOTHING_LOST)
+                .next("Run `aura lock`, then `aura unlock`."),
+            _ => Failure::new(Exit::Failed, what).safe(NOTHING_LOST).next(VERIFY),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let what = sentence(&error);
+        match error {
+            StoreError::Full => full(),
+            StoreError::Damaged(_) | StoreError::DamagedEntry { .. } => {
+                Failure::new(Exit::Damaged, what)
+                    .safe("What is not damaged can still be read.")
+                    .next(VERIFY)
+            }
+            StoreError::Io(error) => {
+                let text =
+                    format!("The vault's store could not be read or written: {}.", plain(&error));
+                Failure::new(Exit::Failed, text)
+                    .safe(NOTHING_LOST)
+                    .next("Check the disk and the folder's permissions, and run it again.")
+            }
+            StoreError::Fork | StoreError::Refused(_) | StoreError::Gap { .. } => {
+                Failure::new(Exit::Unreachable, what).safe(NOTHING_LOST).next(VERIFY)
+            }
+            _ => Failure::new(Exit::Failed, what).safe(NOTHING_LOST).next(VERIFY),
+        }
+    }
+}
+
+fn full() -> Failure {
+    Failure::new(Exit::Failed, "The disk is full.")
+        .safe("Everything that was stored before is safe; this change was not made.")
+        .next("Free some space and run it again.")
+}
+
+impl From<StoreOpenError> for Failure {
+    fn from(error: StoreOpenError) -> Self {
+        let what = sentence(&error);
+        match error {
+            StoreOpenError::Absent => Failure::new(Exit::Damaged, "The vault's store is missing.")
+                .safe("The rest of the folder was left as it is.")
+                .next("Restore the folder `store` from a backup or another device."),
+            StoreOpenError::Busy => {
+                Failure::new(Exit::Failed, "Another process has this vault open.")
+                    .safe(NOTHING_CHANGED)
+                    .next("Use that one, or stop it with `aura lock --stop`.")
+            }
+            StoreOpenError::Newer { .. } => {
+                Failure::new(Exit::Failed, what).safe(NOTHING_CHANGED).next(NEWER)
+            }
+            StoreOpenError::Damaged(_) | StoreOpenError::Foreign => {
+                Failure::new(Exit::Damaged, what)
+                    .safe("It was left as it is.")
+                    .next("Restore the folder `store` from a backup or another device.")
+            }
+            StoreOpenError::Full => full(),
+            StoreOpenError::Io(error) => {
+                Failure::file("The vault's store could not be opened", &error)
+            }
+            _ => Failure::new(Exit::Failed, what).safe(NOTHING_CHANGED).next("Run it again."),
+        }
+    }
+}
+
+impl From<GateError> for Failure {
+    fn from(error: GateError) -> Self {
+        let what = sentence(&error);
+        match error {
+            GateError::Vault(error) => error.into(),
+            GateError::Take(error) => error.into(),
+            GateError::Blob(error) => error.into(),
+            GateError::NoRecord | GateError::Deleted | GateError::NoAttachment => {
+                Failure::new(Exit::Failed, what)
+                    .safe(NOTHING_CHANGED)
+                    .next("Look for it with `aura search` or `aura trash`.")
+            }
+            GateError::NothingToUndo => Failure::new(Exit::Failed, what)
+                .safe(NOTHING_CHANGED)
+                .next("See what was done with `aura history ID`."),
+            GateError::Refused(_) => Failure::new(Exit::Refused, what).safe(NOTHING_CHANGED),
+            GateError::TooLarge => {
+                Failure::usage(what, "Put large content into a file: --file FILE.")
+            }
+            GateError::Query(_) => Failure::usage(what, "See `aura search --help` for examples."),
+            _ => Failure::new(Exit::Failed, what).safe(NOTHING_LOST),
+        }
+    }
+}
+
+impl From<TakeError> for Failure {
+    fn from(error: TakeError) -> Self {
+        let what = sentence(&error);
+        match error {
+            TakeError::Vault(error) => error.into(),
+            TakeError::Blob(error) => error.into(),
+            TakeError::TooLarge => {
+                Failure::usage(what, "Put large content into a file: --file FILE.")
+            }
+            _ => Failure::usage(what, "Give it a title or a text."),
+        }
+    }
+}
+
+impl From<BlobError> for Failure {
+    fn from(error: BlobError) -> Self {
+        let what = sentence(&error);
+        match error {
+            BlobError::Store(error) => error.into(),
+            BlobError::Io(error) => Failure::file("A file could not be read or written", &error),
+            BlobError::Damaged => Failure::new(Exit::Damaged, what)
+                .safe("The record itself and everything else can still be read.")
+                .next(VERIFY),
+            _ => Failure::new(Exit::Failed, what).safe(NOTHING_LOST),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Who keeps the vault: locked or open, for how long, and who may use it right now.
+//!
+//! Requests use the open vault side by side; locking waits for them and tells the long ones to end.
+//! No session outlives its request, so that nothing holds keys once the vault is locked.
+
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use aura_crypto::entropy::Entropy;
+use aura_crypto::kdf::Argon2Params;
+use aura_protocol::id::VaultId;
+use aura_protocol::store::{LocalLog, StoreError};
+use aura_store::local::{LocalStore, OpenError};
+use aura_vault::clock::WallClock;
+use aura_vault::gate::{Principal, Session};
+use aura_vault::home::{Home, Kind};
+use aura_vault::open::Environment;
+use aura_vault::vault::{Credential, Kit, Locked, Setup, Unlocked, Vault, VaultError, wait_ms};
+
+use crate::exit::{Exit, Failure};
+use crate::moment::now_ms;
+use crate::wire::Cost;
+
+enum State {
+    /// There is no vault in the folder yet.
+    Absent,
+    Locked(Vault<Locked>),
+    Open(Vault<Unlocked>),
+    /// Between two states, or given up; else it stays only when something panicked there.
+    Lost,
+}
+
+/// Keeps the vault of one folder.
+pub(crate) struct Keeper {
+    home: PathBuf,
+    state: RwLock<State>,
+    is_locking: AtomicBool,
+    last_use: Mutex<Instant>,
+}
+
+/// The system's clock.
+struct SystemClock;
+
+impl WallClock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        now_ms()
+    }
+}
+
+/// The system's randomness.
+pub(crate) struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        if getrandom::fill(bytes).is_err() {
+            // Weak keys would be worse than no program.
+            std::process::abort();
+        }
+    }
+}
+
+fn environment() -> Environment {
+    Environment { clock: Arc::new(SystemClock), entropy: Arc::new(|| Box::new(SystemEntropy)) }
+}
+
+pub(crate) fn argon2(cost: Cost) -> Argon2Params {
+    match cost {
+        Cost::Usual => Argon2Params::DEFAULT,
+        Cost::Least => Argon2Params::FLOOR,
+    }
+}
+
+impl Keeper {
+    /// Opens what is in the folder, locked.
+    pub(crate) fn load(home: &Path) -> Result<Self, Failure> {
+        let state = match Home::new(home).kind() {
+            Ok(Kind::Empty) => State::Absent,
+            _ => State::Locked(load(home)?),
+        };
+        Ok(Self {
+            home: home.to_owned(),
+            state: RwLock::new(state),
+            is_locking: AtomicBool::new(false),
+            last_use: Mutex::new(Instant::now()),
+        })
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Runs `act` with the open vault.
+    pub(crate) fn with_open<T>(
+        &self,
+        act: impl FnOnce(&Vault<Unlocked>, Session) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.touch();
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let result = match &*state {
+            State::Open(vault) => act(vault, vault.session(Principal::Owner)),
+            State::Absent => Err(VaultError::Absent.into()),
+            State::Locked(_) => Err(locked()),
+            State::Lost => Err(lost()),
+        };
+        self.touch();
+        result
+    }
+
+    /// Runs `act` with the vault's outside, open or not.
+    pub(crate) fn with_any<T>(
+        &self,
+        opened: impl FnOnce(&Vault<Unlocked>, Session) -> Result<T, Failure>,
+        shut: impl FnOnce(&Vault<Locked>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Open(vault) => opened(vault, vault.session(Principal::Owner)),
+            State::Locked(vault) => shut(vault),
+            State::Absent => Err(VaultError::Absent.into()),
+            State::Lost => Err(lost()),
+        }
+    }
+
+    /// Whether there is a vault that a secret would open, and in how many milliseconds it is looked at.
+    pub(crate) fn standing(&self) -> (bool, u64) {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let wait = wait_ms(&Home::new(&self.home), now_ms());
+        (!matches!(&*state, State::Open(_)), wait)
+    }
+
+    pub(crate) fn is_absent(&self) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        matches!(&*state, State::Absent | State::Lost)
+    }
+
+    /// Makes a vault and leaves it open.
+    pub(crate) fn create(&self, setup: &Setup) -> Result<Kit, Failure> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(&*state, State::Absent) {
+            return Err(VaultError::Exists.into());
+        }
+        let folder = Home::new(&self.home).store();
+        let make_log = |vault: VaultId| -> Result<Arc<dyn LocalLog>, StoreError> {
+            let store =
+                LocalStore::create(&folder, vault, Box::new(now_ms)).map_err(plain_store)?;
+            Ok(Arc::new(store))
+        };
+        let (vault, kit) = Vault::create(&self.home, &make_log, setup, environment())?;
+        *state = State::Open(vault);
+        self.touch();
+        Ok(kit)
+    }
+
+    /// Opens the vault; an open one stays open.
+    pub(crate) fn unlock(&self, credential: &Credential) -> Result<(), Failure> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let (next, result) = match mem::replace(&mut *state, State::Lost) {
+            State::Locked(vault) => match vault.unlock(credential, environment()) {
+                Ok(vault) => (State::Open(vault), Ok(())),
+                Err((vault, error)) => (State::Locked(vault), Err(error.into())),
+            },
+            State::Open(vault) => (State::Open(vault), Ok(())),
+            State::Absent => (State::Absent, Err(VaultError::Absent.into())),
+            State::Lost => (State::Lost, Err(lost())),
+        };
+        *state = next;
+        self.touch();
+        result
+    }
+
+    /// Locks the vault: long tasks end at their next record, keys are wiped.
+    pub(crate) fn lock(&self) -> Result<(), Failure> {
+        self.is_locking.store(true, Ordering::SeqCst);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let (next, result) = match mem::replace(&mut *state, State::Lost) {
+            State::Open(vault) => {
+                let (vault, result) = vault.lock();
+                (State::Locked(vault), result.map_err(Failure::from))
+            }
+            other => (other, Ok(())),
+        };
+        *state = next;
+        self.is_locking.store(false, Ordering::SeqCst);
+        self.touch();
+        result
+    }
+
+    /// Locks the vault and lets go of it, so that its files are closed in order.
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        let result = self.lock();
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        *state = State::Lost;
+        result
+    }
+
+    /// Runs `act` with the open vault itself, alone.
+    pub(crate) fn with_open_mut<T>(
+        &self,
+        act: impl FnOnce(&mut Vault<Unlocked>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        match &mut *state {
+            State::Open(vault) => act(vault),
+            State::Absent => Err(VaultError::Absent.into()),
+            State::Locked(_) => Err(locked()),
+            State::Lost => Err(lost()),
+        }
+    }
+
+    /// Whether a long task should end, because the vault is being locked.
+    pub(crate) fn is_locking(&self) -> bool {
+        self.is_locking.load(Ordering::SeqCst)
+    }
+
+    /// Upkeep, once a second, when nobody is in the way.
+    pub(crate) fn tick(&self) {
+        if let Ok(state) = self.state.try_read()
+            && let State::Open(vault) = &*state
+        {
+            // What could not be written is counted still, and written the next time.
+            drop(vault.session(Principal::System).tick());
+        }
+    }
+
+    /// For how long nobody has used the vault. Nothing while somebody does.
+    pub(crate) fn idle(&self) -> Duration {
+        // A long task holds the state: it is in use, whenever it began.
+        if self.state.try_write().is_err() {
+            self.touch();
+        }
+        self.last_use().elapsed()
+    }
+
+    pub(crate) fn touch(&self) {
+        *self.last_use() = Instant::now();
+    }
+
+    fn last_use(&self) -> MutexGuard<'_, Instant> {
+        self.last_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn load(home: &Path) -> Result<Vault<Locked>, Failure> {
+    Vault::identify(home)?;
+    let store = LocalStore::open(&Home::new(home).store(), Box::new(now_ms))?;
+    Ok(Vault::load(home, Arc::new(store))?)
+}
+
+fn plain_store(error: OpenError) -> StoreError {
+    match error {
+        OpenError::Store(error) => error,
+        OpenError::Io(error) => StoreError::Io(error),
+        OpenError::Full => StoreError::Full,
+        other => StoreError::Database(Box::new(other)),
+    }
+}
+
+fn locked() -> Failure {
+    Failure::new(Exit::Locked, "The vault is locked.")
+        .safe("Nothing was read or changed.")
+        .next("Run `aura unlock`, or name a file with the password: --password-file FILE.")
+}
+
+fn lost() -> Failure {
+    Failure::new(Exit::Failed, "The daemon is in a state that it should never be in.")
+        .safe("Nothing that was stored is lost.")
+        .next("Stop it with `aura lock --stop` and run the command again.")
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The program: commands, and the daemon that holds the open vault.
+//!
+//! Reads like a floor plan: each module uses only those above it.
+
+mod life;
+
+mod exit;
+
+mod moment;
+
+mod place;
+
+mod secret;
+
+mod wire;
+
+mod view;
+
+mod screen;
+
+mod kit;
+
+mod outlet;
+
+mod archive;
+
+mod daemon;
+
+mod client;
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::run(std::env::args_os()).code())
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What commands print with `--json`. Field names are fixed: they are only ever added to.
+//!
+//! Times are RFC 3339 in UTC, ids hexadecimal, sizes bytes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// `aura status`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) locked: bool,
+    pub(crate) vault_id: String,
+    pub(crate) home: String,
+    pub(crate) records: Option<u64>,
+    pub(crate) by_category: Option<BTreeMap<String, u64>>,
+    pub(crate) state_hash: Option<String>,
+    pub(crate) category_hashes: Option<BTreeMap<String, String>>,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) stores: Vec<Value>,
+    pub(crate) backups: Vec<Value>,
+    pub(crate) grants: Vec<Value>,
+    /// Whether some categories have a lock of their own.
+    pub(crate) second_lock: bool,
+    /// Entries that could not be used.
+    pub(crate) quarantined: Option<u64>,
+    /// Bytes of the log, and of attachments.
+    pub(crate) log_bytes: Option<u64>,
+    pub(crate) attachment_bytes: Option<u64>,
+    /// Whether the daemon's memory stays out of swap, and if not, why.
+    pub(crate) memory: String,
+    /// In how many seconds without use the vault locks itself.
+    pub(crate) idle_lock_seconds: u64,
+    /// How long until the next password is looked at, after wrong ones.
+    pub(crate) wait_ms: u64,
+}
+
+/// One device of the vault.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Device {
+    pub(crate) id: String,
+    pub(crate) this: bool,
+}
+
+/// One hit of `aura search`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Hit {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) category: String,
+    pub(crate) title: String,
+    pub(crate) snippet: String,
+    pub(crate) score: f32,
+    pub(crate) time: String,
+    pub(crate) source: Option<String>,
+    /// Where the words stand in the snippet: begin and end in bytes.
+    pub(crate) matches: Vec<(usize, usize)>,
+    /// Whether words had to be read one letter off.
+    pub(crate) guess: bool,
+}
+
+/// `aura get` and whatever shows a whole record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) category: String,
+    pub(crate) title: String,
+    pub(crate) time: String,
+    pub(crate) modified: String,
+    pub(crate) source: Option<String>,
+    pub(crate) source_id: Option<String>,
+    pub(crate) deleted: bool,
+    pub(crate) conflicts: Vec<String>,
+    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) fields: Map<String, Value>,
+}
+
+/// A file of a record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Attachment {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) media_type: String,
+    pub(crate) size: u64,
+    pub(crate) sha256: String,
+}
+
+/// One line of `aura history`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) time: String,
+    pub(crate) author: String,
+    pub(crate) act: String,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// One field of a version; no value where it was removed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) field: String,
+    pub(crate) value: Option<Value>,
+}
+
+/// What an import came to. `read` is the sum of the five that follow it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ledger {
+    pub(crate) run: u64,
+    pub(crate) read: u64,
+    pub(crate) new: u64,
+    pub(crate) merged: u64,
+    pub(crate) unchanged: u64,
+    pub(crate) skipped: u64,
+    pub(crate) failed: u64,
+    pub(crate) reasons: Vec<Reason>,
+    pub(crate) paths: Vec<String>,
+    pub(crate) found: Vec<Part>,
+    pub(crate) by_category: BTreeMap<String, u64>,
+    pub(crate) started: String,
+    pub(crate) finished: String,
+    /// Why it ended early; running it again goes on.
+    pub(crate) stopped: Option<String>,
+}
+
+impl Ledger {
+    pub(crate) fn adds_up(&self) -> bool {
+        let parts = [self.new, self.merged, self.unchanged, self.skipped, self.failed];
+        self.read == parts.iter().sum::<u64>()
+    }
+}
+
+/// Why something was not imported.
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON form")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reason {
+    /// `skipped` or `failed`.
+    pub(crate) outcome: String,
+    pub(crate) reason: String,
+    pub(crate) count: u64,
+    /// Some of the places.
+    pub(crate) places: Vec<String>,
+}
+
+/// What was recognised in what a person gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) path: String,
+    pub(crate) format: String,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) categories: Vec<String>,
+}
+
+/// What an export wrote.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Export {
+    pub(crate) path: String,
+    pub(crate) records: u64,
+    pub(crate) attachments: u64,
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) state_hash: String,
+    /// Whether everything was read back and compared.
+    pub(crate) verified: bool,
+    pub(crate) failed: Vec<Lost>,
+}
+
+/// A record that an export could not write.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Lost {
+    pub(crate) id: String,
+    pub(crate) reason: String,
+}
+
+/// One event of the audit log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Event {
+    pub(crate) number: u64,
+    pub(crate) device: String,
+    pub(crate) time: String,
+    pub(crate) who: String,
+    pub(crate) action: String,
+    pub(crate) outcome: String,
+    pub(crate) categories: Vec<String>,
+    pub(crate) count: u64,
+    pub(crate) grant: String,
+    pub(crate) hash: String,
+}
+
+/// `aura audit verify`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AuditVerdict {
+    pub(crate) ok: bool,
+    pub(crate) size: u64,
+    pub(crate) root: String,
+    pub(crate) first_bad: Option<String>,
+}
+
+/// `aura verify`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Verdict {
+    pub(crate) ok: bool,
+    /// How many things were looked at.
+    pub(crate) checked: u64,
+    pub(crate) problems: Vec<String>,
+}
+
+/// One way to open the vault.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Slot {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+}

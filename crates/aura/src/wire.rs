@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is said on the daemon's socket: frames of JSON, each with its length before it.
+//!
+//! A request is one frame; an answer is any number of items and tellings of progress, and then one last
+//! frame. Lengths are 4 bytes, big-endian, and bounded on both sides. Buffers are wiped. Both ends are
+//! this program in one version: the format is not public.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::exit::Failure;
+use crate::secret::Secret;
+
+/// Changes with every change of what is said.
+pub(crate) const VERSION: u32 = 1;
+/// The largest request: a record with its text.
+pub(crate) const REQUEST_BYTES_MAX: u32 = 32 << 20;
+/// The largest frame of an answer: a record with its history.
+pub(crate) const ANSWER_BYTES_MAX: u32 = 256 << 20;
+
+/// What opens a vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Way {
+    /// The password.
+    Password,
+    /// The recovery code.
+    Recovery,
+}
+
+/// What stretching a new password costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub(crate) enum Cost {
+    /// What is right today.
+    Usual,
+    /// The least that is ever computed: for tests.
+    Least,
+}
+
+/// A record that a person adds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct NewRecord {
+    pub(crate) kind: String,
+    pub(crate) category: Option<String>,
+    pub(crate) time_ms: Option<i64>,
+    pub(crate) fields: serde_json::Map<String, Value>,
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// How an export is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Shape {
+    /// Each kind in its standard form, in a folder.
+    Standard,
+    /// Aura's own archive, one file.
+    Archive,
+}
+
+/// Whether views are built again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Rebuild {
+    /// They are compared with the log.
+    No,
+    /// They are thrown away and built again from the log first.
+    Yes,
+}
+
+/// What the daemon is asked.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    Hello {
+        version: u32,
+    },
+    Init {
+        password: Secret,
+        cost: Cost,
+    },
+    Unlock {
+        way: Way,
+        secret: Secret,
+    },
+    Lock,
+    /// Lock, and end the daemon.
+    Stop,
+    Status,
+    Add(NewRecord),
+    Get {
+        id: String,
+    },
+    Attachment {
+        id: String,
+        blob: String,
+        to: PathBuf,
+    },
+    Edit {
+        id: String,
+        set: serde_json::Map<String, Value>,
+        remove: Vec<String>,
+    },
+    Remove {
+        id: String,
+    },
+    Undo {
+        id: String,
+    },
+    History {
+        id: String,
+    },
+    Trash {
+        limit: usize,
+    },
+    Search {
+        query: String,
+        limit: usize,
+    },
+    Import {
+        paths: Vec<PathBuf>,
+    },
+    Imports,
+    Export {
+        to: PathBuf,
+        shape: Shape,
+    },
+    Audit,
+    VerifyAudit,
+    Verify {
+        rebuild: Rebuild,
+    },
+    Slots,
+    RenewRecovery {
+        way: Way,
+        secret: Secret,
+    },
+    ChangePassword {
+        way: Way,
+        secret: Secret,
+        password: Secret,
+        cost: Cost,
+    },
+}
+
+/// What it answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// One of many.
+    Item(Value),
+    /// How far a long task is.
+    Progress(Progress),
+    /// The last of it.
+    Done(Value),
+    /// The last of it: it did not work.
+    Failed(Failure),
+}
+
+/// How far a long task is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// What is being done, in a word or two.
+    pub(crate) task: String,
+    /// How much is done.
+    pub(crate) done: u64,
+    /// How much there is, if that is known.
+    pub(crate) total: u64,
+    /// Records so far.
+    pub(crate) records: u64,
+}
+
+/// Writes one frame.
+pub(crate) fn send<T: Serialize>(out: &mut impl Write, message: &T, max: u32) -> io::Result<()> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    bytes.extend([0; 4]);
+    serde_json::to_writer(&mut *bytes, message)?;
+    let length = u32::try_from(bytes.len().saturating_sub(4)).ok().filter(|length| *length <= max);
+    let length = length.ok_or_else(|| oversized(max))?;
+    bytes.iter_mut().zip(length.to_be_bytes()).for_each(|(to, from)| *to = from);
+    out.write_all(&bytes)
+}
+
+/// Reads one frame; nothing if the other side has hung up.
+pub(crate) fn receive<T: DeserializeOwned>(
+    input: &mut impl Read,
+    max: u32,
+) -> io::Result<Option<T>> {
+    let mut length = [0; 4];
+    match input.read_exact(&mut length) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        other => other?,
+    }
+    let length = u32::from_be_bytes(length);
+    if length > max {
+        return Err(oversized(max));
+    }
+    // Grown as bytes arrive: a length alone takes no memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity((length as usize).min(64 << 10)));
+    input.take(u64::from(length)).read_to_end(&mut bytes)?;
+    if bytes.len() != length as usize {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Some(serde_json::from_slice(&bytes)?))
+}
+
+fn oversized(max: u32) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("expected a frame of at most {max} bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_back() {
+        let mut bytes = Vec::new();
+        let request = Request::Search { query: "lisbon \"flat\"".to_owned(), limit: 7 };
+        send(&mut bytes, &request, REQUEST_BYTES_MAX).unwrap();
+        let mut input = bytes.as_slice();
+        let back: Request = receive(&mut input, REQUEST_BYTES_MAX).unwrap().unwrap();
+        assert!(matches!(back, Request::Search { query, limit: 7 } if query == "lisbon \"flat\""));
+        assert!(receive::<Request>(&mut input, REQUEST_BYTES_MAX).unwrap().is_none());
+    }
+
+    #[test]
+    fn sizes_are_bounded_on_both_sides() {
+        let mut bytes = Vec::new();
+        assert!(send(&mut bytes, &"long".repeat(10), 10).is_err());
+        assert!(bytes.is_empty());
+        let claim = u32::MAX.to_be_bytes();
+        assert!(receive::<Value>(&mut claim.as_slice(), ANSWER_BYTES_MAX).is_err());
+        let short = [0, 0, 0, 9, b'1'];
+        assert!(receive::<Value>(&mut short.as_slice(), ANSWER_BYTES_MAX).is_err());
+    }
+
+    #[test]
+    fn noise_is_an_error_and_no_panic() {
+        for bytes in [&[0, 0, 0, 1, 0xff][..], &[0, 0, 0, 2, b'{', b'}'], &[0, 0]] {
+            let mut input = bytes;
+            assert!(!matches!(receive::<Request>(&mut input, 99), Ok(Some(_))));
+        }
+    }
+}

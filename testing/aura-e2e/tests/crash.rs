@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `kill -9` at random moments: what was acknowledged is there and findable, and everything verifies.
+//!
+//! Rounds: 10, or as many as `AURA_CRASH_ROUNDS` says. The seed is printed; `AURA_CRASH_SEED` repeats a
+//! run as far as scheduling lets it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aura_e2e::{Done, Person};
+
+const NOTES: u64 = 1500;
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}
+
+/// Rounds to run, and where moments come from.
+struct Fate(u64);
+
+impl Fate {
+    fn new() -> (Self, u64) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seed = number("AURA_CRASH_SEED").unwrap_or(since.as_secs());
+        // The test runner shows it when a test fails.
+        writeln!(std::io::stderr(), "AURA_CRASH_SEED={seed}").ok();
+        (Self(seed.wrapping_mul(2) | 1), number("AURA_CRASH_ROUNDS").unwrap_or(10))
+    }
+
+    fn moment(&mut self, max_ms: u64) -> Duration {
+        // SplitMix64's step and finish.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Duration::from_micros((mixed ^ (mixed >> 31)) % (max_ms * 1000))
+    }
+}
+
+fn assert_whole(nora: &Person) {
+    let verdict = nora.asks(["verify"]);
+    assert_eq!(verdict["ok"], true, "{verdict}");
+}
+
+/// What a record was last acknowledged to say, and what may or may not have been written since.
+struct Known {
+    text: String,
+    perhaps: Option<String>,
+    round: u64,
+}
+
+impl Known {
+    /// What was acknowledged is there, in the record and in the index.
+    fn check(&mut self, nora: &Person, id: &str) {
+        let record = nora.asks(["get", id]);
+        let found = record["fields"]["text"].as_str().unwrap().to_owned();
+        let is_known = found == self.text || self.perhaps.as_ref() == Some(&found);
+        assert!(is_known, "{id}: {found} is neither {} nor {:?}", self.text, self.perhaps);
+        let hits = nora.lists(["search", &found]);
+        assert!(hits.iter().any(|hit| hit["id"] == id), "{id}: {found} is not found");
+        (self.text, self.perhaps) = (found, None);
+    }
+}
+
+#[test]
+fn killed_while_it_adds_and_edits() {
+    let nora = Person::new();
+    let (mut fate, rounds) = Fate::new();
+    let mut known: BTreeMap<String, Known> = BTreeMap::new();
+    for round in 0..rounds {
+        let moment = fate.moment(120);
+        thread::scope(|scope| {
+            let killer = scope.spawn(|| {
+                thread::sleep(moment);
+                nora.kills_daemon();
+            });
+            let mut step = 0;
+            while !killer.is_finished() {
+                step += 1;
+                let text = format!("word{round}x{step}");
+                if step % 3 == 0
+                    && let Some((id, last)) = known.iter_mut().next_back()
+                {
+                    let done = nora.types(["edit", id, &format!("text={text}")]);
+                    let (text, perhaps) = match done.code {
+                        0 => (text, None),
+                        _ => (last.text.clone(), Some(text)),
+                    };
+                    *last = Known { text, perhaps, round };
+                } else if let Some(id) = nora.adds(&format!("title {round} {step}"), &text) {
+                    known.insert(id, Known { text, perhaps: None, round });
+                }
+            }
+        });
+        assert_whole(&nora);
+        for (id, known) in known.iter_mut().filter(|(_, known)| known.round == round) {
+            known.check(&nora, id);
+        }
+    }
+    for (id, known) in &mut known {
+        known.check(&nora, id);
+    }
+}
+
+#[test]
+fn killed_while_it_imports() {
+    let nora = Person::new();
+    let (mut fate, rounds) = Fate::new();
+    let mut expected = 0;
+    for round in 0..rounds {
+        let mut lines = String::new();
+        for note in 0..NOTES {
+            writeln!(
+                lines,
+                "{{\"kind\":\"note\",\"id\":\"{round}-{note}\",\"time\":\"2026-01-01T00:00:00Z\",\
+                 \"fields\":{{\"name\":\"Note {note}\",\"text\":\"word{round}x{note} of many\"}}}}"
+            )
+            .unwrap();
+        }
+        let file = nora.path(&format!("{round}.jsonl"));
+        fs::write(&file, lines).unwrap();
+        let path = file.to_str().unwrap();
+        nora.does(["unlock"]);
+        let import = nora.starts(["--json", "import", path]);
+        thread::sleep(fate.moment(700));
+        nora.kills_daemon();
+        let done = Done::of(&import.wait_with_output().unwrap());
+        if done.code == 0 {
+            assert_eq!(done.json()["new"], NOTES, "{done:?}");
+            assert_eq!(nora.asks(["status"])["records"], expected + NOTES, "acknowledged and gone");
+        } else {
+            assert_eq!(done.code, 6, "{done:?}");
+        }
+        // Running it again goes on where it stopped: nothing twice, nothing missing.
+        let again = nora.asks(["import", path]);
+        expected += NOTES;
+        let taken = again["new"].as_u64().unwrap() + again["unchanged"].as_u64().unwrap();
+        assert_eq!(taken, NOTES, "round {round}: {again}");
+        assert_eq!(nora.asks(["status"])["records"], expected, "round {round}");
+        for note in [0, NOTES / 2, NOTES - 1] {
+            let word = format!("word{round}x{note}");
+            assert_eq!(nora.lists(["search", &word]).len(), 1, "round {round}: {word}");
+        }
+        assert_whole(&nora);
+    }
+}

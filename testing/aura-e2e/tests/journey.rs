@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A person's way with the real program, from an empty folder to a vault elsewhere with the same state.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
+
+use std::fs;
+
+use aura_e2e::Person;
+use serde_json::{Value, json};
+
+#[test]
+fn add_find_change_delete_take_back() {
+    let nora = Person::new();
+    let id = nora.adds("Lisbon flat", "Fourth floor, view of Graça").unwrap();
+    let hits = nora.lists(["search", "graca"]);
+    assert_eq!(hits.len(), 1);
+    for field in ["id", "kind", "category", "title", "snippet", "score", "time", "source"] {
+        assert!(hits[0].get(field).is_some(), "{field}");
+    }
+    assert_eq!(hits[0]["id"], json!(id));
+
+    let changed = nora.asks(["edit", &id, "text=Sold in March"]);
+    assert_eq!(changed["fields"]["text"], "Sold in March");
+    assert_eq!(nora.lists(["search", "graca"]), Vec::<Value>::new());
+    let history = nora.lists(["history", &id]);
+    assert_eq!(history.len(), 2);
+    assert_eq!(history[1]["changes"][0], json!({"field": "text", "value": "Sold in March"}));
+    nora.does(["undo", &id]);
+    assert_eq!(nora.asks(["get", &id])["fields"]["text"], "Fourth floor, view of Graça");
+
+    nora.does(["rm", &id]);
+    assert_eq!(nora.types(["get", &id]).code, 1);
+    assert_eq!(nora.lists(["trash"])[0]["id"], json!(id));
+    assert_eq!(nora.asks(["status"])["records"], 0);
+    nora.does(["undo", &id]);
+    assert_eq!(nora.lists(["search", "graca"]).len(), 1);
+    assert_eq!(nora.lists(["trash"]), Vec::<Value>::new());
+}
+
+#[test]
+fn attachments_come_out_as_they_went_in() {
+    let nora = Person::new();
+    let bytes: Vec<u8> = (0..700_000u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(nora.path("plan.bin"), &bytes).unwrap();
+    let added = nora.asks(["add", "note", "--title", "Plan", "--file", "plan.bin"]);
+    let id = added["id"].as_str().unwrap();
+    assert_eq!(added["attachments"][0]["size"], 2_800_000);
+    nora.does(["get", id, "--attachment", "plan.bin", "--out", "again.bin"]);
+    assert_eq!(fs::read(nora.path("again.bin")).unwrap(), bytes);
+    // What is there is never overwritten.
+    let again = nora.types(["get", id, "--attachment", "plan.bin", "--out", "again.bin"]);
+    assert_eq!(again.code, 1);
+}
+
+/// An export, as people have them: notes with a file, mails, contacts, events.
+fn life(nora: &Person) {
+    let notes = nora.path("life/Notes");
+    fs::create_dir_all(&notes).unwrap();
+    fs::write(notes.join("Flat.md"), "---\ntags: [home]\n---\n# Flat\n![[plan.png]] in Lisbon\n")
+        .unwrap();
+    fs::write(notes.join("plan.png"), b"\x89PNG\r\n\x1a\n-not really-").unwrap();
+    let mails: String = (0..20)
+        .map(|n| {
+            format!(
+                "From ada@example.org Thu Jan  1 00:00:00 2026\nFrom: Ada <ada@example.org>\n\
+                 To: Lin <lin@example.org>\nSubject: Letter {n}\nMessage-ID: <{n}@example.org>\n\
+                 Date: Thu, 1 Jan 2026 00:00:00 +0000\n\nAbout the flat, number {n}.\n\n"
+            )
+        })
+        .collect();
+    fs::write(nora.path("life/mail.mbox"), mails).unwrap();
+    let card = "BEGIN:VCARD\r\nVERSION:4.0\r\nUID:ada\r\nFN:Ada Example\r\nEMAIL:ada@example.org\r\nEND:VCARD\r\n";
+    fs::write(nora.path("life/contacts.vcf"), card).unwrap();
+    let event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//x//EN\r\nBEGIN:VEVENT\r\nUID:1\r\n\
+                 DTSTAMP:20260101T000000Z\r\nDTSTART:20260301T100000Z\r\nDTEND:20260301T110000Z\r\n\
+                 SUMMARY:Notary\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    fs::write(nora.path("life/calendar.ics"), event).unwrap();
+}
+
+fn assert_adds_up(ledger: &Value) {
+    let number = |name: &str| ledger[name].as_u64().unwrap_or_else(|| panic!("{name}: {ledger}"));
+    let parts = ["new", "merged", "unchanged", "skipped", "failed"].map(number);
+    assert_eq!(number("read"), parts.iter().sum::<u64>(), "{ledger}");
+    assert!(ledger["reasons"].is_array());
+}
+
+#[test]
+fn an_import_adds_up_and_again_changes_nothing() {
+    let nora = Person::new();
+    life(&nora);
+    let ledger = nora.asks(["import", "life"]);
+    assert_adds_up(&ledger);
+    assert_eq!(ledger["run"], 1);
+    assert_eq!(ledger["new"], ledger["read"], "{ledger}");
+    assert!(ledger["new"].as_u64().unwrap() >= 23, "{ledger}");
+    let state = nora.state();
+    assert_eq!(nora.lists(["search", "flat category:mail", "--limit", "50"]).len(), 20);
+    let again = nora.asks(["import", "life"]);
+    assert_adds_up(&again);
+    assert_eq!(again["unchanged"], ledger["new"], "{again}");
+    assert_eq!(nora.state(), state);
+    assert_eq!(nora.lists(["import", "ls"]).len(), 2);
+    assert_eq!(nora.asks(["import", "show", "1"]), ledger);
+    assert_eq!(nora.types(["import", "show", "9"]).code, 1);
+    assert_eq!(nora.types(["import", "nowhere"]).code, 1);
+}
+
+#[test]
+fn the_archive_is_the_same_vault_elsewhere() {
+    let nora = Person::new();
+    life(&nora);
+    nora.does(["import", "life"]);
+    let id = nora.adds("Own", "with a file").unwrap();
+    nora.does(["edit", &id, "keywords.own=true"]);
+    let gone = nora.adds("Gone", "deleted before").unwrap();
+    nora.does(["rm", &gone]);
+    let archive = nora.path("archive.aura");
+    let written = nora.asks(["export", "--archive", archive.to_str().unwrap()]);
+    assert_eq!(
+        (written["verified"].clone(), written["attachments"].clone()),
+        (json!(true), json!(1))
+    );
+    assert_eq!(written["state_hash"].as_str().unwrap(), nora.state());
+
+    let other = Person::new();
+    let ledger = other.asks(["import", archive.to_str().unwrap()]);
+    assert_adds_up(&ledger);
+    assert_eq!(other.state(), nora.state());
+    assert_eq!(other.asks(["get", &id])["fields"], nora.asks(["get", &id])["fields"]);
+    let again = other.asks(["import", archive.to_str().unwrap()]);
+    assert_eq!(again["unchanged"], again["read"]);
+    assert!(other.asks(["verify"])["ok"].as_bool().unwrap());
+    // And a foreign import there still knows what came from where.
+    let foreign = other.asks(["import", nora.path("life").to_str().unwrap()]);
+    assert_eq!(foreign["unchanged"], foreign["read"], "{foreign}");
+
+    // An archive that was cut off says so, and what is whole is taken.
+    let bytes = fs::read(&archive).unwrap();
+    let cut = nora.path("cut.aura");
+    fs::write(&cut, &bytes[..bytes.len() * 2 / 3]).unwrap();
+    let third = Person::new();
+    let done = third.types(["--json", "import", cut.to_str().unwrap()]);
+    assert_eq!(done.code, 7, "{done:?}");
+    assert_adds_up(&done.json());
+}
+
+#[test]
+fn exports_are_whole_and_never_half() {
+    let nora = Person::new();
+    life(&nora);
+    nora.does(["import", "life"]);
+    let out = nora.path("out");
+    let written = nora.asks(["export", "--all", out.to_str().unwrap()]);
+    assert_eq!(written["records"], nora.asks(["status"])["records"]);
+    assert_eq!(written["failed"], json!([]));
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["state_hash"].as_str().unwrap(), nora.state());
+    assert!(
+        fs::read_to_string(out.join("mail.mbox")).unwrap().matches("\nSubject: Letter").count()
+            >= 19
+    );
+    assert!(fs::read_to_string(out.join("contacts.vcf")).unwrap().contains("Ada Example"));
+    assert!(fs::read_to_string(out.join("calendar.ics")).unwrap().contains("Notary"));
+
+    // An earlier export is replaced, anything else is not touched.
+    nora.adds("One more", "text").unwrap();
+    nora.does(["export", "--all", out.to_str().unwrap()]);
+    assert!(out.join("notes/One more.md").exists());
+    let other = nora.path("precious");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("file"), "mine").unwrap();
+    assert_eq!(nora.types(["export", "--all", other.to_str().unwrap()]).code, 2);
+    assert_eq!(fs::read_to_string(other.join("file")).unwrap(), "mine");
+    let left: Vec<_> =
+        fs::read_dir(nora.path("")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
+}
+
+#[test]
+fn what_was_done_is_on_the_record() {
+    let nora = Person::new();
+    nora.adds("a", "b").unwrap();
+    nora.does(["lock"]);
+    let bad = nora.path("bad");
+    fs::write(&bad, "wrong").unwrap();
+    assert_eq!(nora.tries(["--password-file", "bad", "unlock"]).code, 3);
+    nora.does(["search", "b"]);
+    let events = nora.lists(["audit", "show"]);
+    let actions: Vec<&str> = events.iter().map(|e| e["action"].as_str().unwrap()).collect();
+    for action in ["create", "write", "lock", "failed-unlock", "unlock", "search"] {
+        assert!(actions.contains(&action), "{action} in {actions:?}");
+    }
+    let verdict = nora.asks(["audit", "verify"]);
+    assert_eq!((verdict["ok"].clone(), verdict["first_bad"].clone()), (json!(true), Value::Null));
+    assert!(verdict["size"].as_u64().unwrap() >= 6 && verdict["root"].is_string());
+    nora.does(["audit", "export", "log.jsonl"]);
+    assert!(fs::read_to_string(nora.path("log.jsonl")).unwrap().lines().count() >= 7);
+    assert_eq!(
+        nora.lists(["audit", "show", "--since", "1s", "--who", "nobody"]),
+        Vec::<Value>::new()
+    );
+}
+
+fn recovery_code(nora: &Person, kit: &str) -> String {
+    let kit = fs::read_to_string(nora.path(kit)).unwrap();
+    let line = kit.lines().skip_while(|line| !line.starts_with("Recovery code")).nth(1);
+    line.unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_password_changes_and_the_recovery_code_opens() {
+    let nora = Person::new();
+    fs::write(nora.path("new"), "another ripple velvet octave harbor lantern").unwrap();
+    nora.does(["passwd", "--new-password-file", "new"]);
+    nora.does(["lock"]);
+    assert_eq!(nora.types(["unlock"]).code, 3);
+    assert_eq!(nora.tries(["--password-file", "new", "unlock"]).code, 0);
+    nora.does(["lock"]);
+    fs::write(nora.path("code"), recovery_code(&nora, "kit.txt")).unwrap();
+    assert_eq!(nora.tries(["--password-file", "code", "unlock", "--recovery"]).code, 0);
+    let slots = nora.lists(["slot", "ls"]);
+    assert_eq!(slots.len(), 2, "{slots:?}");
+    // A new kit, after which the old code is worth nothing.
+    assert_eq!(nora.tries(["--password-file", "new", "kit", "second.txt"]).code, 0);
+    nora.does(["lock"]);
+    assert_eq!(nora.tries(["--password-file", "code", "unlock", "--recovery"]).code, 3);
+    fs::write(nora.path("code"), recovery_code(&nora, "second.txt")).unwrap();
+    assert_eq!(nora.tries(["--password-file", "code", "unlock", "--recovery"]).code, 0);
+}
+
+#[test]
+fn batches_completions_and_pages() {
+    let nora = Person::new();
+    nora.adds("Lisbon", "tram").unwrap();
+    fs::write(nora.path("queries"), "lisbon\n\nnothing\ntram\n").unwrap();
+    let hits = nora.lists(["search", "--batch", "queries"]);
+    let lines: Vec<u64> = hits.iter().map(|hit| hit["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [1, 4]);
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(nora.tries(["completions", shell]).out.contains("import"), "{shell}");
+    }
+    assert!(nora.tries(["man"]).out.contains(".TH"));
+    nora.tries(["man", "pages"]);
+    assert!(nora.path("pages/aura-search.1").exists());
+    assert!(!nora.path("pages/aura-daemon.1").exists());
+    let help = nora.tries(["--help"]);
+    assert_eq!(help.code, 0);
+    assert!(help.out.lines().all(|line| line.chars().count() <= 80));
+}
