@@ -19,7 +19,7 @@ use crate::feed;
 use crate::gate::{GateError, PAGE_MAX, Principal, Session};
 use crate::keyring::Purpose;
 use crate::op::{Change, Dot, Op};
-use crate::open::Open;
+use crate::open::{Open, lock};
 use crate::record::Category;
 use crate::state::State;
 use crate::vault::read_roster;
@@ -79,6 +79,9 @@ impl Session {
         self.tick()?;
         let open = self.inside();
         let mut report = Report::default();
+        let verdict = self.verify_audit()?;
+        // Nobody writes while log and views are compared.
+        let _writing = lock(&open.pen);
         let feeds = open.log.feeds()?;
         let total = feeds.iter().map(|(_, position)| position.number).sum();
         check_heads(open, &feeds, &mut report)?;
@@ -87,7 +90,6 @@ impl Session {
             check_feed(open, (*feed, *position), &mut rebuilt, &mut report)?;
             progress(Progress { done: report.checked, total });
         }
-        let verdict = self.verify_audit()?;
         if let Some(bad) = verdict.first_bad {
             report.problem(format!("audit log: {bad}"));
         }
@@ -301,20 +303,4 @@ fn check_database(open: &Open, rebuilt: Rebuilt, report: &mut Report) -> Result<
         report.problem(format!("record {id} is in the log, but not in the database"));
     }
     Ok(())
-}
-
-impl Open {
-    /// Empties database and index and fills them again from the log.
-    fn rebuild(&self) -> Result<(), crate::open::OpenError> {
-        let _writing = crate::open::lock(&self.pen);
-        self.db.clear()?;
-        self.index.clear()?;
-        crate::open::lock(&self.indexed).clear();
-        self.index.begin_load();
-        let caught_up = self.catch_up();
-        let payload = crate::open::encode_positions(&crate::open::lock(&self.indexed));
-        self.index.end_load(&payload)?;
-        caught_up?;
-        Ok(())
-    }
 }

@@ -9,7 +9,7 @@
 mod schema;
 mod tally;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aura_crypto::key::DatabaseKey;
@@ -30,6 +30,9 @@ const STATE_BYTES_MAX: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DbError {
+    /// Its file could not be removed.
+    #[error("the vault's database file could not be removed")]
+    Io(#[source] std::io::Error),
     /// SQLite failed.
     #[error("the vault's database could not be read or written")]
     Sqlite(#[from] rusqlite::Error),
@@ -50,7 +53,7 @@ impl DbError {
             Self::Sqlite(error) => {
                 matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
             }
-            Self::NotEncrypting => false,
+            Self::NotEncrypting | Self::Io(_) => false,
         }
     }
 
@@ -93,6 +96,8 @@ pub struct Origin {
 
 /// The database, with one connection for writing and one for reading.
 pub struct Db {
+    path: PathBuf,
+    key: DatabaseKey,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
 }
@@ -102,12 +107,21 @@ impl Db {
     ///
     /// # Errors
     /// When it is damaged, of another key, or cannot be read or written.
-    pub fn open(path: &Path, key: &DatabaseKey) -> Result<(Self, Opened), DbError> {
-        let writer = schema::connect(path, key)?;
+    pub fn open(path: &Path, key: DatabaseKey) -> Result<(Self, Opened), DbError> {
+        let writer = schema::connect(path, &key)?;
         let opened = schema::migrate(&writer)?;
-        let reader = schema::connect(path, key)?;
+        let reader = schema::connect(path, &key)?;
         reader.pragma_update(None, "query_only", true)?;
-        Ok((Self { writer: Mutex::new(writer), reader: Mutex::new(reader) }, opened))
+        let path = path.to_owned();
+        Ok((Self { path, key, writer: Mutex::new(writer), reader: Mutex::new(reader) }, opened))
+    }
+
+    /// Removes a database file that is of no use.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(path: &Path) -> Result<(), DbError> {
+        schema::remove(path)
     }
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
@@ -288,15 +302,21 @@ impl Db {
         drop(self.reader().execute_batch("PRAGMA shrink_memory"));
     }
 
-    /// Forgets everything, so that the log can be applied from its beginning.
+    /// Throws the file away and begins an empty one, so that the log can be applied from its beginning:
+    /// also where the file is too damaged to be emptied.
     ///
     /// # Errors
-    /// When the database cannot be written; it is then as it was.
-    pub fn clear(&self) -> Result<(), DbError> {
-        self.writer().execute_batch(
-            "BEGIN; DELETE FROM record; DELETE FROM feed; DELETE FROM origin; DELETE FROM fact;
-             DELETE FROM local; DELETE FROM tally; COMMIT;",
-        )?;
+    /// When the file cannot be removed or made; what is in memory is of no use then.
+    pub fn recreate(&self) -> Result<(), DbError> {
+        let (mut writer, mut reader) = (self.writer(), self.reader());
+        // Nothing may hold the file when it goes.
+        *writer = Connection::open_in_memory()?;
+        *reader = Connection::open_in_memory()?;
+        schema::remove(&self.path)?;
+        *writer = schema::connect(&self.path, &self.key)?;
+        schema::migrate(&writer)?;
+        *reader = schema::connect(&self.path, &self.key)?;
+        reader.pragma_update(None, "query_only", true)?;
         Ok(())
     }
 

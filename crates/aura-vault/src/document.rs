@@ -17,6 +17,19 @@ const DEPTH_MAX: usize = 12;
 
 /// Members whose strings are no text for people.
 const SILENT: &[&str] = &[
+    "progress",
+    "startTime",
+    "endTime",
+    "iCalendar",
+    "vCard",
+    "duration",
+    "trigger",
+    "offset",
+    "recurrenceRules",
+    "recurrenceId",
+    "freeBusyStatus",
+    "privacy",
+    "display",
     "@type",
     "id",
     "uid",

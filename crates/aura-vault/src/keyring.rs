@@ -101,6 +101,11 @@ impl ViewKeys {
         Self { database: DatabaseKey::generate(entropy), search: SearchKey::generate(entropy) }
     }
 
+    /// A second copy of the database key, for the database to keep.
+    pub fn database_key(&self) -> DatabaseKey {
+        DatabaseKey::from_bytes(Zeroizing::new(*self.database.dangerous_bytes()))
+    }
+
     /// A second copy of the search key, for the index to keep.
     pub fn search_key(&self) -> SearchKey {
         SearchKey::from_bytes(Zeroizing::new(*self.search.dangerous_bytes()))

@@ -124,11 +124,12 @@ pub fn encode_body(ops: &[Op], compression: Compression) -> Vec<u8> {
         writer.array(2).bytes(&device.0).bytes(&incarnation.0);
     }
     writer.uint(3).array(ops.len());
-    ops.iter().for_each(|op| encode_op(op, &feeds, compression, &mut writer));
+    let mut packer = Packer::new(compression);
+    ops.iter().for_each(|op| encode_op(op, &feeds, &mut packer, &mut writer));
     writer.into_bytes()
 }
 
-fn encode_op(op: &Op, feeds: &[(DeviceId, Incarnation)], compression: Compression, w: &mut Writer) {
+fn encode_op(op: &Op, feeds: &[(DeviceId, Incarnation)], packer: &mut Packer, w: &mut Writer) {
     let start = |w: &mut Writer, code: u64| {
         w.array(4).uint(code).uint(op.clock).text(&op.author);
     };
@@ -136,7 +137,7 @@ fn encode_op(op: &Op, feeds: &[(DeviceId, Incarnation)], compression: Compressio
         Change::Write { record, kind, fields, seen } => {
             start(w, 1);
             w.array(4).bytes(&record.0).uint(u64::from(*kind));
-            encode_fields(fields, compression, w);
+            encode_fields(fields, packer, w);
             encode_dots(seen, feeds, w);
         }
         Change::Delete { record, seen } => {
@@ -176,12 +177,29 @@ fn encode_dots(dots: &[Dot], feeds: &[(DeviceId, Incarnation)], w: &mut Writer) 
     }
 }
 
+/// Compresses one record's fields at a time, with one working memory for all of an entry.
+struct Packer(Option<zstd::bulk::Compressor<'static>>);
+
+impl Packer {
+    fn new(compression: Compression) -> Self {
+        match compression {
+            Compression::PerRecord => Self(zstd::bulk::Compressor::new(COMPRESS_LEVEL).ok()),
+            Compression::None => Self(None),
+        }
+    }
+
+    /// The compressed bytes, where that is worth it.
+    fn pack(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
+        if plain.len() < COMPRESS_BYTES_MIN {
+            return None;
+        }
+        let packed = self.0.as_mut()?.compress(plain).ok()?;
+        (packed.len() < plain.len().saturating_sub(plain.len() >> 4)).then_some(packed)
+    }
+}
+
 /// A map of fields, plain or, where that is shorter, as compressed bytes (OPS-5).
-fn encode_fields(
-    fields: &BTreeMap<String, Option<String>>,
-    compression: Compression,
-    w: &mut Writer,
-) {
+fn encode_fields(fields: &BTreeMap<String, Option<String>>, packer: &mut Packer, w: &mut Writer) {
     let mut ordered: Vec<_> = fields.iter().collect();
     ordered.sort_unstable_by_key(|(path, _)| (path.len(), *path));
     let mut plain = Writer::new();
@@ -194,15 +212,10 @@ fn encode_fields(
         };
     }
     let plain = plain.into_bytes();
-    if compression == Compression::PerRecord
-        && plain.len() >= COMPRESS_BYTES_MIN
-        && let Ok(packed) = zstd::bulk::compress(&plain, COMPRESS_LEVEL)
-        && packed.len() < plain.len().saturating_sub(plain.len() >> 4)
-    {
-        w.bytes(&packed);
-        return;
-    }
-    w.raw(&plain);
+    match packer.pack(&plain) {
+        Some(packed) => w.bytes(&packed),
+        None => w.raw(&plain),
+    };
 }
 
 /// Decodes the ops of one entry. An op of an unknown type is kept and does not spoil the others.

@@ -40,12 +40,27 @@ pub enum OpenError {
     /// The database failed. What the log has taken is applied when the vault is opened next.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// The log has taken the change, durably, but a view could not follow.
+    #[error("what was written is kept, but cannot be shown yet: {0}")]
+    Behind(#[source] Box<OpenError>),
     /// The index failed. It is built again from the log when the vault is opened next.
     #[error(transparent)]
     Search(#[from] SearchError),
     /// An earlier failure left it unclear what the log holds; the vault must be locked and opened again.
     #[error("an earlier write failed half-way; lock and unlock the vault to go on")]
     Stale,
+}
+
+impl OpenError {
+    /// Whether a view is damaged, so that building it again from the log is the way out.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Db(error) => error.is_damage(),
+            Self::Search(error) => matches!(error, SearchError::Damaged | SearchError::Outdated),
+            Self::Behind(error) => error.is_damage(),
+            _ => false,
+        }
+    }
 }
 
 /// An entry that could not be used, and why.
@@ -150,7 +165,8 @@ impl Open {
         }
         // The change counts from here on, whatever becomes of the views.
         self.is_behind.store(true, Ordering::Release);
-        let applied = self.follow(&applicable)?;
+        let applied =
+            self.follow(&applicable).map_err(|error| OpenError::Behind(Box::new(error)))?;
         self.is_behind.store(false, Ordering::Release);
         Ok((applied, result))
     }
@@ -246,7 +262,8 @@ impl Open {
     ) -> Result<(), OpenError> {
         let category = self.category(feed.collection);
         while after < upto {
-            let entries = match self.log.read(feed, after, CATCH_UP_ENTRIES) {
+            let left = usize::try_from(upto - after).unwrap_or(CATCH_UP_ENTRIES);
+            let entries = match self.log.read(feed, after, left.min(CATCH_UP_ENTRIES)) {
                 // What stands before the damage is read first; then it is stepped over.
                 Err(StoreError::DamagedEntry { number, .. }) if number > after => {
                     let before = usize::try_from(number - after - 1).unwrap_or(0);
@@ -298,6 +315,20 @@ impl Open {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    /// Empties database and index and fills them again from the log.
+    pub(crate) fn rebuild(&self) -> Result<(), OpenError> {
+        let _writing = lock(&self.pen);
+        self.db.recreate()?;
+        self.index.clear()?;
+        lock(&self.indexed).clear();
+        self.index.begin_load();
+        let caught_up = self.catch_up();
+        let payload = encode_positions(&lock(&self.indexed));
+        self.index.end_load(&payload)?;
+        caught_up?;
+        Ok(())
     }
 
     /// A batch for a category's collection.

@@ -88,6 +88,26 @@ fn f_08_a_damaged_database_page_is_built_again() {
 }
 
 #[test]
+fn f_08_a_database_that_opens_but_is_damaged_inside_is_found_and_built_again() {
+    let bench = Bench::new();
+    let hash = filled(&bench);
+    let database = bench.home().join("views").join("records.db");
+    let len = usize::try_from(std::fs::metadata(&database).unwrap().len()).unwrap();
+    for at in [5000, 9000, 13_000, len - 2000] {
+        flip(&database, at);
+    }
+    let vault = bench.unlock();
+    let session = owner(&vault);
+    // What unlocking has not met, a check finds.
+    match session.verify(&mut |_| {}) {
+        Ok(report) if report.is_ok() => {}
+        _ => session.rebuild().unwrap(),
+    }
+    assert_eq!(session.status().unwrap().state_hash, hash);
+    assert!(session.verify(&mut |_| {}).unwrap().is_ok());
+}
+
+#[test]
 fn f_08_every_damaged_index_file_is_survived() {
     let bench = Bench::new();
     filled(&bench);

@@ -147,6 +147,10 @@ fn killed_while_it_imports() {
             let word = format!("word{round}x{note}");
             assert_eq!(nora.lists(["search", &word]).len(), 1, "round {round}: {word}");
         }
-        assert_whole(&nora);
+        // What verifying costs grows with every round.
+        if rounds <= 10 || round % 10 == 9 {
+            assert_whole(&nora);
+        }
     }
+    assert_whole(&nora);
 }

@@ -83,3 +83,18 @@ pub(super) fn migrate(connection: &Connection) -> Result<Opened, DbError> {
         _ => Err(DbError::Damaged),
     }
 }
+
+/// Removes the database and what stands beside it.
+pub(super) fn remove(path: &Path) -> Result<(), DbError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(DbError::Io(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

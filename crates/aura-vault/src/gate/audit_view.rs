@@ -109,13 +109,17 @@ impl Session {
     pub fn verify_audit(&self) -> Result<AuditVerdict, GateError> {
         let mut verdict =
             AuditVerdict { is_ok: true, size: 0, root: Frontier::new().root(), first_bad: None };
-        let own = lock(&self.open.pen).device().id();
         let mut feeds: BTreeMap<(DeviceId, Incarnation), (FeedId, u64)> = BTreeMap::new();
-        for (feed, upto) in self.audit_feeds()? {
-            feeds.insert((feed.device, feed.incarnation), (feed, upto));
-        }
+        let (own, heads) = {
+            // Feeds and heads of one moment: nobody writes in between.
+            let pen = lock(&self.open.pen);
+            for (feed, upto) in self.audit_feeds()? {
+                feeds.insert((feed.device, feed.incarnation), (feed, upto));
+            }
+            (pen.device().id(), self.open.log.heads()?)
+        };
         let roster = read_roster(self.open.log.as_ref(), self.open.vault).ok();
-        for signed in self.open.log.heads()? {
+        for signed in heads {
             let Ok(claim) = signed.claim() else { continue };
             let feed = feeds.remove(&(claim.device, claim.incarnation));
             let device = roster.as_ref().and_then(|(roster, _)| roster.device(claim.device));

@@ -78,7 +78,11 @@ pub(super) fn open(
         ));
     }
     events.push(event(now_ms, Action::Unlock, Outcome::Done, 1));
-    open.record(events)?;
+    match open.record(events) {
+        // The log has them; a view that turns out damaged is built again from it.
+        Err(error) if error.is_damage() => open.rebuild()?,
+        recorded => recorded?,
+    }
     if attempts != Attempts::default() {
         // The wrong tries are on the record now.
         let cleared = Attempts::default().write(home);
@@ -213,7 +217,10 @@ pub(super) fn assemble(
         reads: Mutex::new(Reads::default()),
         is_behind: AtomicBool::new(false),
     };
-    open.catch_up()?;
+    match open.catch_up().and_then(|()| Ok(open.db.tally().map(drop)?)) {
+        Err(error) if error.is_damage() => open.rebuild()?,
+        caught_up => caught_up?,
+    }
     restore_frontier(&open)?;
     Ok(open)
 }
@@ -223,10 +230,10 @@ fn open_views(
     parts: &Parts,
     environment: &Environment,
 ) -> Result<(Db, Index, BTreeMap<FeedId, u64>), VaultError> {
-    let db = match Db::open(&home.database(), &parts.views.database) {
+    let db = match Db::open(&home.database(), parts.views.database_key()) {
         Err(error) if error.is_damage() => {
-            remove_database(home).map_err(|error| VaultError::Io("views", error))?;
-            Db::open(&home.database(), &parts.views.database)
+            Db::remove(&home.database())?;
+            Db::open(&home.database(), parts.views.database_key())
         }
         other => other,
     };
@@ -247,19 +254,6 @@ fn open_views(
     };
     let indexed = index.payload().and_then(|bytes| decode_positions(&bytes)).unwrap_or_default();
     Ok((db, index, indexed))
-}
-
-/// Removes the database's files.
-pub(crate) fn remove_database(home: &Home) -> std::io::Result<()> {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut path = home.database().into_os_string();
-        path.push(suffix);
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 /// Where this device's audit log stands: what was remembered, and the events since.
