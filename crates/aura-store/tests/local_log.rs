@@ -344,3 +344,24 @@ fn readers_see_whole_appends() {
         }
     });
 }
+
+#[test]
+fn f_08_a_file_that_is_no_database_costs_nothing_of_what_stands_beside_it() {
+    let folder = TempDir::new().unwrap();
+    let (vault, steps) = steps(5);
+    let store = create(folder.path(), vault);
+    steps.iter().for_each(|step| take(&store, step).unwrap());
+    // As a power cut leaves it: the newest commits are in the log beside the database.
+    let copy = TempDir::new().unwrap();
+    let log = std::fs::read(folder.path().join("store.db-wal")).unwrap();
+    let database = std::fs::read(folder.path().join("store.db")).unwrap();
+    drop(store);
+    std::fs::write(copy.path().join("store.db-wal"), log).unwrap();
+    std::fs::write(copy.path().join("store.db"), vec![7; database.len()]).unwrap();
+    let refused = open(copy.path()).map(drop).unwrap_err();
+    assert!(matches!(refused, OpenError::Damaged("store.db")), "{refused:?}");
+    std::fs::write(copy.path().join("store.db"), database).unwrap();
+    let store = open(copy.path()).unwrap();
+    let last = store.feeds().unwrap().into_iter().map(|(_, position)| position.number).sum::<u64>();
+    assert!(last >= 5, "{last} entries are there");
+}

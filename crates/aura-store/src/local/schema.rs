@@ -3,8 +3,11 @@
 //!
 //! WAL with `synchronous=FULL`: what a commit returned from survives a power cut. `kept` is how far a
 //! feed is shown; entries from there to `held` are staged until a head that names them is complete.
-//! A newer version's file is refused, not guessed at. Source: spec/store.md, rules STO-23, STO-24, STO-25, STO-26 and STO-27.
+//! A newer version's file is refused, not guessed at.
+//! Source: spec/store.md, rules STO-23, STO-24, STO-25, STO-26 and STO-27.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use aura_protocol::id::VaultId;
@@ -13,12 +16,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use super::OpenError;
 use crate::layout::LocalLayout;
 
+/// How every SQLite file begins.
+const HEADER: &[u8; 16] = b"SQLite format 3\0";
 /// "Aura" in ASCII.
 const APPLICATION_ID: i64 = 0x4175_7261;
 /// The newest version of the tables that this code knows.
 const SCHEMA_VERSION: i64 = 1;
-/// A small edit rewrites half a dozen pages and is padded to 4 KiB; larger pages gained little on large
-/// entries and cost a quarter of the rate on small ones.
+/// A small edit rewrites half a dozen pages and is padded to 4 KiB; larger pages would read large
+/// entries faster and make the file larger.
 const PAGE_BYTES: u32 = 4 << 10;
 /// After so many pages the WAL is copied back.
 const CHECKPOINT_PAGES: u32 = 4096;
@@ -73,9 +78,24 @@ pub(super) fn writer(path: &Path, presence: Presence) -> Result<Connection, Open
         Presence::Required => flags,
         Presence::Created => flags | OpenFlags::SQLITE_OPEN_CREATE,
     };
+    check_header(path)?;
     let connection = Connection::open_with_flags(path, flags).map_err(OpenError::from_sqlite)?;
     settings(&connection).map_err(OpenError::from_sqlite)?;
     Ok(connection)
+}
+
+/// Refuses a file that is no database before SQLite sees it: SQLite takes the log beside such a file
+/// for a left-over and removes it, and with it what was committed last (F-08).
+fn check_header(path: &Path) -> Result<(), OpenError> {
+    let mut header = [0; HEADER.len()];
+    let read = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file.and_then(|mut file| file.read(&mut header)).map_err(OpenError::Io)?,
+    };
+    if read == 0 || header == *HEADER {
+        return Ok(());
+    }
+    Err(OpenError::Damaged(LocalLayout::DATABASE))
 }
 
 /// A connection that reads beside it.

@@ -105,8 +105,8 @@ impl Stage {
             .map_err(failed)?;
         file.write_all(words::passphrase(&mut SystemEntropy).as_bytes()).map_err(failed)?;
         self.tell(&format!(
-            "Ten years of Nora Velbrück, who does not exist: {} records, as foreign exports, in\n{}",
-            count(summary.total() as u64),
+            "Ten years of Nora Velbrück, who does not exist: over {} records, as foreign exports, in\n{}",
+            count((summary.total() / 100 * 100) as u64),
             self.root.join("life").display()
         ))?;
         self.bring_in()?;
