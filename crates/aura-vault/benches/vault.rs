@@ -185,7 +185,7 @@ fn main() {
 
     let (start, before) = (Instant::now(), cpu());
     let (loaded, reading) = load(&session, notes(path, count));
-    let (wall, used) = (start.elapsed(), cpu() - before);
+    let (wall, used) = (start.elapsed(), cpu().saturating_sub(before));
     println!(
         "import: {loaded} notes, {:.2} s wall, {:.2} s CPU ({:.2} s of it reading the corpus), \
          {:.0}/s wall, {:.0}/CPU s, peak {} MiB",

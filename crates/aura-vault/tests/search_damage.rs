@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Attacks on the files of the index: INT-01 (swapped), INT-05 (flipped), INT-06 (cut, extended),
 //! an interrupted commit, a wrong key; and that no plaintext is in any of them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 mod search_fixture;
 
