@@ -72,6 +72,10 @@ impl TarTree {
         let mut scan = Scan {
             at: 0,
             budget,
+            beyond: match packing {
+                Packing::Plain => CUT,
+                Packing::Gzip => BOMB,
+            },
             kept: (packing == Packing::Gzip).then(Vec::new),
             found: Vec::new(),
             refused: Refusals::default(),
@@ -257,6 +261,8 @@ struct Scan {
     at: u64,
     /// Bytes of the unpacked archive that may still come.
     budget: u64,
+    /// What it means when more is announced: a plain archive is cut off, a packed one is a bomb.
+    beyond: &'static str,
     /// The unpacked archive, as long as it is small.
     kept: Option<Vec<u8>>,
     found: Vec<(Entry, u64)>,
@@ -287,7 +293,7 @@ impl Scan {
 
     /// Counts bytes that came out, and keeps them while they are few.
     fn pass(&mut self, bytes: &[u8], count: u64) -> Result<(), &'static str> {
-        self.budget = self.budget.checked_sub(count).ok_or(BOMB)?;
+        self.budget = self.budget.checked_sub(count).ok_or(self.beyond)?;
         self.at = self.at.saturating_add(count);
         if self.at > IN_MEMORY_BYTES_MAX {
             self.kept = None;
