@@ -257,7 +257,8 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
         seconds if seconds.is_multiple_of(60) => counted(seconds / 60, "minute"),
         seconds => counted(seconds, "second"),
     };
-    let text = format!("  locks     after {idle} without use, and when the machine sleeps");
+    let text =
+        format!("  locks     after {idle} without use, and once the machine wakes from sleep");
     screen.line(&text)?;
     screen.line(&format!("  memory    {}", status.memory))?;
     if status.wait_ms > 0 {

@@ -2,7 +2,7 @@
 //! The daemon: one process that holds the open vault, and answers the commands of this user.
 //!
 //! Started by the first command that needs it; locks the vault when nobody has used it for a while,
-//! when the machine sleeps, and when it is told to end; ends by itself when it has long been locked.
+//! when the machine has slept, and when it is told to end; ends by itself when it has long been locked.
 //! The system releases its lock file with the process, so that a killed one leaves nothing behind.
 
 mod fault;
