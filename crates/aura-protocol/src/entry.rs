@@ -212,6 +212,8 @@ pub struct Entry {
     header: EntryHeader,
     header_bytes: Vec<u8>,
     body: Vec<u8>,
+    /// Worked out once: writer, store and reader all ask for it.
+    hash: Hash,
 }
 
 impl Entry {
@@ -221,7 +223,8 @@ impl Entry {
         header.body_bytes = body.len() as u64;
         header.settle_chunks();
         let header_bytes = header.to_bytes();
-        Self { header, header_bytes, body }
+        let hash = Hash::of(&[&header_bytes, &body]);
+        Self { header, header_bytes, body, hash }
     }
 
     /// The entry with these header bytes and this body (ENT-5).
@@ -233,7 +236,8 @@ impl Entry {
         if header.body_bytes != body.len() as u64 {
             return Err(CodecError::Bounds);
         }
-        Ok(Self { header, header_bytes, body })
+        let hash = Hash::of(&[&header_bytes, &body]);
+        Ok(Self { header, header_bytes, body, hash })
     }
 
     /// What the entry says in the clear.
@@ -253,7 +257,7 @@ impl Entry {
 
     /// SHA-256 of header and body (ENT-6).
     pub fn hash(&self) -> Hash {
-        Hash::of(&[&self.header_bytes, &self.body])
+        self.hash
     }
 
     /// Whether this entry comes right after the one with that number and hash (ENT-7).

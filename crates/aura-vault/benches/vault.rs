@@ -24,6 +24,10 @@ use aura_vault::search::Typing;
 use aura_vault::vault::{Credential, Setup, Unlocked, Vault};
 use zeroize::Zeroizing;
 
+/// The program's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct Clock;
 
 impl WallClock for Clock {

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use aura_protocol::id::{Hash, RecordId};
+use aura_protocol::id::RecordId;
+use sha2::{Digest, Sha256};
 
 use crate::json;
 use crate::op::Change;
@@ -83,11 +84,12 @@ pub fn write_op(record: RecordId, kind: Kind, state: &State, fields: Writes) -> 
 
 /// The hash of what an import read: kind, category and values (OPS-18).
 pub fn content_hash(kind: Kind, category: Category, flat: &BTreeMap<String, String>) -> String {
-    let mut parts: Vec<u8> = vec![kind.code(), category.code()];
+    let mut hasher = Sha256::new_with_prefix([kind.code(), category.code()]);
     for text in flat.iter().flat_map(|(path, text)| [path, text]) {
-        parts.extend((text.len() as u64).to_be_bytes());
-        parts.extend_from_slice(text.as_bytes());
+        hasher.update((text.len() as u64).to_be_bytes());
+        hasher.update(text);
     }
-    let hash = Hash::of(&[&parts]).to_string();
-    hash.chars().take(32).collect()
+    let hash: [u8; 32] = hasher.finalize().into();
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    hash.iter().take(16).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -225,10 +225,10 @@ impl Db {
     /// # Errors
     /// When the database cannot be read.
     pub fn origin(&self, key: &[u8; 16]) -> Result<Option<Origin>, DbError> {
-        // Asked between applies by the importer: the writer sees what is committed already.
-        let connection = self.writer();
-        let mut statement =
-            connection.prepare_cached("SELECT record, content FROM origin WHERE key = ?1")?;
+        let connection = self.reader();
+        let mut statement = connection.prepare_cached(
+            "SELECT id, content FROM record WHERE origin = ?1 ORDER BY live DESC, id LIMIT 1",
+        )?;
         let origin = statement
             .query_row([key.as_slice()], |row| {
                 Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
@@ -293,6 +293,22 @@ impl Db {
         )?;
         let facts = statement.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(facts.collect::<Result<_, _>>()?)
+    }
+
+    /// Makes room for writing a lot: more cache, and the write-ahead log copied back less often.
+    pub fn begin_load(&self) {
+        self.set_room(schema::LOADING);
+    }
+
+    /// Goes back to what a vault at rest takes.
+    pub fn end_load(&self) {
+        self.set_room(schema::AT_REST);
+        drop(self.writer().execute_batch("PRAGMA shrink_memory"));
+    }
+
+    fn set_room(&self, room: schema::Room) {
+        // Best effort: it changes how fast things are, and nothing else.
+        drop(room.set(&self.writer()));
     }
 
     /// Lets go of memory that caching took.
@@ -396,7 +412,6 @@ fn apply_op(
         }
         _ => return Ok(None),
     };
-    let is_fresh = matches!(&op.change, Change::Write { seen, .. } if seen.is_empty());
     let known = load(tx, id)?;
     let before = known.as_ref().map(|row| (row.state.is_live(), row.state.leaf(id)));
     // A record belongs to the category in which it was first seen.
@@ -412,9 +427,6 @@ fn apply_op(
         tally.add(row.category, &row.state.leaf(id));
     }
     save(tx, &row, if before.is_none() { Place::New } else { Place::Known })?;
-    if is_fresh || before.is_some() {
-        note_origin(tx, &row)?;
-    }
     Ok(Some(row))
 }
 
@@ -427,29 +439,24 @@ enum Place {
 fn save(tx: &Transaction<'_>, row: &Row, place: Place) -> Result<(), DbError> {
     let sql = match place {
         Place::New => {
-            "INSERT INTO record (id, category, live, time, state) VALUES (?1, ?2, ?3, ?4, ?5)"
+            "INSERT INTO record (id, category, live, time, origin, content, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
         }
         Place::Known => {
-            "UPDATE record SET category = ?2, live = ?3, time = ?4, state = ?5 WHERE id = ?1"
+            "UPDATE record SET category = ?2, live = ?3, time = ?4, origin = ?5, content = ?6, state = ?7
+             WHERE id = ?1"
         }
     };
+    let (origin, content) = crate::view::origin(&row.state).unzip();
     tx.prepare_cached(sql)?.execute(params![
         row.id.0.as_slice(),
         row.category.code(),
         row.state.is_live(),
         row.time_ms,
+        origin.as_ref().map(<[u8; 16]>::as_slice),
+        content,
         row.state.to_bytes(),
     ])?;
-    Ok(())
-}
-
-fn note_origin(tx: &Transaction<'_>, row: &Row) -> Result<(), DbError> {
-    if let Some((key, content)) = crate::view::origin(&row.state) {
-        tx.prepare_cached(
-            "INSERT OR REPLACE INTO origin (key, record, content) VALUES (?1, ?2, ?3)",
-        )?
-        .execute(params![key.as_slice(), row.id.0.as_slice(), content.as_slice()])?;
-    }
     Ok(())
 }
 

@@ -7,9 +7,10 @@
 use serde_json::Value;
 
 use crate::db::Row;
+use crate::json;
 use crate::record::{Fields, Kind};
 use crate::search::Document;
-use crate::state::BLOB_PREFIX;
+use crate::state::{BLOB_PREFIX, META_PREFIX};
 use crate::view;
 
 const TEXT_BYTES_MAX: usize = 4 << 20;
@@ -74,6 +75,23 @@ const SILENT: &[&str] = &[
     "status",
 ];
 
+/// Members that have a place of their own in the index.
+const NAMED: &[&str] = &[
+    "title",
+    "subject",
+    "name",
+    "from",
+    "sender",
+    "author",
+    "to",
+    "cc",
+    "bcc",
+    "recipient",
+    "participants",
+    "attendees",
+    "categories",
+];
+
 /// Title, text and people of a record, owned; [`Parts::document`] lends them to the index.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
@@ -93,7 +111,7 @@ impl Parts {
     /// Reads a record's searchable parts off its fields.
     pub(crate) fn of(row: &Row) -> Self {
         let mut parts = Self::default();
-        let fields = row.state.fields();
+        let fields = parts.take_texts(row);
         parts.title = title(&fields);
         parts.tags = names_of(&fields, &["keywords", "tags", "categories", "mailboxIds"]);
         for (name, value) in &fields {
@@ -117,6 +135,18 @@ impl Parts {
         }
         parts.source = view::text(&row.state, view::SOURCE).unwrap_or_default();
         parts
+    }
+
+    /// Takes in the plain texts, which are most of what a record says, and returns the other fields.
+    fn take_texts(&mut self, row: &Row) -> Fields {
+        let mut others = Vec::new();
+        for (path, canonical) in row.state.values().filter(|(path, _)| !is_meta(path)) {
+            match json::text(canonical) {
+                Some(text) if !NAMED.contains(&path) && !SILENT.contains(&path) => self.push(&text),
+                _ => others.push((path, canonical)),
+            }
+        }
+        json::unflatten(others)
     }
 
     fn push(&mut self, text: &str) {
@@ -156,6 +186,10 @@ impl Parts {
         document.has_attachment = self.has_attachment;
         document
     }
+}
+
+fn is_meta(path: &str) -> bool {
+    path.starts_with(META_PREFIX)
 }
 
 /// What a person calls the record.

@@ -136,7 +136,7 @@ impl Pen {
     /// When there is no key for a collection or the log does not take it.
     pub fn commit(
         &mut self,
-        commit: Commit,
+        commit: &Commit,
         keyring: &Keyring,
         log: &dyn LocalLog,
         entropy: &mut dyn Entropy,
@@ -150,8 +150,8 @@ impl Pen {
             advance(&mut positions, &entry);
             entries.push(entry);
         }
-        let (events, frontier) = self.event_batch(commit.events, keyring);
-        for batch in commit.batches.into_iter().chain(events) {
+        let (events, frontier) = self.event_batch(&commit.events, keyring);
+        for batch in commit.batches.iter().chain(&events) {
             let entry = self.seal(batch, &positions, keyring, entropy)?;
             advance(&mut positions, &entry);
             entries.push(entry);
@@ -168,7 +168,7 @@ impl Pen {
         Ok(entries)
     }
 
-    fn event_batch(&mut self, events: Vec<Event>, keyring: &Keyring) -> (Option<Batch>, Frontier) {
+    fn event_batch(&self, events: &[Event], keyring: &Keyring) -> (Option<Batch>, Frontier) {
         let mut frontier = self.frontier.clone();
         let Some(collection) = keyring.collection(Purpose::Audit) else {
             return (None, frontier);
@@ -178,7 +178,7 @@ impl Pen {
         }
         let clock = self.clock.last();
         let ops = events
-            .into_iter()
+            .iter()
             .map(|event| {
                 let encoded = event.to_bytes();
                 frontier.push(Event::leaf(&encoded));
@@ -211,7 +211,7 @@ impl Pen {
 
     fn seal(
         &self,
-        batch: Batch,
+        batch: &Batch,
         positions: &BTreeMap<CollectionId, Position>,
         keyring: &Keyring,
         entropy: &mut dyn Entropy,
@@ -219,8 +219,8 @@ impl Pen {
         let epoch = keyring.epoch(batch.collection).ok_or(FeedError::NoKey)?;
         let key = keyring.key(batch.collection, epoch).ok_or(FeedError::NoKey)?;
         let mut header = self.header(batch.collection, epoch, positions);
-        header.added = batch.added;
-        header.dropped = batch.dropped;
+        header.added = batch.added.clone();
+        header.dropped = batch.dropped.clone();
         // A length that depends on what a secret looks like says something about it.
         let compression = match keyring.purpose(batch.collection) {
             Some(Purpose::Category(category)) if category.is_second_locked_by_default() => {

@@ -6,6 +6,7 @@
 //! flush) has returned; what a crash takes is taken in again by running the import again.
 //! Source: spec/ops.md, rules OPS-18 to OPS-20.
 
+mod pipeline;
 mod restore;
 
 use std::collections::{BTreeMap, HashSet};
@@ -15,7 +16,7 @@ use aura_crypto::aead::Hedge;
 use aura_crypto::key::AttachmentKey;
 use aura_protocol::entry::ChunkAdded;
 use aura_protocol::id::{BlobId, RecordId};
-use aura_protocol::limits::{ENTRY_CHUNKS_MAX, ENTRY_OPS_MAX};
+use aura_protocol::limits::ENTRY_CHUNKS_MAX;
 
 use crate::audit::{Action, Event, Outcome as EventOutcome};
 use crate::blob::{self, BlobError, Fingerprint, Intake};
@@ -23,7 +24,6 @@ use crate::change::{self, RECORD_BYTES_MAX, Writes};
 use crate::db::{Origin, Row};
 use crate::feed::{Batch, Commit};
 use crate::json;
-use crate::keyring::Purpose;
 use crate::op::{Change, Op};
 use crate::open::{Open, OpenError};
 use crate::record::{Attachment, Category, Draft, Kind};
@@ -31,12 +31,9 @@ use crate::rows::new_id;
 use crate::state::{BLOB_PREFIX, META_PREFIX, State};
 use crate::view;
 
+use pipeline::{BATCH_OPS, Load, Pipeline};
 pub use restore::Restored;
 
-/// Ops of one entry.
-const BATCH_OPS: usize = 1000;
-/// Plaintext bytes of one entry, about.
-const BATCH_BYTES: usize = 256 << 10;
 /// Plaintext bytes that are written in one commit, about.
 const COMMIT_BYTES: usize = 2 << 20;
 
@@ -79,22 +76,18 @@ impl TakeError {
     }
 }
 
-/// Ops that wait for their commit, by category.
-#[derive(Default)]
-struct Waiting {
-    ops: Vec<(Change, usize)>,
-    added: Vec<ChunkAdded>,
-}
-
 /// Takes in drafts, one after the other.
 pub struct Importer {
     open: Arc<Open>,
     author: String,
     principal: String,
-    waiting: BTreeMap<Category, Waiting>,
+    waiting: Load,
     waiting_bytes: usize,
+    pipeline: Option<Pipeline>,
     /// Drafts that wait, by origin: a second one of the same origin has to wait for the first.
     origins: HashSet<[u8; 16]>,
+    /// Drafts that are being written.
+    on_their_way: HashSet<[u8; 16]>,
     /// Origins that this run has met.
     met: HashSet<[u8; 16]>,
     counts: BTreeMap<Category, u64>,
@@ -103,13 +96,16 @@ pub struct Importer {
 impl Importer {
     pub(crate) fn new(open: Arc<Open>, principal: String, author: String) -> Self {
         open.index.begin_load();
+        open.db.begin_load();
         Self {
+            pipeline: Some(Pipeline::start(Arc::clone(&open), author.clone())),
             open,
             author,
             principal,
-            waiting: BTreeMap::new(),
+            waiting: Load::new(),
             waiting_bytes: 0,
             origins: HashSet::new(),
+            on_their_way: HashSet::new(),
             met: HashSet::new(),
             counts: BTreeMap::new(),
         }
@@ -126,9 +122,7 @@ impl Importer {
             .map(|attachment| fingerprint(attachment).map_err(BlobError::Io))
             .collect::<Result<_, _>>()?;
         let mut values = values(draft, &prints)?;
-        if self.origins.contains(&values.key) {
-            self.flush()?;
-        }
+        self.await_draft(&values.key)?;
         let is_second = !self.met.insert(values.key);
         let mut origin = self.open.db.origin(&values.key).map_err(OpenError::from)?;
         let differs = |origin: &Origin| origin.content != values.content.as_bytes();
@@ -268,7 +262,25 @@ impl Importer {
         let is_full = self.waiting_bytes >= COMMIT_BYTES
             || waiting.ops.len() >= BATCH_OPS.saturating_mul(4)
             || waiting.added.len() >= ENTRY_CHUNKS_MAX / 2;
-        if is_full { Ok(self.flush()?) } else { Ok(()) }
+        if is_full { Ok(self.hand_over()?) } else { Ok(()) }
+    }
+
+    /// Makes sure that nothing of this origin is between here and the database.
+    fn await_draft(&mut self, key: &[u8; 16]) -> Result<(), OpenError> {
+        if self.origins.contains(key) || self.on_their_way.contains(key) {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Begins to write what waits.
+    fn hand_over(&mut self) -> Result<(), OpenError> {
+        self.waiting_bytes = 0;
+        let load = core::mem::take(&mut self.waiting);
+        let Some(pipeline) = self.pipeline.as_mut() else { return Ok(()) };
+        pipeline.push(load)?;
+        self.on_their_way = core::mem::take(&mut self.origins);
+        Ok(())
     }
 
     /// Writes what waits. What was taken in until now is durable then.
@@ -276,31 +288,13 @@ impl Importer {
     /// # Errors
     /// When the log or a view fails.
     pub fn flush(&mut self) -> Result<(), OpenError> {
-        let waiting = core::mem::take(&mut self.waiting);
-        self.waiting_bytes = 0;
-        self.origins.clear();
-        if waiting.is_empty() {
-            return Ok(());
+        if !self.waiting.is_empty() {
+            self.hand_over()?;
         }
-        let open = Arc::clone(&self.open);
-        let author = self.author.clone();
-        open.write(|pen| {
-            let now_ms = open.clock.now_ms();
-            let mut batches = Vec::new();
-            for (category, waiting) in waiting {
-                let mut added = waiting.added;
-                for chunk in split(waiting.ops) {
-                    let ops = chunk.into_iter().map(|change| Op {
-                        clock: pen.tick(now_ms),
-                        author: author.clone(),
-                        change,
-                    });
-                    let batch = open.batch(Purpose::Category(category), ops.collect())?;
-                    batches.push(Batch { added: core::mem::take(&mut added), ..batch });
-                }
-            }
-            Ok((Commit { batches, ..Commit::default() }, ()))
-        })?;
+        if let Some(pipeline) = self.pipeline.as_mut() {
+            pipeline.settle()?;
+        }
+        self.on_their_way.clear();
         Ok(())
     }
 
@@ -336,6 +330,8 @@ impl Importer {
 impl Drop for Importer {
     fn drop(&mut self) {
         // Also when the import was stopped: what it has written is findable then.
+        self.pipeline = None;
+        self.open.db.end_load();
         let payload = crate::open::encode_positions(&crate::open::lock(&self.open.indexed));
         let _ = self.open.index.end_load(&payload);
     }
@@ -369,15 +365,7 @@ fn values(draft: &Draft, prints: &[Fingerprint]) -> Result<Values, TakeError> {
     if flat.is_empty() && draft.attachments.is_empty() {
         return Err(TakeError::Empty);
     }
-    let mut identity = flat.clone();
-    if draft.kind == Kind::Email {
-        identity.retain(|path, _| !is_member(path));
-    }
-    for (attachment, print) in draft.attachments.iter().zip(prints) {
-        let said = format!("{}\n{}", attachment.media_type, print.sha256);
-        identity.insert(format!("attachment/{}", attachment.name), said);
-    }
-    let content = change::content_hash(draft.kind, draft.category, &identity);
+    let content = content(draft, prints, &flat);
     let source_id = draft.source_id.clone().unwrap_or_else(|| format!("content:{content}"));
     let text = |value: &str| json::canonical(&value.into());
     flat.insert(view::SOURCE.to_owned(), text(draft.source));
@@ -392,6 +380,22 @@ fn values(draft: &Draft, prints: &[Fingerprint]) -> Result<Values, TakeError> {
     }
     let key = view::origin_key(draft.source, &source_id);
     Ok(Values { flat, content, source_id, key })
+}
+
+/// The hash of what a draft says, without the sets that only say where a mail was found.
+fn content(draft: &Draft, prints: &[Fingerprint], flat: &BTreeMap<String, String>) -> String {
+    if draft.kind != Kind::Email && draft.attachments.is_empty() {
+        return change::content_hash(draft.kind, draft.category, flat);
+    }
+    let mut identity = flat.clone();
+    if draft.kind == Kind::Email {
+        identity.retain(|path, _| !is_member(path));
+    }
+    for (attachment, print) in draft.attachments.iter().zip(prints) {
+        let said = format!("{}\n{}", attachment.media_type, print.sha256);
+        identity.insert(format!("attachment/{}", attachment.name), said);
+    }
+    change::content_hash(draft.kind, draft.category, &identity)
 }
 
 /// Whether a path is a member of a set.
@@ -424,24 +428,4 @@ pub(crate) fn seal(
     })?;
     let value = serde_json::to_value(&field).unwrap_or_default();
     Ok((format!("{BLOB_PREFIX}{}", BlobId(id)), json::canonical(&value), added))
-}
-
-/// Cuts ops into entries of bounded count and size (OPS-20).
-fn split(ops: Vec<(Change, usize)>) -> Vec<Vec<Change>> {
-    let limit = BATCH_OPS.min(ENTRY_OPS_MAX);
-    let mut batches: Vec<Vec<Change>> = Vec::new();
-    let mut bytes = usize::MAX;
-    for (change, size) in ops {
-        let is_full = bytes.saturating_add(size) > BATCH_BYTES
-            || batches.last().is_none_or(|batch| batch.len() >= limit);
-        if is_full {
-            batches.push(Vec::new());
-            bytes = 0;
-        }
-        bytes = bytes.saturating_add(size);
-        if let Some(batch) = batches.last_mut() {
-            batch.push(change);
-        }
-    }
-    batches
 }

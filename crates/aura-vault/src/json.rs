@@ -6,6 +6,7 @@
 //! its own, so that two devices that add to a set at once both keep what they added.
 //! Source: spec/ops.md, rules OPS-8 to OPS-10.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -29,7 +30,7 @@ fn write(value: &Value, out: &mut String) {
                 if at > 0 {
                     out.push(',');
                 }
-                write_leaf(&Value::from(name.as_str()), out);
+                write_text(name, out);
                 out.push(':');
                 write(value, out);
             }
@@ -51,8 +52,36 @@ fn write(value: &Value, out: &mut String) {
 
 fn write_leaf(leaf: &Value, out: &mut String) {
     use core::fmt::Write as _;
-    // Writing to a string does not fail.
-    let _ = write!(out, "{leaf}");
+    match leaf {
+        Value::String(text) => write_text(text, out),
+        // Writing to a string does not fail.
+        leaf => {
+            let _ = write!(out, "{leaf}");
+        }
+    }
+}
+
+/// A JSON string. Most texts need no escapes; they are copied as they are.
+fn write_text(text: &str, out: &mut String) {
+    use core::fmt::Write as _;
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.reserve(text.len().saturating_add(2));
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        let _ = write!(out, "{}", Value::from(text));
+    }
+}
+
+/// The text that a canonical JSON string stands for; nothing for any other value.
+pub fn text(canonical: &str) -> Option<Cow<'_, str>> {
+    let inner = canonical.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(canonical).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
 }
 
 fn is_set(value: &Value) -> bool {
@@ -150,6 +179,14 @@ mod tests {
         fn canonical_text_comes_back(value in any_json()) {
             let text = canonical(&value);
             prop_assert_eq!(&serde_json::from_str::<Value>(&text).unwrap(), &value);
+        }
+
+        #[test]
+        fn texts_come_back(said in ".*") {
+            let written = canonical(&Value::from(said.as_str()));
+            prop_assert_eq!(&written, &serde_json::to_string(&said).unwrap());
+            let back = text(&written);
+            prop_assert_eq!(back.as_deref(), Some(said.as_str()));
         }
 
         #[test]

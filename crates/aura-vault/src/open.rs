@@ -136,24 +136,22 @@ impl Open {
             self.is_behind.store(false, Ordering::Release);
         }
         let (commit, result) = make(&mut pen)?;
-        let mut applicable: Vec<Applicable> = Vec::with_capacity(commit.batches.len());
         let mut numbers: BTreeMap<CollectionId, u64> = BTreeMap::new();
         for batch in &commit.batches {
-            let number = numbers
-                .entry(batch.collection)
-                .or_insert_with(|| pen.next_number(batch.collection));
-            applicable.push(Applicable {
-                feed: pen.feed(batch.collection),
-                number: *number,
-                category: self.category(batch.collection),
-                ops: batch.ops.clone(),
-            });
-            *number = number.saturating_add(1);
+            let next = || pen.next_number(batch.collection);
+            numbers.entry(batch.collection).or_insert_with(next);
         }
         let entries = self.with_keyring(|keyring| {
             let mut entropy = lock(&self.entropy);
-            pen.commit(commit, keyring, self.log.as_ref(), entropy.as_mut())
+            pen.commit(&commit, keyring, self.log.as_ref(), entropy.as_mut())
         })?;
+        let mut applicable: Vec<Applicable> = Vec::with_capacity(entries.len());
+        for Batch { collection, ops, .. } in commit.batches {
+            let number = numbers.entry(collection).or_default();
+            let (feed, category) = (pen.feed(collection), self.category(collection));
+            applicable.push(Applicable { feed, number: *number, category, ops });
+            *number = number.saturating_add(1);
+        }
         // The audit entry has nothing for the database but its place.
         for entry in &entries {
             let (feed, number) = (entry.header().feed, entry.header().number);

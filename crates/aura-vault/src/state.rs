@@ -108,9 +108,9 @@ impl State {
             Change::Delete { seen, .. } => (Act::Delete, seen, None),
             _ => return false,
         };
-        let paths: Vec<String> = written.into_iter().flat_map(|f| f.keys().cloned()).collect();
-        for named in seen {
-            self.supersede(*named, &paths);
+        if !seen.is_empty() {
+            let paths: Vec<String> = written.into_iter().flat_map(|f| f.keys().cloned()).collect();
+            seen.iter().for_each(|named| self.supersede(*named, &paths));
         }
         let touch = u32::try_from(self.touches.len()).unwrap_or(u32::MAX);
         let (is_named, replaced) = self.arrive(dot);

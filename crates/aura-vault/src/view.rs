@@ -5,9 +5,12 @@
 //! `aura:content` (hash of what an import read), `aura:time` (milliseconds since 1970) and
 //! `aura:blobs/<id>`, one for each attachment. Source: spec/record.md, rules REC-1 to REC-5.
 
+use std::borrow::Cow;
+
 use aura_protocol::id::{BlobId, Hash, RecordId};
 
 use crate::blob::BlobRef;
+use crate::json;
 use crate::state::{BLOB_PREFIX, State};
 
 /// Which format a record came from.
@@ -21,7 +24,7 @@ pub const TIME: &str = "aura:time";
 
 /// The text of a field that holds JSON text.
 pub fn text(state: &State, path: &str) -> Option<String> {
-    serde_json::from_str(state.value(path)?).ok()
+    json::text(state.value(path)?).map(Cow::into_owned)
 }
 
 /// When the record happened: what it says itself, else when its id was made (REC-4).

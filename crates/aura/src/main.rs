@@ -33,6 +33,10 @@ mod cli;
 
 use std::process::ExitCode;
 
+/// An import is millions of small allocations, of which the C library's allocator makes a tenth of the work.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     ExitCode::from(cli::run(std::env::args_os()).code())
 }

@@ -11,8 +11,29 @@ use zeroize::Zeroizing;
 
 use super::DbError;
 
-const VERSION: i64 = 1;
-const CACHE_KIB: i64 = 8 << 10;
+const VERSION: i64 = 2;
+
+/// How much memory and file a connection may take for speed.
+#[derive(Clone, Copy)]
+pub(super) struct Room {
+    cache_kib: i64,
+    /// Pages of the write-ahead log, after which it is copied back.
+    log_pages: i64,
+}
+
+/// For reading, and for a write now and then.
+pub(super) const AT_REST: Room = Room { cache_kib: 8 << 10, log_pages: 1000 };
+/// For many writes. The index of origins is in no order, so most of its pages change in every commit.
+pub(super) const LOADING: Room = Room { cache_kib: 32 << 10, log_pages: 4000 };
+
+impl Room {
+    pub(super) fn set(self, connection: &Connection) -> Result<(), DbError> {
+        connection.pragma_update(None, "cache_size", -self.cache_kib)?;
+        connection
+            .pragma_update_and_check(None, "wal_autocheckpoint", self.log_pages, |_| Ok(()))?;
+        Ok(())
+    }
+}
 const BUSY_MS: u64 = 10_000;
 
 const TABLES: &str = "
@@ -22,12 +43,13 @@ const TABLES: &str = "
         category INTEGER NOT NULL,
         live INTEGER NOT NULL,
         time INTEGER NOT NULL,
+        origin BLOB,
+        content BLOB,
         state BLOB NOT NULL
     ) STRICT;
+    CREATE INDEX record_origin ON record (origin) WHERE origin IS NOT NULL;
     CREATE INDEX record_deleted ON record (id) WHERE live = 0;
     CREATE TABLE feed (id BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE origin (key BLOB PRIMARY KEY, record BLOB NOT NULL, content BLOB NOT NULL)
-        STRICT, WITHOUT ROWID;
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE local (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE tally (category INTEGER PRIMARY KEY, count INTEGER NOT NULL, sum BLOB NOT NULL)
@@ -57,6 +79,8 @@ pub(super) fn connect(path: &Path, key: &DatabaseKey) -> Result<Connection, DbEr
     // What fails is reported as an error, not written to whatever standard error is.
     connection.pragma_update(None, "cipher_log_level", "NONE")?;
     connection.pragma_update(None, "key", literal.as_str())?;
+    // Today's processors have instructions for SHA-256 and none for SHA-512, SQLCipher's default.
+    connection.pragma_update(None, "cipher_hmac_algorithm", "HMAC_SHA256")?;
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
     // Reads the first page: fails here, not later, when the key or the file is wrong.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
@@ -64,7 +88,7 @@ pub(super) fn connect(path: &Path, key: &DatabaseKey) -> Result<Connection, DbEr
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "secure_delete", true)?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    AT_REST.set(&connection)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
 }

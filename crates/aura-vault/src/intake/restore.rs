@@ -68,9 +68,7 @@ impl Importer {
     /// # Errors
     /// As [`Importer::take`]; also when an attachment is not the one that was archived.
     pub fn restore(&mut self, record: &Restored) -> Result<Outcome, TakeError> {
-        if self.origins.contains(&record.id.0) {
-            self.flush()?;
-        }
+        self.await_draft(&record.id.0)?;
         if self.open.db.record(record.id).map_err(OpenError::from)?.is_some() {
             return Ok(Outcome::Unchanged(record.id));
         }

@@ -27,7 +27,7 @@ pub const NAMES_MAX: usize = 1024;
 pub const NAME_BYTES_MAX: usize = 512;
 
 /// How often a title's words count.
-const TITLE_WEIGHT: usize = 3;
+const TITLE_WEIGHT: usize = 2;
 
 /// What the index is told of one record. Text beyond the bounds above is not indexed.
 #[derive(Debug, Clone)]

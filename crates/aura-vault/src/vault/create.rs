@@ -216,7 +216,7 @@ impl Founding {
         };
         let commit =
             Commit { statements: self.statements, batches: vec![batch], events: vec![event] };
-        pen.commit(commit, &self.keyring, log, entropy).map_err(crate::open::OpenError::from)?;
+        pen.commit(&commit, &self.keyring, log, entropy).map_err(crate::open::OpenError::from)?;
         Ok((self.keyring, pen, roster))
     }
 }
