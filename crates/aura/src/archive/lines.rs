@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::{End, Entry, FORMAT, Header, PIECE_BYTES};
+use super::shape::{End, Entry, FORMAT, Header, PIECE_BYTES};
 
 /// The longest line: a record with all its fields.
 const LINE_BYTES_MAX: u64 = 128 << 20;

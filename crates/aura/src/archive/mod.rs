@@ -5,7 +5,10 @@
 //! what it is; each record is a line, followed by the pieces of its files; a last line says how many
 //! there were, so that an archive that was cut off is known.
 
+mod shape;
+
 mod lines;
+
 mod take;
 
 use std::fs::{File, OpenOptions};
@@ -19,66 +22,16 @@ use aura_vault::gate::{Record, Session};
 use aura_vault::record::Content as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub(crate) use self::take::{Receive, read};
 
 use self::lines::{Line, Lines, PieceContent};
+use self::shape::{BEGINNING, End, Entry, FORMAT, FileEntry, Header, PIECE_BYTES};
 use crate::exit::{Exit, Failure};
 use crate::moment::{now_ms, rfc3339};
 use crate::outlet::SealedContent;
 use crate::view::Export;
-
-/// The format's number.
-const FORMAT: u32 = 1;
-/// How an archive begins.
-const BEGINNING: &str = "{\"aura_archive\":";
-/// Bytes of a file in one line.
-const PIECE_BYTES: usize = 192 << 10;
-
-/// The first line.
-#[derive(Debug, Serialize, Deserialize)]
-struct Header {
-    aura_archive: u32,
-    time: String,
-}
-
-/// A record's line.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Entry {
-    id: String,
-    kind: String,
-    category: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time_ms: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    attachments: Vec<FileEntry>,
-    fields: serde_json::Map<String, serde_json::Value>,
-}
-
-/// A file of a record; its pieces follow the record's line, in order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct FileEntry {
-    id: String,
-    name: String,
-    media_type: String,
-    size: u64,
-    sha256: String,
-}
-
-/// The last line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct End {
-    records: u64,
-    attachments: u64,
-    state_hash: String,
-}
 
 /// The size of the archive at this path, if it is one.
 pub(crate) fn recognise(path: &Path) -> Option<u64> {
