@@ -3,7 +3,7 @@
 //!
 //! Importing it into an empty vault gives the same state hash. It is not encrypted. A first line says
 //! what it is; each record is a line, followed by the pieces of its files; a last line says how many
-//! there were, so that an archive that was cut off is known.
+//! there were, so that an archive that was cut off is known. Source: spec/archive.md.
 
 mod shape;
 
@@ -46,7 +46,7 @@ pub(crate) fn recognise(path: &Path) -> Option<u64> {
 pub(crate) type EachRecord<'a> =
     dyn FnMut(&mut dyn FnMut(Record) -> Result<(), Failure>) -> Result<(), Failure> + 'a;
 
-/// Writes an archive into a new file and makes it durable.
+/// Writes an archive into a new file and makes it durable (ARC-7).
 pub(crate) fn write(
     path: &Path,
     each: &mut EachRecord<'_>,
@@ -64,6 +64,7 @@ pub(crate) fn write(
         end.attachments = end.attachments.saturating_add(record.attachments.len() as u64);
         write_record(&mut out, session, record).map_err(|error| unwritten(&error))
     })?;
+    // ARC-5: no end that is not true.
     if session.status()?.state_hash != end.state_hash {
         return Err(Failure::new(Exit::Failed, "The vault was changed while it was exported.")
             .safe("The last archive, if there is one, is as it was.")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What an archive's lines say. Source: spec/archive.md, rules ARC-1 to ARC-4.
+//! What an archive's lines say. Source: spec/archive.md, rules ARC-2 to ARC-5.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const FORMAT: u32 = 1;
 /// How an archive begins.
 pub(super) const BEGINNING: &str = "{\"aura_archive\":";
-/// Bytes of a file in one line.
+/// Bytes of a file in one line (ARC-4).
 pub(super) const PIECE_BYTES: usize = 192 << 10;
 
 /// The first line.
@@ -17,7 +17,7 @@ pub(super) struct Header {
     pub(super) time: String,
 }
 
-/// A record's line.
+/// A record's line (ARC-3).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) id: String,
@@ -46,7 +46,7 @@ pub(super) struct FileEntry {
     pub(super) sha256: String,
 }
 
-/// The last line.
+/// The last line (ARC-5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct End {
     pub(super) records: u64,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Taking an archive's records into a vault, under the ids that they had.
+//! Taking an archive's records into a vault, under the ids that they had (ARC-8).
 
 use std::path::Path;
 use std::sync::Arc;
