@@ -201,7 +201,7 @@ fn a_program_of_the_same_user_cannot_read_the_open_daemon() {
     let socket = plain.folder.path().join("vault/daemon.sock");
     let stream = UnixStream::connect(socket).unwrap();
     let daemon = rustix::net::sockopt::socket_peercred(stream).unwrap();
-    assert_eq!(daemon.uid.is_root(), false);
+    assert!(!daemon.uid.is_root());
     for file in ["mem", "maps", "environ"] {
         let read = plain.reads(&format!("/proc/{}/{file}", daemon.pid.as_raw_nonzero()));
         let said = String::from_utf8_lossy(&read.stderr).into_owned();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aura_crypto::aead::Hedge;
 use aura_crypto::key::{CollectionKey, HedgeKey};
 use aura_crypto::seal::seal_entry;
-use aura_protocol::codec::Writer;
+use aura_protocol::codec::{Extra, Writer};
 use aura_protocol::entry::EntryHeader;
 use aura_protocol::id::{CollectionId, EpochId, FeedId, Hash, Nonce16};
 use aura_vault::change::content_hash;
@@ -57,7 +57,7 @@ fn sealed(plain: &[u8]) -> Value {
         body_bytes: 0,
         added: Vec::new(),
         dropped: Vec::new(),
-        extra: Default::default(),
+        extra: Extra::default(),
     };
     let (hedge, mut entropy) = (filled::<HedgeKey>(0x55), Counter::default());
     let mut hedge = Hedge::new(&hedge, &mut entropy);
@@ -223,7 +223,8 @@ fn merges() -> Vec<Case> {
     let same_clock = (b, op(CLOCK, text("\"ho\"")));
     let removed = (b, op(CLOCK + 5, write(&[("text", None)], &[])));
     vec![
-        good("OPS-16_example", "one write: the leaf of the example").of(record(&[first.clone()])),
+        good("OPS-16_example", "one write: the leaf of the example")
+            .of(record(core::slice::from_ref(&first))),
         good("OPS-11_twice", "an op that is taken in twice")
             .of(record(&[first.clone(), first.clone()])),
         good("OPS-11_named-before", "an op that is named before it arrives")
