@@ -2,13 +2,12 @@
 //! Archives: what their lists of files say, and what comes out of them.
 #![no_main]
 
-use std::fs;
 use std::io::Read as _;
-use std::path::PathBuf;
-use std::process;
+use std::path::Path;
 
 use aura_fuzz::input::chosen;
 use aura_fuzz::ledger::Ledger;
+use aura_fuzz::scratch;
 use aura_import::tree::{
     self, DEPTH_MAX, EXPANSION_FREE_BYTES, EXPANSION_MAX, PATH_BYTES_MAX, Tree,
 };
@@ -25,23 +24,14 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     if choice % 2 == 1 {
         mend_tar(&mut bytes);
     }
-    let place = place();
-    fs::write(&place, &bytes).expect("a temporary file");
+    let place = scratch::file(&bytes);
     if let Ok(tree) = tree::open(&place) {
         list(tree.as_ref(), bytes.len() as u64);
         if content(tree.as_ref()) {
             import(tree.as_ref().entries().iter().map(|entry| entry.size).sum(), &place);
         }
     }
-    let _ = fs::remove_file(&place);
 });
-
-/// In memory where there is such a folder; one file for each process.
-fn place() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
-    let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
-    folder.join(format!("aura-fuzz-{}", process::id()))
-}
 
 /// Names lead nowhere else, each stands once, and all sizes together are within what may expand.
 fn list(tree: &dyn Tree, archive_bytes: u64) {
@@ -78,7 +68,7 @@ fn content(tree: &dyn Tree) -> bool {
     left > READ_BYTES_MAX / 2 && tree.entries().len() <= 64
 }
 
-fn import(bytes: u64, place: &std::path::Path) {
+fn import(bytes: u64, place: &Path) {
     let Ok(tree) = tree::open(place) else { return };
     let refused = tree.refused().len();
     let survey = survey_tree(tree);

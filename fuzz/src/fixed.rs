@@ -5,7 +5,7 @@ use core::array;
 
 use aura_crypto::entropy::Entropy;
 use aura_crypto::hpke::DeviceKemSecret;
-use aura_crypto::key::{FromKeyBytes, HedgeKey, ObjectKey};
+use aura_crypto::key::{FromKeyBytes, HedgeKey, ObjectKey, RootKey};
 use aura_crypto::sign::{DeviceSigningKey, IdentitySigningKey, LogSigningKey};
 
 /// Counts up, and never repeats within an input.
@@ -53,4 +53,9 @@ pub fn device_keys() -> [DeviceSigningKey; 3] {
 /// The secret that opens what is sealed to somebody.
 pub fn kem_secret() -> DeviceKemSecret {
     filled(8)
+}
+
+/// The key from which a vault's others follow.
+pub fn root_key() -> RootKey {
+    filled(9)
 }

@@ -9,6 +9,8 @@ pub mod input;
 
 pub mod fixed;
 
+pub mod scratch;
+
 #[cfg(feature = "vault")]
 pub mod memory;
 

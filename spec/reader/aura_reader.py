@@ -596,7 +596,7 @@ def read_event(data):
     shapes = {1: sint, 2: text, 3: uint(), 4: uint(), 5: many(uint(), 64), 6: uint(), 7: text}
     need(type(value) is dict and set(shapes) <= set(value), "LOG-10")
     need(all(type(k) is int and (k >= 128 or k in shapes and shapes[k](v)) for k, v in value.items()), "LOG-10")
-    need(value[4] < 3 and value[5] == sorted(value[5]), "LOG-10")
+    need(value[4] < 3 and rising(value[5]), "LOG-10")
     return value
 
 
@@ -692,13 +692,16 @@ def standard_form(values):
     return out
 
 
+ATTACHMENT_MAX = CHUNKS_MAX // 2 * CHUNK_PLAIN
+
+
 def attachment(value):
     """BLB-1: the members of an attachment's field, or None."""
     a = parse(value)
     if not isinstance(a, dict) or any(type(a.get(k)) is not str for k in ("key", "name", "sha256", "type")):
         return None
     hexes = all(len(a[k]) == 64 and not set(a[k]) - set("0123456789abcdef") for k in ("key", "sha256"))
-    return a if hexes and type(a.get("size")) is int and 0 <= a["size"] < 1 << 64 else None
+    return a if hexes and type(a.get("size")) is int and 0 <= a["size"] <= ATTACHMENT_MAX else None
 
 
 def leaf(record, kind, values):

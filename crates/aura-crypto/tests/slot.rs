@@ -272,7 +272,7 @@ impl rand_core::TryRng for Counter {
 
 impl rand_core::TryCryptoRng for Counter {}
 
-/// KEY-9 (the attack of the same name as the test): composed and decomposed, other spaces, emoji, Hangul: one password each; what
+/// KEY-9, attack KEY-14: composed and decomposed, other spaces, emoji, Hangul: one password each; what
 /// cannot be seen is refused; nothing is cut off.
 #[test]
 fn key_14_passwords_are_normalised() {

@@ -157,13 +157,19 @@ impl Decode for Event {
                     2 => Ok(Outcome::Failed),
                     _ => Err(CodecError::Bounds),
                 })?,
-                categories: map.required(5, |r| r.array(CATEGORIES_MAX, category))?,
+                categories: map.required(5, categories)?,
                 count: map.required(6, Reader::uint)?,
                 grant: map.required(7, |r| r.text().map(str::to_owned))?,
             })
         })?;
         Ok(event)
     }
+}
+
+/// Ascending, each once (LOG-10).
+fn categories(r: &mut Reader<'_>) -> Result<Vec<Category>, CodecError> {
+    let categories = r.array(CATEGORIES_MAX, category)?;
+    if categories.is_sorted_by(|a, b| a < b) { Ok(categories) } else { Err(CodecError::Bounds) }
 }
 
 fn category(r: &mut Reader<'_>) -> Result<Category, CodecError> {

@@ -67,8 +67,10 @@ impl BlobRef {
     /// The reference that a field's text is.
     pub fn parse(text: &str) -> Option<Self> {
         let this: Self = serde_json::from_str(text).ok()?;
-        // A length that no writer gives must not be counted through.
-        (chunk_count(this.size) <= CHUNKS_MAX).then_some(this)
+        // Every reader must say the same of it: the state hash depends on it (BLB-1). And a length that
+        // no writer gives must not be counted through.
+        let is_one = is_hash(&this.key) && is_hash(&this.sha256);
+        (is_one && chunk_count(this.size) <= CHUNKS_MAX).then_some(this)
     }
 
     /// The part of a field's text that says what the attachment is, without the way to its bytes.
@@ -86,6 +88,11 @@ impl BlobRef {
         let Some(key) = self.attachment_key() else { return Vec::new() };
         (0..chunk_count(self.size)).map(|index| chunk_name(&key, index)).collect()
     }
+}
+
+/// Whether the text is the one that 32 bytes have in hexadecimal.
+fn is_hash(text: &str) -> bool {
+    Hash::parse(text).is_some_and(|hash| hash.to_string() == text)
 }
 
 /// How many chunks an attachment of this length has; an empty one has one (BLB-3).

@@ -152,6 +152,14 @@ impl Client {
         })
     }
 
+    /// Tells the daemon to lock, and waits until nothing of the vault is in its memory.
+    pub(crate) fn lock(mut self) -> Result<(), Failure> {
+        let done = self.ask::<Value>(&Request::Lock);
+        // It ends this connection last.
+        self.input.read_to_end(&mut Vec::new()).ok();
+        done.map(drop)
+    }
+
     /// Tells the daemon to lock and end, and waits until it has.
     pub(crate) fn stop(mut self) -> Result<(), Failure> {
         self.ask::<Value>(&Request::Stop)?;

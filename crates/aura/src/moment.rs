@@ -49,8 +49,9 @@ pub(crate) fn parse(text: &str, now_ms: i64) -> Option<i64> {
     let month = parts.next().unwrap_or(Some(1))?;
     let day = parts.next().unwrap_or(Some(1))?;
     let is_day = YEARS.contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-    let days = days(year, month, day);
-    if !is_day || civil(days) != (year, month, day) {
+    // Only then are the numbers small enough to be reckoned with.
+    let days = is_day.then(|| days(year, month, day))?;
+    if civil(days) != (year, month, day) {
         return None;
     }
     Some(days.saturating_mul(DAY_MS).saturating_add(time_of_day(time)?))
@@ -66,7 +67,7 @@ fn time_of_day(text: &str) -> Option<i64> {
         (0..24).contains(&hour) && (0..60).contains(&minute) && (0.0..60.0).contains(&seconds);
     #[expect(clippy::cast_possible_truncation, reason = "below 60,000")]
     let ms = (seconds * 1000.0).round() as i64;
-    is_time.then_some(hour * 3_600_000 + minute * 60_000 + ms)
+    is_time.then(|| hour * 3_600_000 + minute * 60_000 + ms)
 }
 
 fn days(year: i64, month: i64, day: i64) -> i64 {
@@ -107,6 +108,10 @@ mod tests {
         assert_eq!(parse("2000-02-29", 0), Some(951_782_400_000));
         assert_eq!(parse("2001-02-29", 0), None);
         assert_eq!(parse("soon", 0), None);
+        for far in ["999999999999999999-01-01", "2000-9223372036854775807-01"] {
+            assert_eq!(parse(far, 0), None);
+        }
+        assert_eq!(parse("2000-01-01T9223372036854775807:00", 0), None);
     }
 
     #[test]

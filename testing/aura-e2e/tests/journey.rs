@@ -104,6 +104,7 @@ fn an_import_adds_up_and_again_changes_nothing() {
     assert_eq!(nora.types(["import", "nowhere"]).code, 1);
 }
 
+/// ARC-9.
 #[test]
 fn the_archive_is_the_same_vault_elsewhere() {
     let nora = Person::new();

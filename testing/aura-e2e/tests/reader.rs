@@ -12,13 +12,17 @@ use aura_e2e::{Done, Person};
 use serde_json::Value;
 
 fn reader() -> Option<Command> {
+    script("aura_reader.py")
+}
+
+fn script(name: &str) -> Option<Command> {
     let Some(python) = std::env::var_os("AURA_PYTHON") else {
         println!("skipped: AURA_PYTHON is not set; `cargo xtask test` sets it");
         return None;
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut command = Command::new(python);
-    command.arg(root.join("spec/reader/aura_reader.py"));
+    command.arg(root.join("spec/reader").join(name));
     Some(command)
 }
 
@@ -62,4 +66,13 @@ fn a_program_written_from_the_specification_reads_the_vault() {
     fs::write(&password, "not this one").unwrap();
     let mut wrong = reader().expect("it was there before");
     assert_eq!(read(&mut wrong, "--list").code, 3);
+}
+
+#[test]
+fn it_judges_every_vector_as_this_implementation_does() {
+    let Some(mut check) = script("check_vectors.py") else { return };
+    check.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors"));
+    let done = Done::of(&check.output().expect("Python runs"));
+    println!("{}", done.out.trim());
+    assert_eq!(done.code, 0, "{done:?}");
 }

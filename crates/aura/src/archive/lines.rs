@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! An archive's lines, one after the other, each bounded, and the files between them as streams.
+//! Source: spec/archive.md, rules ARC-1, ARC-2, ARC-4 and ARC-6.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
@@ -10,9 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::{End, Entry, FORMAT, Header, PIECE_BYTES};
+use super::shape::{End, Entry, FORMAT, Header, PIECE_BYTES};
 
-/// The longest line: a record with all its fields.
+/// The longest line: a record with all its fields (ARC-6).
 const LINE_BYTES_MAX: u64 = 128 << 20;
 /// The longest line with a piece of a file.
 const PIECE_LINE_BYTES_MAX: u64 = 2 << 20;
@@ -49,11 +50,15 @@ impl Lines {
         let mut lines =
             Self { input: BufReader::with_capacity(256 << 10, File::open(path)?), at: 0 };
         let header: Header = serde_json::from_slice(&lines.line(PIECE_LINE_BYTES_MAX)?)?;
-        if header.aura_archive > FORMAT {
-            let newer = "it was written by a newer version of Aura";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, newer));
+        // ARC-2.
+        match header.aura_archive {
+            FORMAT => Ok(lines),
+            newer if newer > FORMAT => {
+                let newer = "it was written by a newer version of Aura";
+                Err(io::Error::new(io::ErrorKind::Unsupported, newer))
+            }
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "it is of no version of Aura")),
         }
-        Ok(lines)
     }
 
     pub(super) fn at(&self) -> u64 {
@@ -166,10 +171,12 @@ mod tests {
 
     #[test]
     fn a_newer_archive_is_told_from_a_broken_one() {
-        let path = file("{\"aura_archive\":2,\"time\":\"\"}\n");
-        let error = Lines::open(&path).map(drop).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
-        std::fs::remove_file(path).unwrap();
+        let told = [(2, io::ErrorKind::Unsupported), (0, io::ErrorKind::InvalidData)];
+        for (number, kind) in told {
+            let path = file(&format!("{{\"aura_archive\":{number},\"time\":\"\"}}\n"));
+            assert_eq!(Lines::open(&path).map(drop).unwrap_err().kind(), kind);
+            std::fs::remove_file(path).unwrap();
+        }
     }
 
     #[test]

@@ -3,9 +3,12 @@
 //!
 //! Importing it into an empty vault gives the same state hash. It is not encrypted. A first line says
 //! what it is; each record is a line, followed by the pieces of its files; a last line says how many
-//! there were, so that an archive that was cut off is known.
+//! there were, so that an archive that was cut off is known. Source: spec/archive.md.
+
+mod shape;
 
 mod lines;
+
 mod take;
 
 use std::fs::{File, OpenOptions};
@@ -19,66 +22,16 @@ use aura_vault::gate::{Record, Session};
 use aura_vault::record::Content as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub(crate) use self::take::{Receive, read};
 
 use self::lines::{Line, Lines, PieceContent};
+use self::shape::{BEGINNING, End, Entry, FORMAT, FileEntry, Header, PIECE_BYTES};
 use crate::exit::{Exit, Failure};
 use crate::moment::{now_ms, rfc3339};
 use crate::outlet::SealedContent;
 use crate::view::Export;
-
-/// The format's number.
-const FORMAT: u32 = 1;
-/// How an archive begins.
-const BEGINNING: &str = "{\"aura_archive\":";
-/// Bytes of a file in one line.
-const PIECE_BYTES: usize = 192 << 10;
-
-/// The first line.
-#[derive(Debug, Serialize, Deserialize)]
-struct Header {
-    aura_archive: u32,
-    time: String,
-}
-
-/// A record's line.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Entry {
-    id: String,
-    kind: String,
-    category: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time_ms: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    attachments: Vec<FileEntry>,
-    fields: serde_json::Map<String, serde_json::Value>,
-}
-
-/// A file of a record; its pieces follow the record's line, in order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct FileEntry {
-    id: String,
-    name: String,
-    media_type: String,
-    size: u64,
-    sha256: String,
-}
-
-/// The last line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct End {
-    records: u64,
-    attachments: u64,
-    state_hash: String,
-}
 
 /// The size of the archive at this path, if it is one.
 pub(crate) fn recognise(path: &Path) -> Option<u64> {
@@ -93,7 +46,7 @@ pub(crate) fn recognise(path: &Path) -> Option<u64> {
 pub(crate) type EachRecord<'a> =
     dyn FnMut(&mut dyn FnMut(Record) -> Result<(), Failure>) -> Result<(), Failure> + 'a;
 
-/// Writes an archive into a new file and makes it durable.
+/// Writes an archive into a new file and makes it durable (ARC-7).
 pub(crate) fn write(
     path: &Path,
     each: &mut EachRecord<'_>,
@@ -111,6 +64,7 @@ pub(crate) fn write(
         end.attachments = end.attachments.saturating_add(record.attachments.len() as u64);
         write_record(&mut out, session, record).map_err(|error| unwritten(&error))
     })?;
+    // ARC-5: no end that is not true.
     if session.status()?.state_hash != end.state_hash {
         return Err(Failure::new(Exit::Failed, "The vault was changed while it was exported.")
             .safe("The last archive, if there is one, is as it was.")

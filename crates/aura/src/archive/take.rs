@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Taking an archive's records into a vault, under the ids that they had.
+//! Taking an archive's records into a vault, under the ids that they had (ARC-8).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use aura_protocol::id::{BlobId, RecordId};
 use aura_vault::intake::{Importer, Outcome, Restored};
 use aura_vault::record::{Attachment, Category, Kind};
 
-use super::Entry;
 use super::lines::{Line, Lines, PieceContent};
+use super::shape::Entry;
 use crate::exit::{Exit, Failure};
 
 /// Who takes an archive's records and counts what became of them.

@@ -218,11 +218,11 @@ pub(crate) struct Lock {
 impl Lock {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         aura_vault::vault::Vault::<aura_vault::vault::Locked>::identify(&context.home)?;
-        if let Some(mut client) = Client::find(&context.home)? {
+        if let Some(client) = Client::find(&context.home)? {
             if self.stop {
                 client.stop()?;
             } else {
-                client.ask::<Value>(&Request::Lock)?;
+                client.lock()?;
             }
         }
         if context.screen.json {

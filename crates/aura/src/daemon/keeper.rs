@@ -39,6 +39,8 @@ pub(crate) struct Keeper {
     home: PathBuf,
     state: RwLock<State>,
     is_locking: AtomicBool,
+    /// Whether secrets may have left traces in memory since the process began.
+    is_worn: AtomicBool,
     last_use: Mutex<Instant>,
 }
 
@@ -85,6 +87,7 @@ impl Keeper {
             home: home.to_owned(),
             state: RwLock::new(state),
             is_locking: AtomicBool::new(false),
+            is_worn: AtomicBool::new(false),
             last_use: Mutex::new(Instant::now()),
         })
     }
@@ -139,6 +142,7 @@ impl Keeper {
 
     /// Makes a vault and leaves it open.
     pub(crate) fn create(&self, setup: &Setup) -> Result<Kit, Failure> {
+        self.is_worn.store(true, Ordering::SeqCst);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if !matches!(&*state, State::Absent) {
             return Err(VaultError::Exists.into());
@@ -157,6 +161,7 @@ impl Keeper {
 
     /// Opens the vault; an open one stays open.
     pub(crate) fn unlock(&self, credential: &Credential) -> Result<(), Failure> {
+        self.is_worn.store(true, Ordering::SeqCst);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let (next, result) = match mem::replace(&mut *state, State::Lost) {
             State::Locked(vault) => match vault.unlock(credential, environment()) {
@@ -195,6 +200,29 @@ impl Keeper {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         *state = State::Lost;
         result
+    }
+
+    /// Whether the process has been used for secrets.
+    pub(crate) fn is_worn(&self) -> bool {
+        self.is_worn.load(Ordering::SeqCst)
+    }
+
+    /// Lets go of a locked vault's files in order; says whether there was one. An open one stays open.
+    pub(crate) fn let_go(&self) -> bool {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let is_locked = matches!(&*state, State::Locked(_));
+        if is_locked {
+            *state = State::Lost;
+        }
+        is_locked
+    }
+
+    /// Takes up the vault again that was let go of.
+    pub(crate) fn take_up(&self) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if let (State::Lost, Ok(vault)) = (&*state, load(&self.home)) {
+            *state = State::Locked(vault);
+        }
     }
 
     /// Runs `act` with the open vault itself, alone.

@@ -3,10 +3,12 @@
 //!
 //! Started by the first command that needs it; locks the vault when nobody has used it for a while,
 //! when the machine has slept, and when it is told to end; ends by itself when it has long been locked.
+//! Once the vault is locked it begins anew, so that nothing of the open one is left in its memory.
 //! The system releases its lock file with the process, so that a killed one leaves nothing behind.
 
 mod fault;
 mod guard;
+mod renew;
 mod reply;
 pub(crate) mod keeper;
 mod record;
@@ -33,6 +35,7 @@ use signal_hook::iterator::Signals;
 
 use self::desk::Desk;
 use self::keeper::Keeper;
+use self::renew::Legacy;
 use self::server::{Crowd, Notice};
 use crate::exit::{Exit, Failure};
 use crate::place;
@@ -42,6 +45,9 @@ const TICK: Duration = Duration::from_secs(1);
 const SLEEP_MIN: Duration = Duration::from_secs(2);
 /// A locked daemon ends after so long without anybody.
 const LOCKED_LIFE: Duration = Duration::from_mins(10);
+/// Before it begins anew, it lets whoever is connected finish, but not for longer.
+const RENEW_PATIENCE: Duration = Duration::from_secs(2);
+const RENEW_PAUSE: Duration = Duration::from_millis(5);
 /// One for a folder without a vault ends sooner.
 const ABSENT_LIFE: Duration = Duration::from_secs(5);
 
@@ -126,18 +132,25 @@ struct Ready {
     crowd: Crowd,
     notices: Receiver<Notice>,
     socket: PathBuf,
-    /// Released by the system when the process ends in any way.
-    _lock: File,
+    /// The lock in it is released by the system when the process ends in any way.
+    legacy: Legacy,
 }
 
 fn prepare(options: &Options, memory: &str) -> Result<Ready, Trouble> {
     let home = &options.home;
-    let lock = hold(home)?;
-    let keeper = Keeper::load(home)?;
     let socket = place::socket(home);
-    let listener = listen(home, &socket).map_err(|error| {
+    let inherited = renew::inherited(&socket);
+    let lock = match hold(home) {
+        // Ours, from before.
+        Err(Trouble::Taken) if inherited.is_some() => None,
+        other => Some(other?),
+    };
+    let keeper = Keeper::load(home)?;
+    let failed = |error: io::Error| {
         Failure::file("The daemon's socket could not be made in the vault's folder", &error)
-    })?;
+    };
+    let listener = inherited.map_or_else(|| listen(home, &socket), Ok).map_err(failed)?;
+    let legacy = Legacy { listener: listener.try_clone().map_err(failed)?, lock };
     let (sender, notices) = mpsc::channel();
     watch_signals(sender.clone())?;
     let desk = Arc::new(Desk::new(keeper, options.idle, memory.to_owned()));
@@ -147,7 +160,7 @@ fn prepare(options: &Options, memory: &str) -> Result<Ready, Trouble> {
         .name("accept".to_owned())
         .spawn(move || server::accept(&listener, &shared, &counted, &sender))
         .map_err(|error| Failure::file("The daemon could not start a thread", &error))?;
-    Ok(Ready { desk, crowd, notices, socket, _lock: lock })
+    Ok(Ready { desk, crowd, notices, socket, legacy })
 }
 
 /// One daemon for one folder.
@@ -202,6 +215,11 @@ fn watch(ready: &Ready, idle: Duration) {
     loop {
         match ready.notices.recv_timeout(TICK) {
             Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            // Their connection ends when this process begins anew, or cannot.
+            Ok(Notice::Locked(held)) => {
+                renew(ready);
+                drop(held);
+            }
             Err(RecvTimeoutError::Timeout) => {}
         }
         let now_asleep = slept();
@@ -214,6 +232,7 @@ fn watch(ready: &Ready, idle: Duration) {
             if has_slept || keeper.idle() >= idle {
                 // What could not be made last is in the log, and applied at the next unlock.
                 drop(keeper.lock());
+                renew(ready);
             }
             continue;
         }
@@ -221,6 +240,23 @@ fn watch(ready: &Ready, idle: Duration) {
         if ready.crowd.is_empty() && locked_since.elapsed() >= life && keeper.idle() >= life {
             return;
         }
+    }
+}
+
+/// Begins anew if secrets were here and the vault is locked. Returns only if it does not.
+fn renew(ready: &Ready) {
+    let keeper = ready.desk.keeper();
+    if !keeper.is_worn() {
+        return;
+    }
+    let begun = Instant::now();
+    while !ready.crowd.is_empty() && begun.elapsed() < RENEW_PATIENCE {
+        thread::sleep(RENEW_PAUSE);
+    }
+    // Somebody may have opened it again.
+    if keeper.let_go() {
+        drop(renew::again(&ready.legacy));
+        keeper.take_up();
     }
 }
 

@@ -23,10 +23,12 @@ const CONNECTIONS_MAX: usize = 64;
 const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What the main thread is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Notice {
     /// Lock and end.
     Stop,
+    /// Somebody had the vault locked, and waits for the end of this connection.
+    Locked(UnixStream),
 }
 
 /// How many connections there are.
@@ -106,10 +108,15 @@ fn converse(stream: &UnixStream, desk: &Desk, notices: &Sender<Notice>) {
         match wire::receive::<Request>(&mut input, REQUEST_BYTES_MAX) {
             Ok(Some(request)) => {
                 let is_stop = matches!(request, Request::Stop);
+                let is_lock = matches!(request, Request::Lock);
                 let result = desk.answer(request, &mut reply);
                 let is_there = reply.finish(result);
                 if is_stop {
                     notices.send(Notice::Stop).ok();
+                }
+                if is_lock && let Ok(held) = stream.try_clone() {
+                    notices.send(Notice::Locked(held)).ok();
+                    return;
                 }
                 if !is_there {
                     return;
