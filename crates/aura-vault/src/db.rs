@@ -12,6 +12,7 @@ mod tally;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use aura_crypto::entropy::Entropy;
 use aura_crypto::key::DatabaseKey;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::id::{FeedId, RecordId};
@@ -24,6 +25,8 @@ use crate::state::State;
 pub use schema::Opened;
 pub use tally::Tally;
 
+/// The database that a check fills, beside the vault's own.
+const BESIDE: &str = "check.db";
 const STATE_BYTES_MAX: usize = 64 << 20;
 
 /// Why the database did not do what it was asked. It can be built again from the log.
@@ -122,6 +125,40 @@ impl Db {
     /// When it cannot be removed.
     pub fn remove(path: &Path) -> Result<(), DbError> {
         schema::remove(path)
+    }
+
+    /// An empty database beside this one, in the place of what an earlier one left, under a key that is
+    /// written nowhere: a crash leaves nothing that anybody can read.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn beside(&self, entropy: &mut dyn Entropy) -> Result<Self, DbError> {
+        let path = self.path.with_file_name(BESIDE);
+        schema::remove(&path)?;
+        let (db, _) = Self::open(&path, DatabaseKey::generate(entropy))?;
+        // Nobody reads it after a crash, and nobody has the key to what is left on the disk.
+        db.writer().execute_batch("PRAGMA synchronous = OFF; PRAGMA secure_delete = OFF")?;
+        Ok(db)
+    }
+
+    /// Removes what a check that was cut short left beside the database at this path.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn sweep(path: &Path) -> Result<(), DbError> {
+        schema::remove(&path.with_file_name(BESIDE))
+    }
+
+    /// Removes the database's own file; what is in memory is of no use then.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn discard(&self) -> Result<(), DbError> {
+        let (mut writer, mut reader) = (self.writer(), self.reader());
+        // Nothing may hold the file when it goes.
+        *writer = Connection::open_in_memory()?;
+        *reader = Connection::open_in_memory()?;
+        schema::remove(&self.path)
     }
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
@@ -308,11 +345,8 @@ impl Db {
     /// # Errors
     /// When the file cannot be removed or made; what is in memory is of no use then.
     pub fn recreate(&self) -> Result<(), DbError> {
+        self.discard()?;
         let (mut writer, mut reader) = (self.writer(), self.reader());
-        // Nothing may hold the file when it goes.
-        *writer = Connection::open_in_memory()?;
-        *reader = Connection::open_in_memory()?;
-        schema::remove(&self.path)?;
         *writer = schema::connect(&self.path, &self.key)?;
         schema::migrate(&writer)?;
         *reader = schema::connect(&self.path, &self.key)?;

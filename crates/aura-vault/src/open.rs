@@ -24,8 +24,8 @@ use crate::op::Change;
 use crate::search::{Index, SearchError};
 
 const FEEDS_MAX: usize = 65_536;
-/// Entries that are applied in one transaction when a view catches up.
-const CATCH_UP_ENTRIES: usize = 16;
+/// Entries that are opened and applied together: what they say may be many times what they weigh.
+pub(crate) const CATCH_UP_ENTRIES: usize = 16;
 
 /// Why an open vault did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -143,3 +143,20 @@ fn rebuild_changes_nothing_that_a_person_can_see() {
     assert_eq!(session.search("text", Typing::Done, 100).unwrap().len(), 20);
     assert!(session.verify(&mut |_| {}).unwrap().is_ok());
 }
+
+#[test]
+fn a_check_removes_what_it_wrote_and_what_an_earlier_one_left() {
+    let bench = Bench::new();
+    filled(&bench);
+    let views = bench.home().join("views");
+    std::fs::write(views.join("check.db"), "left by a crash").unwrap();
+    std::fs::write(views.join("check.db-wal"), "left by a crash").unwrap();
+    let left = || {
+        let files = std::fs::read_dir(&views).unwrap().map(|entry| entry.unwrap().file_name());
+        files.filter(|name| name.to_string_lossy().starts_with("check.db")).count()
+    };
+    let vault = bench.unlock();
+    assert_eq!(left(), 0, "removed when the vault is opened");
+    assert!(owner(&vault).verify(&mut |_| {}).unwrap().is_ok());
+    assert_eq!(left(), 0, "removed when the check is done");
+}

@@ -200,6 +200,7 @@ pub(super) fn assemble(
     environment: Environment,
 ) -> Result<Open, VaultError> {
     fs::create_dir_all(home.views()).map_err(|error| VaultError::Io("views", error))?;
+    Db::sweep(&home.database())?;
     let (db, index, indexed) = open_views(home, &parts, &environment)?;
     let Parts { vault, keyring, pen, .. } = parts;
     let open = Open {
