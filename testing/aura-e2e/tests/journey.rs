@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::fs;
+use std::path::Path;
 
 use aura_e2e::Person;
 use serde_json::{Value, json};
@@ -141,6 +142,43 @@ fn the_archive_is_the_same_vault_elsewhere() {
     let done = third.types(["--json", "import", cut.to_str().unwrap()]);
     assert_eq!(done.code, 7, "{done:?}");
     assert_adds_up(&done.json());
+}
+
+/// Damages the first piece of an attachment in the vault's folder.
+fn damage_chunk(person: &Person) {
+    let is_chunk = |path: &Path| path.starts_with(person.home().join("store/chunks"));
+    let (path, mut bytes) =
+        person.files().into_iter().find(|(path, _)| is_chunk(path)).expect("there is a chunk");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_attachment_does_not_keep_the_rest_from_leaving() {
+    let nora = Person::new();
+    life(&nora);
+    nora.does(["import", "life"]);
+    let records = nora.asks(["status"])["records"].clone();
+    damage_chunk(&nora);
+    let archive = nora.path("archive.aura");
+    let done = nora.types(["--json", "export", "--archive", archive.to_str().unwrap()]);
+    assert_eq!(done.code, 7, "{done:?}");
+    let written = done.json();
+    assert_eq!((&written["records"], &written["attachments"]), (&records, &json!(0)));
+    let failed = written["failed"].as_array().unwrap();
+    assert_eq!(failed.len(), 1, "{written}");
+    assert!(failed[0]["reason"].as_str().unwrap().contains("could not be read"), "{written}");
+
+    // Every record arrives elsewhere, and what is missing is said there as well.
+    let other = Person::new();
+    let done = other.types(["--json", "import", archive.to_str().unwrap()]);
+    assert_eq!(done.code, 7, "{done:?}");
+    let ledger = done.json();
+    assert_adds_up(&ledger);
+    assert_eq!((&ledger["new"], &ledger["failed"]), (&records, &json!(1)));
+    assert_eq!(other.asks(["status"])["records"], records);
+    assert!(ledger["reasons"].to_string().contains("damaged already"), "{ledger}");
 }
 
 #[test]
