@@ -88,6 +88,15 @@ impl Session {
         if let Some(bad) = verdict.first_bad {
             report.problem(format!("audit log: {bad}"));
         }
+        if open.is_audit_lost()? {
+            report.problem("audit log: events of this device were lost".to_owned());
+        }
+        for missing in lock(&open.watermark).missing() {
+            report.problem(format!(
+                "the store is an older copy: {} entries of device {} that were here before are not in it",
+                missing.entries, missing.device
+            ));
+        }
         check_chunks(open, &rebuilt, &mut report)?;
         check_database(open, &rebuilt, &mut report)?;
         self.count(Action::Read, None, report.checked);

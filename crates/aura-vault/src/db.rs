@@ -9,6 +9,7 @@
 mod schema;
 mod tally;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -179,6 +180,24 @@ impl Db {
         let number: Option<i64> =
             statement.query_row([feed.to_bytes()], |row| row.get(0)).optional()?;
         Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
+    }
+
+    /// Up to which entry each feed has been applied, of all that ever were.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn feeds(&self) -> Result<BTreeMap<FeedId, u64>, DbError> {
+        let connection = self.reader();
+        let mut statement = connection.prepare_cached("SELECT id, number FROM feed")?;
+        let mut found = statement.query([])?;
+        let mut feeds = BTreeMap::new();
+        while let Some(row) = found.next()? {
+            let id = row.get_ref(0)?.as_blob().map_err(|_| DbError::Damaged)?;
+            let id = FeedId::from_bytes(id, id.len()).map_err(|_| DbError::Damaged)?;
+            let number = u64::try_from(row.get::<_, i64>(1)?).map_err(|_| DbError::Damaged)?;
+            feeds.insert(id, number);
+        }
+        Ok(feeds)
     }
 
     /// Applies entries, in one transaction. Those that were applied before change nothing.

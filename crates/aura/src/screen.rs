@@ -111,6 +111,27 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     format!("{kept}…")
 }
 
+/// Text in lines of at most so many characters, broken between words; lines after the first begin with
+/// `indent`. A word that is longer than a line stays whole.
+pub(crate) fn wrap(text: &str, width: usize, indent: &str) -> String {
+    let mut lines = String::new();
+    let mut at = 0usize;
+    for (number, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if number > 0 {
+            let is_full = at.saturating_add(length).saturating_add(1) > width;
+            lines.push_str(if is_full { "\n" } else { " " });
+            if is_full {
+                lines.push_str(indent);
+            }
+            at = if is_full { indent.chars().count() } else { at.saturating_add(1) };
+        }
+        lines.push_str(word);
+        at = at.saturating_add(length);
+    }
+    lines
+}
+
 /// `12,345`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -163,6 +184,13 @@ mod tests {
             ["0 B", "999 B", "1.5 kB", "12.3 MB"]
         );
         assert_eq!([counted(1, "record"), counted(2, "record")], ["1 record", "2 records"]);
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrap("  one two three", 9, "    "), "  one two\n    three");
+        assert_eq!(wrap("one twothreefour five", 6, ""), "one\ntwothreefour\nfive");
+        assert_eq!(wrap("", 6, ""), "");
     }
 
     #[test]

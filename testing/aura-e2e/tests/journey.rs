@@ -267,6 +267,64 @@ fn the_password_changes_and_the_recovery_code_opens() {
 }
 
 #[test]
+fn lost_keys_are_named_and_the_kit_makes_up_for_them() {
+    let nora = Person::new();
+    let id = nora.adds("Lisbon", "tram").unwrap();
+    nora.does(["lock", "--stop"]);
+    fs::write(nora.path("code"), recovery_code(&nora, "kit.txt")).unwrap();
+    for file in ["secret.key", "device.key"] {
+        let path = nora.home().join(file);
+        let kept = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let done = nora.types(["unlock"]);
+        assert_eq!(done.code, 5, "{done:?}");
+        for words in [file, "missing", "unharmed", "aura unlock --recovery"] {
+            assert!(done.err.contains(words), "{words}: {done:?}");
+        }
+        if file == "secret.key" {
+            fs::write(&path, kept).unwrap();
+        }
+    }
+    assert_eq!(nora.tries(["--password-file", "code", "unlock", "--recovery"]).code, 0);
+    nora.does(["edit", &id, "text=bus"]);
+    assert!(nora.asks(["verify"])["ok"].as_bool().unwrap());
+    let devices = nora.asks(["status"])["devices"].clone();
+    let own: Vec<_> =
+        devices.as_array().unwrap().iter().filter(|device| device["this"] == true).collect();
+    assert_eq!((devices.as_array().unwrap().len(), own.len()), (2, 1), "{devices}");
+    nora.does(["lock", "--stop"]);
+    assert_eq!(nora.asks(["get", &id])["fields"]["text"], "bus");
+}
+
+#[test]
+fn an_older_copy_of_the_store_is_told_when_the_vault_is_opened() {
+    let nora = Person::new();
+    nora.adds("kept", "text").unwrap();
+    nora.does(["lock", "--stop"]);
+    let store = nora.home().join("store/store.db");
+    let older = fs::read(&store).unwrap();
+    nora.adds("newer", "text").unwrap();
+    nora.does(["lock", "--stop"]);
+    fs::write(&store, older).unwrap();
+
+    let done = nora.types(["unlock"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    for words in ["older copy", "delete the file `seen`"] {
+        assert!(done.err.replace('\n', " ").contains(words), "{done:?}");
+    }
+    assert!(done.err.lines().all(|line| line.chars().count() <= 80), "{done:?}");
+    let status = nora.asks(["status"]);
+    assert_eq!((&status["records"], status["warnings"].as_array().unwrap().len()), (&json!(1), 1));
+    assert!(nora.does(["status"]).out.contains("warning   This is an older copy"));
+    assert_eq!(nora.types(["verify"]).code, 5);
+    // On purpose, then.
+    nora.does(["lock", "--stop"]);
+    fs::remove_file(nora.home().join("seen")).unwrap();
+    assert_eq!(nora.asks(["status"])["warnings"], json!([]));
+    nora.does(["verify"]);
+}
+
+#[test]
 fn batches_completions_and_pages() {
     let nora = Person::new();
     nora.adds("Lisbon", "tram").unwrap();

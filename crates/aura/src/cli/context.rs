@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::client::{Client, Listen};
 use crate::exit::{Exit, Failure};
-use crate::screen::{Screen, is_watched};
+use crate::screen::{Screen, is_watched, note, wrap};
 use crate::secret::{self, Secret};
+use crate::view::Opened;
 use crate::wire::{Progress, Request, Way};
 
 /// What every command knows.
@@ -40,9 +41,16 @@ impl Context {
             refuse_early(&client)?;
             let secret = self.password("Password")?;
             let request = Request::Unlock { way: Way::Password, secret };
-            client.ask::<Value>(&request)?;
+            self.warn(&client.ask(&request)?);
         }
         Ok(client)
+    }
+
+    /// Tells what opening found, on standard error.
+    pub(crate) fn warn(&self, opened: &Opened) {
+        for warning in &opened.warnings {
+            note(&wrap(warning, self.screen.width(), ""));
+        }
     }
 
     /// The password, from its file or the person.

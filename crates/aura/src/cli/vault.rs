@@ -18,7 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::kit::{Kit, Page, groups};
 use crate::moment::{day, now_ms};
 use crate::place;
-use crate::screen::{count, counted, note, size};
+use crate::screen::{count, counted, note, size, wrap};
 use crate::secret::{self, Secret};
 use crate::view;
 use crate::wire::{Cost, Request, Way};
@@ -192,7 +192,7 @@ impl Unlock {
             refuse_early(&client)?;
             let (way, question) = way(self.recovery);
             let secret = context.password(question)?;
-            client.ask::<Value>(&Request::Unlock { way, secret })?;
+            context.warn(&client.ask(&Request::Unlock { way, secret })?);
         }
         if context.screen.json {
             context.screen.value(&json!({ "locked": false }))?;
@@ -289,6 +289,10 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
     if let Some(bad) = status.quarantined.filter(|bad| *bad > 0) {
         let text = format!("{} cannot be read: run aura verify", counted(bad, "entry"));
         screen.line(&format!("  damage    {}", screen.bad(&text)))?;
+    }
+    for warning in &status.warnings {
+        let text = wrap(&format!("  warning   {warning}"), screen.width(), "            ");
+        screen.line(&screen.bad(&text))?;
     }
     screen.line(&format!("Devices     {}", counted(status.devices.len() as u64, "device")))?;
     screen.line("Synced      with nothing: everything is on this device only")?;

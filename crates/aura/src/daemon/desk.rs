@@ -44,7 +44,10 @@ impl Desk {
                 self.create(&Setup { password: password.into_text(), cost: argon2(cost) })
             }
             Request::Unlock { way, secret } => {
-                self.keeper.unlock(&credential(way, secret)).map(|()| Value::Null)
+                self.keeper.unlock(&credential(way, secret))?;
+                self.keeper.with_open(|_, session| {
+                    said(&view::Opened { warnings: proof::warnings(&session.status()?) })
+                })
             }
             Request::Lock | Request::Stop => self.keeper.lock().map(|()| Value::Null),
             Request::Status => self.status(),
