@@ -15,7 +15,7 @@ use aura_protocol::codec::{CodecError, Decode as _, Encode as _, Reader, Writer}
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{DeviceId, FeedId, Incarnation};
 use aura_protocol::limits::DEVICES_MAX;
-use aura_protocol::signed::Signed;
+use aura_protocol::signed::{Signed, Verified};
 use aura_protocol::store::{LocalLog, StoreError};
 
 use crate::home::{self, Home};
@@ -107,7 +107,7 @@ impl Seen {
             // have been listed in what is missing.
             let head = match roster.device(*device) {
                 Some(listed) => {
-                    signed.clone().verify(&listed.keys.sign).ok().map(|head| head.into_value())
+                    signed.clone().verify(&listed.keys.sign).ok().map(Verified::into_value)
                 }
                 None => signed.claim().ok(),
             };
