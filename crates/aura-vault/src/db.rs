@@ -451,15 +451,25 @@ fn apply_op(
     };
     let is_fresh = matches!(&op.change, Change::Write { seen, .. } if seen.is_empty());
     let known = load(tx, id)?;
-    let before = known.as_ref().map(|row| (row.state.is_live(), row.state.leaf(id)));
-    // A record belongs to the category in which it was first seen.
-    let mut row = known.unwrap_or(Row { id, category, time_ms: 0, state: State::default() });
+    let before = known.as_ref().map(|row| (row.category, row.state.is_live(), row.state.leaf(id)));
+    // Places of different collections look alike, so their ops are never mixed. Of several categories
+    // the lowest code is the record's, in whatever order they come (OPS-15).
+    let mut row = match known {
+        Some(row) if row.category.code() < category.code() => return Ok(None),
+        Some(row) if row.category == category => row,
+        Some(_) => {
+            tx.prepare_cached("DELETE FROM origin WHERE record = ?1")?
+                .execute([id.0.as_slice()])?;
+            Row { id, category, time_ms: 0, state: State::default() }
+        }
+        None => Row { id, category, time_ms: 0, state: State::default() },
+    };
     if !row.state.apply(dot, op) {
         return Ok(None);
     }
     row.time_ms = crate::view::time_ms(&row.state, id);
-    if let Some((true, leaf)) = before {
-        tally.remove(row.category, &leaf);
+    if let Some((category, true, leaf)) = before {
+        tally.remove(category, &leaf);
     }
     if row.state.is_live() {
         tally.add(row.category, &row.state.leaf(id));
