@@ -147,8 +147,7 @@ fn the_archive_is_the_same_vault_elsewhere() {
 /// Damages the first piece of an attachment in the vault's folder.
 fn damage_chunk(person: &Person) {
     let is_chunk = |path: &Path| path.starts_with(person.home().join("store/chunks"));
-    let (path, mut bytes) =
-        person.files().into_iter().find(|(path, _)| is_chunk(path)).expect("there is a chunk");
+    let (path, mut bytes) = person.files().into_iter().find(|(path, _)| is_chunk(path)).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(path, bytes).unwrap();
@@ -322,6 +321,38 @@ fn an_older_copy_of_the_store_is_told_when_the_vault_is_opened() {
     fs::remove_file(nora.home().join("seen")).unwrap();
     assert_eq!(nora.asks(["status"])["warnings"], json!([]));
     nora.does(["verify"]);
+}
+
+#[test]
+fn words_are_left_out_as_they_are_typed() {
+    let nora = Person::new();
+    nora.adds("Flat", "lisbon tram").unwrap();
+    nora.adds("Stay", "lisbon hotel").unwrap();
+    let titles = |args: &[&str]| -> Vec<String> {
+        let hits = nora.lists(args);
+        hits.iter().map(|hit| hit["title"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(titles(&["search", "lisbon", "-hotel"]), ["Flat"]);
+    assert_eq!(titles(&["search", "lisbon", "-tram", "--limit", "5"]), ["Stay"]);
+    assert_eq!(titles(&["search", "lisbon -hotel"]), ["Flat"]);
+    let help = nora.tries(["search", "-h"]);
+    assert!(help.code == 0 && help.out.contains("Usage"), "{help:?}");
+}
+
+#[test]
+fn an_exported_audit_log_has_the_events_that_its_verdict_is_about() {
+    let nora = Person::new();
+    nora.adds("Lisbon", "tram").unwrap();
+    nora.does(["search", "lisbon"]);
+    let file = nora.path("audit.jsonl");
+    nora.does(["audit", "export", file.to_str().unwrap()]);
+    let text = fs::read_to_string(file).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (last, events) = lines.split_last().unwrap();
+    assert_eq!(last["verdict"]["size"], events.len());
+    assert_eq!(last["verdict"]["ok"], true);
+    // That it was read is in it.
+    assert!(events.iter().any(|event| event["action"] == "read-audit"), "{events:?}");
 }
 
 #[test]

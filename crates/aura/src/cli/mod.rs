@@ -135,7 +135,7 @@ fn parse_idle(text: &str) -> Result<u64, String> {
 
 /// Runs what was typed. Returns the exit code.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::try_parse_from(search::with_left_out_words(args)) {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());

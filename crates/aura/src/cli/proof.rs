@@ -138,15 +138,15 @@ fn verify_audit(context: &Context) -> Result<Exit, Failure> {
 fn export(context: &Context, path: &Path) -> Result<Exit, Failure> {
     let failed = |error| Failure::file("The audit log could not be written", &error);
     let mut client = context.open()?;
-    let verdict: AuditVerdict = client.ask(&Request::VerifyAudit)?;
     let mut options = OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     let mut out = BufWriter::new(file);
     let mut count = 0u64;
-    client.call(&Request::Audit, &mut |item: Value| {
+    let verdict = client.call(&Request::ExportAudit, &mut |item: Value| {
         count = count.saturating_add(1);
         writeln!(out, "{item}").map_err(failed)
     })?;
+    let verdict: AuditVerdict = parse(verdict)?;
     let last = serde_json::json!({ "verdict": verdict });
     writeln!(out, "{last}").map_err(failed)?;
     let file = out.into_inner().map_err(|error| failed(error.into_error()))?;

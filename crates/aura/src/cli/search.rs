@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Finding.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
@@ -34,6 +35,36 @@ pub(crate) struct Search {
     /// Run the queries in a file, one a line
     #[arg(long, value_name = "FILE", conflicts_with = "query")]
     batch: Option<PathBuf>,
+}
+
+/// Long options that take a value of their own: what follows one is no word of a query.
+const VALUED: &[&str] = &["--limit", "--batch", "--home", "--password-file", "--idle"];
+
+/// What was typed, with the left-out words of a query (`-hotel`) marked so that they are not taken for
+/// options: by a space before, which changes no query. Only after the first word, and never `-h` alone.
+pub(super) fn with_left_out_words(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    let mut is_value = false;
+    let mut words = 0u32;
+    for arg in args.iter_mut().skip(1) {
+        let Some(text) = arg.to_str() else { continue };
+        if text == "--" || (words == 0 && !is_value && !text.starts_with('-') && text != "search") {
+            break;
+        }
+        let is_short = text.starts_with('-') && !text.starts_with("--") && text.len() > 1;
+        if core::mem::take(&mut is_value) {
+            continue;
+        }
+        if is_short && text != "-h" && (words > 1 || text.contains(' ')) {
+            *arg = OsString::from(format!(" {text}"));
+        } else if text.starts_with("--") {
+            is_value = VALUED.contains(&text);
+        } else if !is_short {
+            // The first word is the command itself.
+            words = words.saturating_add(1);
+        }
+    }
+    args
 }
 
 impl Search {
@@ -137,6 +168,30 @@ fn clean_keeping_bytes(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn left_out_words_are_told_from_options() {
+        let typed = |line: &str| {
+            let args = with_left_out_words(line.split('|').map(OsString::from));
+            args.into_iter().map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>().join("|")
+        };
+        for (line, expected) in [
+            ("aura|search|lisbon|-hotel", "aura|search|lisbon| -hotel"),
+            ("aura|search|lisbon|-x|--limit|5|-hotel", "aura|search|lisbon| -x|--limit|5| -hotel"),
+            ("aura|--json|--home|d|search|a|-b", "aura|--json|--home|d|search|a| -b"),
+            ("aura|search|--limit|5|a|-b", "aura|search|--limit|5|a| -b"),
+            ("aura|search|-b a", "aura|search| -b a"),
+            // Help stays help, and other commands keep their options.
+            ("aura|search|-h", "aura|search|-h"),
+            ("aura|search|lisbon|-h", "aura|search|lisbon|-h"),
+            ("aura|search|-hotel", "aura|search|-hotel"),
+            ("aura|search|a|--|-b", "aura|search|a|--|-b"),
+            ("aura|add|search|-b", "aura|add|search|-b"),
+            ("aura|--home|search|get|a|-h", "aura|--home|search|get|a|-h"),
+        ] {
+            assert_eq!(typed(line), expected);
+        }
+    }
 
     #[test]
     fn passages_are_cut_around_the_match_and_keep_their_bytes() {

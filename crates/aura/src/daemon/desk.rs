@@ -95,6 +95,7 @@ impl Desk {
                 said(&export::export(session, (&to, shape), &self.keeper, reply)?)
             }
             Request::Audit => proof::audit(&session, reply),
+            Request::ExportAudit => said(&proof::export_audit(&session, reply)?),
             Request::VerifyAudit => said(&proof::verify_audit(&session)?),
             _ => Err(Failure::new(Exit::Failed, "The daemon does not know this request.")),
         }

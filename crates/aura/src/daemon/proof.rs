@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the vault says of itself: its state, its audit log, and whether everything verifies.
 
-use aura_vault::gate::{Logged, Session, Status};
+use aura_vault::gate::{AuditVerdict, Logged, Session, Status};
 use aura_vault::vault::{Locked, Unlocked, Vault};
 use serde_json::{Value, json};
 
@@ -107,13 +107,31 @@ fn show(logged: &Logged) -> view::Event {
 
 /// Whether the audit log is whole.
 pub(super) fn verify_audit(session: &Session) -> Result<view::AuditVerdict, Failure> {
-    let verdict = session.verify_audit()?;
-    Ok(view::AuditVerdict {
+    Ok(judged(session.verify_audit()?))
+}
+
+/// Every event, and whether exactly these are whole.
+pub(super) fn export_audit(
+    session: &Session,
+    reply: &mut Reply,
+) -> Result<view::AuditVerdict, Failure> {
+    let mut result = Ok(());
+    let verdict = session.export_audit(&mut |logged| {
+        if result.is_ok() {
+            result = reply.item(&show(&logged));
+        }
+    })?;
+    result?;
+    Ok(judged(verdict))
+}
+
+fn judged(verdict: AuditVerdict) -> view::AuditVerdict {
+    view::AuditVerdict {
         ok: verdict.is_ok,
         size: verdict.size,
         root: verdict.root.to_string(),
         first_bad: verdict.first_bad,
-    })
+    }
 }
 
 /// Whether everything verifies.
