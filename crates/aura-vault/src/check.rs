@@ -64,6 +64,9 @@ impl Report {
     }
 }
 
+/// Told how much has been done since it was told last.
+type Step<'a> = &'a mut dyn FnMut(usize);
+
 impl Session {
     /// Checks the whole vault.
     ///
@@ -78,12 +81,18 @@ impl Session {
         // Nobody writes while log and views are compared.
         let _writing = lock(&open.pen);
         let feeds = open.log.feeds()?;
-        let total = feeds.iter().map(|(_, position)| position.number).sum();
+        let entries = feeds.iter().map(|(_, position)| position.number).sum::<u64>();
+        // Each record is looked at twice more, for its attachments and in the database.
+        let total = entries.saturating_add(open.db.tally()?.total().saturating_mul(2));
+        let mut done = 0u64;
+        let step: Step<'_> = &mut |count| {
+            done = done.saturating_add(count as u64).min(total);
+            progress(Progress { done, total });
+        };
         check_heads(open, &feeds, &mut report)?;
         let rebuilt = Rebuilt::begin(open)?;
         for (feed, position) in &feeds {
-            check_feed(open, (*feed, *position), &rebuilt, &mut report)?;
-            progress(Progress { done: report.checked, total });
+            check_feed(open, (*feed, *position), (&rebuilt, step), &mut report)?;
         }
         if let Some(bad) = verdict.first_bad {
             report.problem(format!("audit log: {bad}"));
@@ -97,8 +106,8 @@ impl Session {
                 missing.entries, missing.device
             ));
         }
-        check_chunks(open, &rebuilt, &mut report)?;
-        check_database(open, &rebuilt, &mut report)?;
+        check_chunks(open, (&rebuilt, step), &mut report)?;
+        check_database(open, (&rebuilt, step), &mut report)?;
         self.count(Action::Read, None, report.checked);
         Ok(report)
     }
@@ -186,7 +195,7 @@ fn check_heads(
 fn check_feed(
     open: &Open,
     (feed, upto): (FeedId, Position),
-    rebuilt: &Rebuilt,
+    (rebuilt, step): (&Rebuilt, Step<'_>),
     report: &mut Report,
 ) -> Result<(), GateError> {
     let purpose = open.with_keyring(|keyring| keyring.purpose(feed.collection));
@@ -206,7 +215,8 @@ fn check_feed(
             }
             Err(error) => return Err(error.into()),
         };
-        let mut opened = Vec::with_capacity(entries.len());
+        let count = entries.len();
+        let mut opened = Vec::with_capacity(count);
         for entry in entries {
             report.checked = report.checked.saturating_add(1);
             let number = entry.header().number;
@@ -229,6 +239,7 @@ fn check_feed(
                 }
             }
         }
+        step(count);
         rebuilt.apply(&opened)?;
     }
     if last != upto {
@@ -242,9 +253,14 @@ fn next(position: Position) -> u64 {
 }
 
 /// Every chunk that a record names is there and opens; its whole has the recorded hash.
-fn check_chunks(open: &Open, rebuilt: &Rebuilt, report: &mut Report) -> Result<(), GateError> {
+fn check_chunks(
+    open: &Open,
+    (rebuilt, step): (&Rebuilt, Step<'_>),
+    report: &mut Report,
+) -> Result<(), GateError> {
     let mut rows = rebuilt.rows();
     while let Some(Row { id, state, .. }) = rows.next()? {
+        step(1);
         for (blob_id, field) in view::blobs(&state) {
             report.checked = report.checked.saturating_add(field.chunk_names().len() as u64);
             let place = format!("attachment {blob_id} of record {id}");
@@ -261,7 +277,11 @@ fn check_chunks(open: &Open, rebuilt: &Rebuilt, report: &mut Report) -> Result<(
 }
 
 /// The database is undamaged and says what the log says.
-fn check_database(open: &Open, rebuilt: &Rebuilt, report: &mut Report) -> Result<(), GateError> {
+fn check_database(
+    open: &Open,
+    (rebuilt, step): (&Rebuilt, Step<'_>),
+    report: &mut Report,
+) -> Result<(), GateError> {
     if let Err(error) = open.db.verify() {
         report.problem(error.to_string());
         return Ok(());
@@ -269,6 +289,7 @@ fn check_database(open: &Open, rebuilt: &Rebuilt, report: &mut Report) -> Result
     let (mut logged, mut kept) = (rebuilt.rows(), Rows::new(&open.db));
     let mut tally = Tally::default();
     loop {
+        step(1);
         // Both are in the order of ids: the lower one stands alone, equal ones are compared.
         let ahead = match (logged.peek()?, kept.peek()?) {
             (None, None) => break,

@@ -13,6 +13,9 @@ use crate::exit::Failure;
 
 /// Lines are cut for this width where nothing says how wide the terminal is.
 const WIDTH: usize = 80;
+/// Narrower terminals are not believed, and wider ones not filled.
+const WIDTH_MIN: usize = 40;
+const WIDTH_MAX: usize = 120;
 
 /// Where a command writes.
 #[derive(Debug, Clone)]
@@ -30,11 +33,11 @@ impl Screen {
         let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|term| term == "dumb");
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        let width = size.map(|size| usize::from(size.ws_col)).filter(|width| *width >= 40);
+        let width = size.map(|size| usize::from(size.ws_col)).filter(|width| *width >= WIDTH_MIN);
         Self {
             json,
             colour: is_terminal && !is_plain && !json,
-            width: width.unwrap_or(WIDTH).min(120),
+            width: width.unwrap_or(WIDTH).min(WIDTH_MAX),
         }
     }
 
@@ -88,6 +91,18 @@ impl Screen {
 /// A message on standard error; nobody can be told when that fails.
 pub(crate) fn note(text: &str) {
     drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// A message on standard error, its lines broken between words where somebody watches.
+pub(crate) fn tell(text: &str) {
+    let width =
+        rustix::termios::tcgetwinsize(io::stderr()).ok().map(|size| usize::from(size.ws_col));
+    match width.filter(|width| *width >= WIDTH_MIN) {
+        Some(width) => {
+            text.split('\n').for_each(|line| note(&wrap(line, width.min(WIDTH_MAX), "")));
+        }
+        None => note(text),
+    }
 }
 
 /// Whether somebody watches standard error.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::client::{Client, Listen};
 use crate::exit::{Exit, Failure};
-use crate::screen::{Screen, is_watched, note, wrap};
+use crate::screen::{Screen, is_watched, tell};
 use crate::secret::{self, Secret};
 use crate::view::Opened;
 use crate::wire::{Progress, Request, Way};
@@ -41,16 +41,9 @@ impl Context {
             refuse_early(&client)?;
             let secret = self.password("Password")?;
             let request = Request::Unlock { way: Way::Password, secret };
-            self.warn(&client.ask(&request)?);
+            warn(&client.ask(&request)?);
         }
         Ok(client)
-    }
-
-    /// Tells what opening found, on standard error.
-    pub(crate) fn warn(&self, opened: &Opened) {
-        for warning in &opened.warnings {
-            note(&wrap(warning, self.screen.width(), ""));
-        }
     }
 
     /// The password, from its file or the person.
@@ -79,6 +72,11 @@ impl Context {
         }
         Ok(absolute)
     }
+}
+
+/// Tells what opening found, on standard error.
+pub(crate) fn warn(opened: &Opened) {
+    opened.warnings.iter().for_each(|warning| tell(warning));
 }
 
 /// Says before asking that no answer would be looked at.

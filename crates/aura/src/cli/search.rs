@@ -20,6 +20,7 @@ const BATCH_BYTES_MAX: u64 = 16 << 20;
 
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "aura search [OPTIONS] QUERY...\n       aura search [OPTIONS] --batch FILE",
     after_help = "Filters: category:mail kind:note from:ada to:lin before:2025-03 after:2024 \
                   has:attachment source:mbox tag:home\n\"Words in quotes\" stand together, -word is \
                   left out. For example:\n  aura search lisbon flat after:2025-03 category:mail\n  \
@@ -139,9 +140,18 @@ fn mark(screen: &Screen, hit: &Hit) -> String {
         let first = hit.matches.first().map_or(0, |(start, _)| *start);
         from = text.floor_char_boundary(first.saturating_sub(width / 4));
     }
+    let blank = |rest: &str| rest.len().saturating_sub(rest.trim_start().len());
+    let is_later = !text.get(..from).unwrap_or_default().trim().is_empty();
+    from = from.saturating_add(text.get(from..).map_or(0, blank));
     let mut out = String::new();
     let mut left = width;
     let mut at = from;
+    if is_later {
+        out.push('…');
+        left = left.saturating_sub(1);
+    }
+    let is_cut = text.get(from..).is_some_and(|rest| rest.trim_end().chars().count() > left);
+    left = left.saturating_sub(usize::from(is_cut));
     let put = |out: &mut String, piece: &str, left: &mut usize, is_match: bool| {
         let piece: String = piece.chars().take(*left).collect();
         *left = left.saturating_sub(piece.chars().count());
@@ -153,6 +163,9 @@ fn mark(screen: &Screen, hit: &Hit) -> String {
         at = *end;
     }
     put(&mut out, text.get(at..).unwrap_or_default(), &mut left, false);
+    if is_cut {
+        out.push('…');
+    }
     out
 }
 
@@ -211,6 +224,9 @@ mod tests {
         };
         let marked = mark(&Screen::new(true), &hit);
         assert!(marked.contains("flat [1m"), "{marked}");
-        assert!(marked.chars().count() <= 80);
+        assert!(marked.chars().count() <= 78);
+        assert!(marked.starts_with('…') && marked.ends_with('…'), "{marked}");
+        let whole = Hit { snippet: "  naïve flat ".to_owned(), matches: vec![(9, 13)], ..hit };
+        assert_eq!(mark(&Screen::new(true), &whole), "naïve flat ");
     }
 }

@@ -11,7 +11,7 @@ use aura_vault::vault::VaultError;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::context::{Context, refuse_early};
+use super::context::{Context, refuse_early, warn};
 use crate::client::Client;
 use crate::daemon::keeper::SystemEntropy;
 use crate::exit::{Exit, Failure};
@@ -192,7 +192,7 @@ impl Unlock {
             refuse_early(&client)?;
             let (way, question) = way(self.recovery);
             let secret = context.password(question)?;
-            context.warn(&client.ask(&Request::Unlock { way, secret })?);
+            warn(&client.ask(&Request::Unlock { way, secret })?);
         }
         if context.screen.json {
             context.screen.value(&json!({ "locked": false }))?;
@@ -260,7 +260,8 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
     let text =
         format!("  locks     after {idle} without use, and once the machine wakes from sleep");
     screen.line(&text)?;
-    screen.line(&format!("  memory    {}", status.memory))?;
+    let memory = if status.memory == "locked" { "stays out of swap" } else { &status.memory };
+    screen.line(&wrap(&format!("  memory    {memory}"), screen.width(), "            "))?;
     if status.wait_ms > 0 {
         let wait = format!("next try in {} s", status.wait_ms.div_ceil(1000));
         screen.line(&format!("  password  {}", screen.bad(&wait)))?;
