@@ -17,7 +17,9 @@ pub mod export;
 
 mod sniff;
 mod survey;
+mod parts;
 
 pub use self::formats::{Mapping, read_mapped};
+pub use self::parts::{Given, survey_all};
 pub use self::sniff::Format;
 pub use self::survey::{Part, Survey, read, survey, survey_tree};

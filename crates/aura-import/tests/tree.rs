@@ -143,6 +143,7 @@ fn archives_that_expand_without_measure_are_refused() {
     gzip(&path, &tar);
     let tree = tree::open(&path).unwrap();
     assert_eq!(refused(tree.as_ref()), ["bomb.tgz"]);
+    assert_eq!(paths(tree.as_ref()), ["good.txt"], "what is not read is not listed");
     assert_eq!(content(tree.as_ref(), "good.txt").unwrap(), b"good");
 }
 
@@ -182,6 +183,30 @@ fn tars_plain_and_packed() {
     fs::write(&packed, &whole[..whole.len() - 20]).unwrap();
     let tree = tree::open(&packed).unwrap();
     assert!(tree.refused().iter().any(|refusal| refusal.reason.contains("cut off")));
+}
+
+#[test]
+fn a_tar_that_lies_about_sizes_lists_no_more_than_there_is() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("x.tar");
+    let mut tar = tar_entry("a.txt", b"whole", b'0');
+    let mut lie = tar_entry("b.txt", b"what there is", b'0');
+    // The largest number that a header can hold, and its sum.
+    lie[124..136].copy_from_slice(b"\x80\0\0\0\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF");
+    lie[148..156].copy_from_slice(b"        ");
+    let sum: u32 = lie[..512].iter().map(|&byte| u32::from(byte)).sum();
+    lie[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
+    lie[154] = 0;
+    tar.extend(lie);
+    fs::write(&path, &tar).unwrap();
+    let tree = tree::open(&path).unwrap();
+    assert_eq!(paths(tree.as_ref()), ["a.txt", "b.txt"]);
+    assert!(tree.entries()[1].size <= tar.len() as u64, "{:?}", tree.entries());
+    assert_eq!(refused(tree.as_ref()), ["x.tar"]);
+    assert_eq!(content(tree.as_ref(), "a.txt").unwrap(), b"whole");
+    let mut read = Vec::new();
+    assert!(tree.open("b.txt").unwrap().read_to_end(&mut read).is_err(), "the cut is found");
+    assert!(read.starts_with(b"what there is"));
 }
 
 #[test]

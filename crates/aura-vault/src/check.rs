@@ -3,27 +3,28 @@
 //! views against the log.
 //!
 //! Checking goes on after the first problem, so that a person learns of all of them. Nothing is repaired
-//! here; building the views again is `Session::rebuild`. Source: spec/vault-directory.md, rule DIR-10.
+//! here; building the views again is `Session::rebuild`. Memory does not grow with the vault.
+//! Source: spec/vault-directory.md, rule DIR-10.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod rebuilt;
+
+use std::collections::BTreeMap;
 
 use aura_protocol::head::Position;
-use aura_protocol::id::{CollectionId, FeedId, Hash, RecordId};
-use aura_protocol::limits::READ_ENTRIES_MAX;
+use aura_protocol::id::{CollectionId, FeedId, Hash};
 use aura_protocol::store::StoreError;
 
 use crate::audit::{Action, Event, Outcome};
-use crate::blob;
-use crate::db::{Row, Tally, Which};
+use crate::blob::{self, BlobError};
+use crate::db::{Applicable, Row, Tally};
 use crate::feed;
-use crate::gate::{GateError, PAGE_MAX, Principal, Session};
+use crate::gate::{GateError, Principal, Session};
 use crate::keyring::Purpose;
-use crate::op::{Change, Dot, Op};
-use crate::open::{Open, lock};
-use crate::record::Category;
-use crate::state::State;
+use crate::open::{CATCH_UP_ENTRIES, Open, lock};
 use crate::vault::read_roster;
 use crate::view;
+
+use self::rebuilt::{Rebuilt, Rows};
 
 /// Problems that are named one by one; more are only counted.
 const PROBLEMS_MAX: usize = 1000;
@@ -63,11 +64,8 @@ impl Report {
     }
 }
 
-/// Records as the log alone makes them: a hash of each state, and the tally over the live ones.
-#[derive(Default)]
-struct Rebuilt {
-    states: BTreeMap<RecordId, (Category, State)>,
-}
+/// Told how much has been done since it was told last.
+type Step<'a> = &'a mut dyn FnMut(usize);
 
 impl Session {
     /// Checks the whole vault.
@@ -83,18 +81,33 @@ impl Session {
         // Nobody writes while log and views are compared.
         let _writing = lock(&open.pen);
         let feeds = open.log.feeds()?;
-        let total = feeds.iter().map(|(_, position)| position.number).sum();
+        let entries = feeds.iter().map(|(_, position)| position.number).sum::<u64>();
+        // Each record is looked at twice more, for its attachments and in the database.
+        let total = entries.saturating_add(open.db.tally()?.total().saturating_mul(2));
+        let mut done = 0u64;
+        let step: Step<'_> = &mut |count| {
+            done = done.saturating_add(count as u64).min(total);
+            progress(Progress { done, total });
+        };
         check_heads(open, &feeds, &mut report)?;
-        let mut rebuilt = Rebuilt::default();
+        let rebuilt = Rebuilt::begin(open)?;
         for (feed, position) in &feeds {
-            check_feed(open, (*feed, *position), &mut rebuilt, &mut report)?;
-            progress(Progress { done: report.checked, total });
+            check_feed(open, (*feed, *position), (&rebuilt, step), &mut report)?;
         }
         if let Some(bad) = verdict.first_bad {
             report.problem(format!("audit log: {bad}"));
         }
-        check_chunks(open, &rebuilt, &mut report)?;
-        check_database(open, rebuilt, &mut report)?;
+        if open.is_audit_lost()? {
+            report.problem("audit log: events of this device were lost".to_owned());
+        }
+        for missing in lock(&open.watermark).missing() {
+            report.problem(format!(
+                "the store is an older copy: {} entries of device {} that were here before are not in it",
+                missing.entries, missing.device
+            ));
+        }
+        check_chunks(open, (&rebuilt, step), &mut report)?;
+        check_database(open, (&rebuilt, step), &mut report)?;
         self.count(Action::Read, None, report.checked);
         Ok(report)
     }
@@ -182,13 +195,13 @@ fn check_heads(
 fn check_feed(
     open: &Open,
     (feed, upto): (FeedId, Position),
-    rebuilt: &mut Rebuilt,
+    (rebuilt, step): (&Rebuilt, Step<'_>),
     report: &mut Report,
 ) -> Result<(), GateError> {
     let purpose = open.with_keyring(|keyring| keyring.purpose(feed.collection));
     let mut last = Position::NONE;
     while last.number < upto.number {
-        let entries = match open.log.read(feed, last.number, READ_ENTRIES_MAX) {
+        let entries = match open.log.read(feed, last.number, CATCH_UP_ENTRIES) {
             Ok(entries) if !entries.is_empty() => entries,
             Ok(_) | Err(StoreError::Absent) => {
                 report.problem(format!("{}: entry {} is missing", name(&feed), next(last)));
@@ -202,6 +215,8 @@ fn check_feed(
             }
             Err(error) => return Err(error.into()),
         };
+        let count = entries.len();
+        let mut opened = Vec::with_capacity(count);
         for entry in entries {
             report.checked = report.checked.saturating_add(1);
             let number = entry.header().number;
@@ -216,7 +231,7 @@ fn check_feed(
             match open.with_keyring(|keyring| feed::open(&entry, keyring, open.vault)) {
                 Ok(ops) => {
                     if let Some(Purpose::Category(category)) = purpose {
-                        rebuilt.apply((feed, number, category), &ops);
+                        opened.push(Applicable { feed, number, category: Some(category), ops });
                     }
                 }
                 Err(reason) => {
@@ -224,6 +239,8 @@ fn check_feed(
                 }
             }
         }
+        step(count);
+        rebuilt.apply(&opened)?;
     }
     if last != upto {
         report.problem(format!("{}: its last entry has another hash", name(&feed)));
@@ -235,33 +252,24 @@ fn next(position: Position) -> u64 {
     position.number.saturating_add(1)
 }
 
-impl Rebuilt {
-    fn apply(&mut self, (feed, number, category): (FeedId, u64, Category), ops: &[Op]) {
-        for (index, op) in (0u32..).zip(ops) {
-            let (Change::Write { record, .. } | Change::Delete { record, .. }) = &op.change else {
-                continue;
-            };
-            let dot = Dot { device: feed.device, incarnation: feed.incarnation, number, index };
-            let (_, state) =
-                self.states.entry(*record).or_insert_with(|| (category, State::default()));
-            state.apply(dot, op);
-        }
-    }
-}
-
 /// Every chunk that a record names is there and opens; its whole has the recorded hash.
-fn check_chunks(open: &Open, rebuilt: &Rebuilt, report: &mut Report) -> Result<(), GateError> {
-    let kept: BTreeSet<_> = open.log.chunks()?.into_iter().map(|(name, _)| name).collect();
-    for (id, (_, state)) in &rebuilt.states {
-        for (blob_id, field) in view::blobs(state) {
-            let names = field.chunk_names();
-            report.checked = report.checked.saturating_add(names.len() as u64);
-            if names.iter().any(|name| !kept.contains(name)) {
-                report.problem(format!("attachment {blob_id} of record {id}: a chunk is missing"));
-            } else if let Err(error) =
-                blob::open(open.log.as_ref(), blob_id, &field, &mut std::io::sink())
-            {
-                report.problem(format!("attachment {blob_id} of record {id}: {error}"));
+fn check_chunks(
+    open: &Open,
+    (rebuilt, step): (&Rebuilt, Step<'_>),
+    report: &mut Report,
+) -> Result<(), GateError> {
+    let mut rows = rebuilt.rows();
+    while let Some(Row { id, state, .. }) = rows.next()? {
+        step(1);
+        for (blob_id, field) in view::blobs(&state) {
+            report.checked = report.checked.saturating_add(field.chunk_names().len() as u64);
+            let place = format!("attachment {blob_id} of record {id}");
+            match blob::open(open.log.as_ref(), blob_id, &field, &mut std::io::sink()) {
+                Ok(()) => {}
+                Err(BlobError::Store(StoreError::Absent)) => {
+                    report.problem(format!("{place}: a chunk is missing"));
+                }
+                Err(error) => report.problem(format!("{place}: {error}")),
             }
         }
     }
@@ -269,38 +277,49 @@ fn check_chunks(open: &Open, rebuilt: &Rebuilt, report: &mut Report) -> Result<(
 }
 
 /// The database is undamaged and says what the log says.
-fn check_database(open: &Open, rebuilt: Rebuilt, report: &mut Report) -> Result<(), GateError> {
+fn check_database(
+    open: &Open,
+    (rebuilt, step): (&Rebuilt, Step<'_>),
+    report: &mut Report,
+) -> Result<(), GateError> {
     if let Err(error) = open.db.verify() {
         report.problem(error.to_string());
         return Ok(());
     }
+    let (mut logged, mut kept) = (rebuilt.rows(), Rows::new(&open.db));
     let mut tally = Tally::default();
-    let mut states = rebuilt.states;
-    for (id, (category, state)) in &states {
-        if state.is_live() {
-            tally.add(*category, &state.leaf(*id));
+    loop {
+        step(1);
+        // Both are in the order of ids: the lower one stands alone, equal ones are compared.
+        let ahead = match (logged.peek()?, kept.peek()?) {
+            (None, None) => break,
+            (Some(id), other) if other.is_none_or(|other| id <= other) => Some(id),
+            (_, other) => other,
+        };
+        let row = if logged.peek()? == ahead { logged.next()? } else { None };
+        let twin = if kept.peek()? == ahead { kept.next()? } else { None };
+        report.checked = report.checked.saturating_add(u64::from(twin.is_some()));
+        if let Some(row) = row.as_ref().filter(|row| row.state.is_live()) {
+            tally.add(row.category, &row.state.leaf(row.id));
+        }
+        match (row, twin) {
+            (Some(row), Some(twin)) if !is_same(&row, &twin) => {
+                report.problem(format!("record {} differs from the log", row.id));
+            }
+            (None, Some(twin)) => report.problem(format!("record {} is not in the log", twin.id)),
+            (Some(row), None) => {
+                let id = row.id;
+                report.problem(format!("record {id} is in the log, but not in the database"));
+            }
+            _ => {}
         }
     }
-    let kept = open.db.tally()?;
-    if kept.state_hash() != tally.state_hash() {
+    if open.db.tally()?.state_hash() != tally.state_hash() {
         report.problem("the database's state hash is not the log's".to_owned());
     }
-    let mut after = None;
-    loop {
-        let rows: Vec<Row> = open.db.page(Which::All, after, PAGE_MAX)?;
-        let Some(last) = rows.last() else { break };
-        after = Some(last.id);
-        for row in rows {
-            report.checked = report.checked.saturating_add(1);
-            match states.remove(&row.id) {
-                Some((_, state)) if state.leaf(row.id) == row.state.leaf(row.id) => {}
-                Some(_) => report.problem(format!("record {} differs from the log", row.id)),
-                None => report.problem(format!("record {} is not in the log", row.id)),
-            }
-        }
-    }
-    for id in states.into_keys() {
-        report.problem(format!("record {id} is in the log, but not in the database"));
-    }
     Ok(())
+}
+
+fn is_same(row: &Row, twin: &Row) -> bool {
+    row.category == twin.category && row.state.leaf(row.id) == twin.state.leaf(twin.id)
 }

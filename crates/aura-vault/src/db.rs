@@ -9,9 +9,11 @@
 mod schema;
 mod tally;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use aura_crypto::entropy::Entropy;
 use aura_crypto::key::DatabaseKey;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::id::{FeedId, RecordId};
@@ -24,6 +26,8 @@ use crate::state::State;
 pub use schema::Opened;
 pub use tally::Tally;
 
+/// The database that a check fills, beside the vault's own.
+const BESIDE: &str = "check.db";
 const STATE_BYTES_MAX: usize = 64 << 20;
 
 /// Why the database did not do what it was asked. It can be built again from the log.
@@ -124,6 +128,40 @@ impl Db {
         schema::remove(path)
     }
 
+    /// An empty database beside this one, in the place of what an earlier one left, under a key that is
+    /// written nowhere: a crash leaves nothing that anybody can read.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn beside(&self, entropy: &mut dyn Entropy) -> Result<Self, DbError> {
+        let path = self.path.with_file_name(BESIDE);
+        schema::remove(&path)?;
+        let (db, _) = Self::open(&path, DatabaseKey::generate(entropy))?;
+        // Nobody reads it after a crash, and nobody has the key to what is left on the disk.
+        db.writer().execute_batch("PRAGMA synchronous = OFF; PRAGMA secure_delete = OFF")?;
+        Ok(db)
+    }
+
+    /// Removes what a check that was cut short left beside the database at this path.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn sweep(path: &Path) -> Result<(), DbError> {
+        schema::remove(&path.with_file_name(BESIDE))
+    }
+
+    /// Removes the database's own file; what is in memory is of no use then.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn discard(&self) -> Result<(), DbError> {
+        let (mut writer, mut reader) = (self.writer(), self.reader());
+        // Nothing may hold the file when it goes.
+        *writer = Connection::open_in_memory()?;
+        *reader = Connection::open_in_memory()?;
+        schema::remove(&self.path)
+    }
+
     fn reader(&self) -> MutexGuard<'_, Connection> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,6 +180,24 @@ impl Db {
         let number: Option<i64> =
             statement.query_row([feed.to_bytes()], |row| row.get(0)).optional()?;
         Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
+    }
+
+    /// Up to which entry each feed has been applied, of all that ever were.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn feeds(&self) -> Result<BTreeMap<FeedId, u64>, DbError> {
+        let connection = self.reader();
+        let mut statement = connection.prepare_cached("SELECT id, number FROM feed")?;
+        let mut found = statement.query([])?;
+        let mut feeds = BTreeMap::new();
+        while let Some(row) = found.next()? {
+            let id = row.get_ref(0)?.as_blob().map_err(|_| DbError::Damaged)?;
+            let id = FeedId::from_bytes(id, id.len()).map_err(|_| DbError::Damaged)?;
+            let number = u64::try_from(row.get::<_, i64>(1)?).map_err(|_| DbError::Damaged)?;
+            feeds.insert(id, number);
+        }
+        Ok(feeds)
     }
 
     /// Applies entries, in one transaction. Those that were applied before change nothing.
@@ -324,11 +380,8 @@ impl Db {
     /// # Errors
     /// When the file cannot be removed or made; what is in memory is of no use then.
     pub fn recreate(&self) -> Result<(), DbError> {
+        self.discard()?;
         let (mut writer, mut reader) = (self.writer(), self.reader());
-        // Nothing may hold the file when it goes.
-        *writer = Connection::open_in_memory()?;
-        *reader = Connection::open_in_memory()?;
-        schema::remove(&self.path)?;
         *writer = schema::connect(&self.path, &self.key)?;
         schema::migrate(&writer)?;
         *reader = schema::connect(&self.path, &self.key)?;
@@ -413,15 +466,25 @@ fn apply_op(
         _ => return Ok(None),
     };
     let known = load(tx, id)?;
-    let before = known.as_ref().map(|row| (row.state.is_live(), row.state.leaf(id)));
-    // A record belongs to the category in which it was first seen.
-    let mut row = known.unwrap_or(Row { id, category, time_ms: 0, state: State::default() });
+    let before = known.as_ref().map(|row| (row.category, row.state.is_live(), row.state.leaf(id)));
+    // Places of different collections look alike, so their ops are never mixed. Of several categories
+    // the lowest code is the record's, in whatever order they come (OPS-15).
+    let mut row = match known {
+        Some(row) if row.category.code() < category.code() => return Ok(None),
+        Some(row) if row.category == category => row,
+        Some(_) => {
+            tx.prepare_cached("DELETE FROM origin WHERE record = ?1")?
+                .execute([id.0.as_slice()])?;
+            Row { id, category, time_ms: 0, state: State::default() }
+        }
+        None => Row { id, category, time_ms: 0, state: State::default() },
+    };
     if !row.state.apply(dot, op) {
         return Ok(None);
     }
     row.time_ms = crate::view::time_ms(&row.state, id);
-    if let Some((true, leaf)) = before {
-        tally.remove(row.category, &leaf);
+    if let Some((category, true, leaf)) = before {
+        tally.remove(category, &leaf);
     }
     if row.state.is_live() {
         tally.add(row.category, &row.state.leaf(id));

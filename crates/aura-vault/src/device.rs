@@ -17,6 +17,7 @@ use aura_protocol::id::{DeviceId, Incarnation, VaultId};
 use aura_protocol::label::Label;
 use zeroize::Zeroizing;
 
+use crate::home::{self, Home};
 use crate::keyring::RootKeys;
 
 /// The largest `device.key`.
@@ -121,6 +122,14 @@ impl DeviceFile {
             .bytes(&self.incarnation.0)
             .uint(u64::from(roots.generation.counter))
             .bytes(&roots.generation.nonce.0)
+    }
+}
+
+impl Home {
+    /// Which device this directory is, as `device.key` says it in the clear; `None` without that file.
+    pub fn device(&self) -> Option<DeviceId> {
+        let bytes = home::read(&self.device_key()).ok()?;
+        Some(DeviceFile::from_bytes(&bytes, FILE_BYTES_MAX).ok()?.device)
     }
 }
 

@@ -78,6 +78,11 @@ impl Pen {
         Self { vault, device, clock, head, frontier, is_stale: false }
     }
 
+    /// Goes on after a clock that this device has used elsewhere.
+    pub fn continue_after(&mut self, clock: Clock) {
+        self.clock = HybridClock::after(clock.max(self.clock.last()));
+    }
+
     /// The device.
     pub fn device(&self) -> &Device {
         &self.device

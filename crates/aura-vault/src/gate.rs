@@ -26,6 +26,7 @@ use crate::intake::{Importer, TakeError};
 use crate::open::{Open, OpenError, lock};
 use crate::record::{Category, Draft, Fields, Kind};
 use crate::search::{QueryError, SearchError};
+use crate::seen::When;
 use crate::state::Act;
 use crate::vault::{Unlocked, Vault};
 use crate::view;
@@ -453,6 +454,8 @@ impl Session {
     /// When the log fails; what was counted is kept for the next time.
     pub fn tick(&self) -> Result<(), GateError> {
         let now_ms = self.open.clock.now_ms();
+        // One that could not be written is late, and no harm done.
+        drop(lock(&self.open.watermark).mark(self.open.log.as_ref(), (now_ms, When::Due)));
         let events = lock(&self.open.reads).take(now_ms);
         if events.is_empty() {
             return Ok(());

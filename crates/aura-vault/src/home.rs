@@ -87,6 +87,11 @@ impl Home {
         self.views().join("index")
     }
 
+    /// The newest head seen of every device (DIR-11).
+    pub fn seen(&self) -> PathBuf {
+        self.0.join("seen")
+    }
+
     /// How often a wrong secret was tried since the last right one, and when last (DIR-9).
     pub fn attempts(&self) -> PathBuf {
         self.0.join("attempts")

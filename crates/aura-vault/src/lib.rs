@@ -24,6 +24,10 @@ pub mod audit;
 
 pub mod keyring;
 
+pub mod home;
+
+pub mod seen;
+
 pub mod device;
 
 pub mod feed;
@@ -33,8 +37,6 @@ pub mod db;
 pub mod search;
 
 mod document;
-
-pub mod home;
 
 pub mod open;
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aura_crypto::entropy::Entropy;
 use aura_protocol::codec::{Decode, Encode, Reader, Writer};
+use aura_protocol::head::Position;
 use aura_protocol::id::{CollectionId, FeedId, RecordId, VaultId};
 use aura_protocol::store::{LocalLog, StoreError};
 
@@ -22,10 +23,12 @@ use crate::feed::{self, Batch, Commit, FeedError, Pen, QuarantineReason};
 use crate::keyring::{Keyring, Purpose};
 use crate::op::Change;
 use crate::search::{Index, SearchError};
+use crate::seen::Watermark;
 
 const FEEDS_MAX: usize = 65_536;
-/// Entries that are applied in one transaction when a view catches up.
-const CATCH_UP_ENTRIES: usize = 16;
+const AUDIT_LOST: &str = "audit-lost";
+/// Entries that are opened and applied together: what they say may be many times what they weigh.
+pub(crate) const CATCH_UP_ENTRIES: usize = 16;
 
 /// Why an open vault did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +103,7 @@ pub struct Open {
     pub(crate) quarantine: Mutex<Vec<Quarantined>>,
     pub(crate) indexed: Mutex<BTreeMap<FeedId, u64>>,
     pub(crate) reads: Mutex<Reads>,
+    pub(crate) watermark: Mutex<Watermark>,
     /// Whether the log has taken something that a view could not: it must catch up before the next write.
     pub(crate) is_behind: AtomicBool,
 }
@@ -219,8 +223,16 @@ impl Open {
     /// Applies what the log has and the views have not.
     pub(crate) fn catch_up(&self) -> Result<(), OpenError> {
         let behind = lock(&self.indexed).clone();
+        let feeds: BTreeMap<FeedId, Position> = self.log.feeds()?.into_iter().collect();
+        let ahead = |(feed, number): (&FeedId, &u64)| {
+            feeds.get(feed).is_none_or(|position| position.number < *number)
+        };
+        // A view that has more than the log is one of another log: of a newer copy of this one, perhaps.
+        if behind.iter().any(ahead) || self.db.feeds()?.iter().any(ahead) {
+            return Err(DbError::Damaged.into());
+        }
         let mut touched = BTreeSet::new();
-        for (feed, position) in self.log.feeds()? {
+        for (feed, position) in feeds {
             if feed.collection == CollectionId::AUTHORITY {
                 continue;
             }
@@ -289,6 +301,16 @@ impl Open {
             take(&applicable)?;
         }
         Ok(())
+    }
+
+    /// Remembers that events of this device's audit log were lost, until the views are built again.
+    pub(crate) fn lose_audit(&self) -> Result<(), OpenError> {
+        Ok(self.db.remember(AUDIT_LOST, &[])?)
+    }
+
+    /// Whether events of this device's audit log were lost.
+    pub(crate) fn is_audit_lost(&self) -> Result<bool, OpenError> {
+        Ok(self.db.recall(AUDIT_LOST)?.is_some())
     }
 
     fn set_aside(&self, quarantined: Quarantined) {

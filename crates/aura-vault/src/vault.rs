@@ -11,6 +11,8 @@ mod statement;
 
 mod slots;
 
+mod enrol;
+
 mod unlock;
 
 mod create;
@@ -34,6 +36,10 @@ pub use attempts::wait_ms;
 pub use create::{Kit, MakeLog, Setup};
 pub use slots::SlotInfo;
 
+const DEVICE_KEY: &str = "device.key";
+/// How often statements that did not count are tried again.
+const ROUNDS_MAX: usize = 16;
+
 /// Why a vault was not made or not opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -55,6 +61,9 @@ pub enum VaultError {
     /// One of its files is damaged.
     #[error("the vault's file `{0}` is damaged")]
     Damaged(&'static str),
+    /// One of its files is missing.
+    #[error("the vault's file `{0}` is missing")]
+    Missing(&'static str),
     /// The secret opens no slot.
     #[error("that secret does not open this vault")]
     Secret,
@@ -186,9 +195,11 @@ impl Vault<Locked> {
     ) -> Result<Vault<Unlocked>, (Self, VaultError)> {
         match unlock::open(&self, credential, environment) {
             Ok(open) => Ok(Vault {
+                // Opening may have listed this device anew.
+                roster: read_roster(self.log.as_ref(), self.vault)
+                    .map_or(self.roster, |(roster, _)| roster),
                 home: self.home,
                 vault: self.vault,
-                roster: self.roster,
                 log: self.log,
                 state: Unlocked { open: Arc::new(open) },
             }),
@@ -240,9 +251,30 @@ pub fn read_roster(
     let at = statements.iter().position(is_genesis).ok_or(VaultError::Damaged("store"))?;
     let genesis = statements.remove(at);
     let mut roster = Roster::begin(&genesis).map_err(VaultError::Authority)?;
-    let refused = statements.iter().filter_map(|statement| roster.apply(statement).err());
-    let refused = refused.collect();
+    let refused = settle(&mut roster, statements);
     Ok((roster, refused))
+}
+
+/// Takes statements until none of the rest counts: feeds are read one after the other, and one feed's
+/// statement may rest on one of a feed that is read later (a device confirmed by a slot that another
+/// device listed).
+fn settle(roster: &mut Roster, mut statements: Vec<SignedStatement>) -> Vec<AuthorityError> {
+    let mut refused = Vec::new();
+    for _ in 0..ROUNDS_MAX {
+        refused.clear();
+        let before = statements.len();
+        statements.retain(|statement| match roster.apply(statement) {
+            Ok(()) => false,
+            Err(error) => {
+                refused.push(error);
+                true
+            }
+        });
+        if statements.is_empty() || statements.len() == before {
+            break;
+        }
+    }
+    refused
 }
 
 fn read_statements(log: &dyn LocalLog, feed: FeedId) -> Result<Vec<SignedStatement>, VaultError> {

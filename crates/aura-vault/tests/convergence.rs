@@ -4,11 +4,14 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use aura_crypto::key::DatabaseKey;
 use aura_protocol::codec::{Decode, Encode};
-use aura_protocol::id::{DeviceId, Incarnation, RecordId};
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Incarnation, RecordId};
+use aura_vault::db::{Applicable, Db, Row};
 use aura_vault::op::{Change, Compression, Dot, Op, decode_body, encode_body};
+use aura_vault::record::Category;
 use aura_vault::state::State;
 use proptest::prelude::*;
 use serde_json::json;
@@ -204,4 +207,57 @@ fn f_32_undo_comes_back_to_each_state_before() {
     assert_ne!(session.status().unwrap().state_hash, states[4]);
     session.undo(id).unwrap();
     assert_eq!(session.status().unwrap().state_hash, states[4]);
+}
+
+/// Ops on one record in three categories, as entries of their collections' feeds.
+fn in_categories(ops: &[(Dot, Op)]) -> Vec<Applicable> {
+    let categories = [Category::Health, Category::Calendar, Category::Notes];
+    let entry = |(at, (dot, op)): (usize, &(Dot, Op))| {
+        let category = categories[at % 3];
+        let collection = CollectionId([category.code(); 16]);
+        let feed = FeedId { collection, device: dot.device, incarnation: dot.incarnation };
+        Applicable { feed, number: dot.number, category: Some(category), ops: vec![op.clone()] }
+    };
+    ops.iter().enumerate().map(entry).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// FRK-08, OPS-15: which category a record has does not depend on what came first.
+    #[test]
+    fn frk_08_the_category_converges_too(
+        acts in prop::collection::vec(act(), 3..12),
+        turns in prop::collection::vec(0usize..3, 12),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str| {
+            let key = DatabaseKey::from_slice(&[7; 32]).unwrap();
+            Db::open(&folder.path().join(name), key).unwrap().0
+        };
+        let entries = in_categories(&history(&acts));
+        let straight = open("straight");
+        straight.apply(&entries).unwrap();
+        // Feeds come in their own order, and among each other in any.
+        let mut waiting: BTreeMap<FeedId, VecDeque<Applicable>> = BTreeMap::new();
+        for entry in entries {
+            waiting.entry(entry.feed).or_default().push_back(entry);
+        }
+        let other = open("other");
+        let mut turns = turns.into_iter().cycle();
+        while !waiting.is_empty() {
+            let at = turns.next().unwrap() % waiting.len();
+            let feed = *waiting.keys().rev().nth(at).unwrap();
+            match waiting.get_mut(&feed).unwrap().pop_front() {
+                Some(entry) => drop(other.apply(&[entry]).unwrap()),
+                None => drop(waiting.remove(&feed)),
+            }
+        }
+        let (tally, twin) = (straight.tally().unwrap(), other.tally().unwrap());
+        prop_assert_eq!(tally.state_hash(), twin.state_hash());
+        prop_assert_eq!(tally.counts().collect::<Vec<_>>(), twin.counts().collect::<Vec<_>>());
+        let [row, twin] = [straight, other].map(|db| db.record(RECORD).unwrap());
+        let shape = |row: Option<Row>| row.map(|row| (row.category, row.state.leaf(row.id)));
+        prop_assert_eq!(shape(row), shape(twin));
+    }
 }

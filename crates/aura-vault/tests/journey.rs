@@ -287,3 +287,61 @@ fn two_different_things_under_one_id_are_both_kept_and_found_again() {
     assert!(import().iter().all(|outcome| matches!(outcome, Outcome::Unchanged(_))));
     assert_eq!(session.status().unwrap().state_hash, hash);
 }
+
+#[test]
+fn without_device_key_the_recovery_code_makes_a_new_device_and_nothing_is_lost() {
+    let bench = Bench::new();
+    let (vault, kit) = bench.create();
+    let session = owner(&vault);
+    let id = session.add(&note("a", "Lisbon flat", "view")).unwrap();
+    let hash = session.status().unwrap().state_hash;
+    drop(session);
+    vault.lock().1.unwrap();
+    std::fs::remove_file(bench.home().join("device.key")).unwrap();
+    std::fs::remove_file(bench.home().join("transport.key")).unwrap();
+
+    // The password opens the root key, but whoever has it alone does not become a device.
+    let (locked, error) =
+        bench.load().unlock(&password(PASSWORD), bench.environment()).map(drop).unwrap_err();
+    assert!(matches!(error, VaultError::Missing("device.key")), "{error}");
+    assert_eq!(locked.roster().devices().len(), 1);
+
+    let recovery = Credential::Recovery(kit.recovery_code.clone());
+    let mut vault = locked.unlock(&recovery, bench.environment()).map_err(|(_, e)| e).unwrap();
+    let devices = vault.roster().devices();
+    assert_eq!(devices.len(), 2);
+    assert!(devices.values().all(aura_protocol::authority::Device::is_active));
+    let session = owner(&vault);
+    assert_eq!(session.status().unwrap().state_hash, hash);
+    session.edit(id, &fields(json!({"text": "written by the new device"})), &[]).unwrap();
+    assert_eq!(session.history(id).unwrap().len(), 2);
+    let report = session.verify(&mut |_| {}).unwrap();
+    assert!(report.is_ok(), "{report:?}");
+    drop(session);
+    // A new kit takes away the slot that confirmed the device; it stays confirmed, in any order of feeds.
+    vault.renew_recovery_code(&password(PASSWORD)).unwrap();
+    vault.lock().1.unwrap();
+    for _ in 0..2 {
+        let vault = bench.unlock();
+        let session = owner(&vault);
+        let record = session.get(id).unwrap().unwrap();
+        assert_eq!(record.fields["text"], "written by the new device");
+        let report = session.verify(&mut |_| {}).unwrap();
+        assert!(report.is_ok(), "{report:?}");
+        drop(session);
+        vault.lock().1.unwrap();
+    }
+}
+
+#[test]
+fn a_missing_secret_key_is_told_from_a_wrong_password() {
+    let bench = Bench::new();
+    let (vault, kit) = bench.create();
+    vault.lock().1.unwrap();
+    std::fs::remove_file(bench.home().join("secret.key")).unwrap();
+    let (locked, error) =
+        bench.load().unlock(&password(PASSWORD), bench.environment()).map(drop).unwrap_err();
+    assert!(matches!(error, VaultError::Missing("secret.key")), "{error}");
+    let recovery = Credential::Recovery(kit.recovery_code.clone());
+    locked.unlock(&recovery, bench.environment()).map_err(|(_, e)| e).unwrap();
+}

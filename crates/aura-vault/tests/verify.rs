@@ -7,9 +7,12 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
+use aura_store::local::LocalStore;
+use aura_vault::home::Home;
 use aura_vault::record::Attachment;
 use aura_vault::search::Typing;
-use support::{Bench, note, owner};
+use aura_vault::vault::{Unlocked, Vault};
+use support::{Bench, PASSWORD, START_MS, note, owner, password};
 
 fn flip(path: &Path, at: usize) {
     let mut bytes = std::fs::read(path).unwrap();
@@ -142,4 +145,57 @@ fn rebuild_changes_nothing_that_a_person_can_see() {
     assert_eq!(session.status().unwrap().state_hash, hash);
     assert_eq!(session.search("text", Typing::Done, 100).unwrap().len(), 20);
     assert!(session.verify(&mut |_| {}).unwrap().is_ok());
+}
+
+#[test]
+fn a_check_removes_what_it_wrote_and_what_an_earlier_one_left() {
+    let bench = Bench::new();
+    filled(&bench);
+    let views = bench.home().join("views");
+    std::fs::write(views.join("check.db"), "left by a crash").unwrap();
+    std::fs::write(views.join("check.db-wal"), "left by a crash").unwrap();
+    let left = || {
+        let files = std::fs::read_dir(&views).unwrap().map(|entry| entry.unwrap().file_name());
+        files.filter(|name| name.to_string_lossy().starts_with("check.db")).count()
+    };
+    let vault = bench.unlock();
+    assert_eq!(left(), 0, "removed when the vault is opened");
+    assert!(owner(&vault).verify(&mut |_| {}).unwrap().is_ok());
+    assert_eq!(left(), 0, "removed when the check is done");
+}
+
+/// The open vault, if it opens at all.
+fn try_unlock(bench: &Bench) -> Option<Vault<Unlocked>> {
+    let store = LocalStore::open(&Home::new(&bench.home()).store(), Box::new(|| START_MS)).ok()?;
+    let vault = Vault::load(&bench.home(), Arc::new(store)).ok()?;
+    vault.unlock(&password(PASSWORD), bench.environment()).ok()
+}
+
+#[test]
+fn lost_audit_events_are_told_until_somebody_has_seen_to_it() {
+    // Which of the feeds is the audit log's, nobody can tell from outside: each is tried.
+    let mut told = 0;
+    for feed in 1..=4 {
+        let bench = Bench::new();
+        let (vault, _) = bench.create();
+        owner(&vault).add(&note("a", "A", "text")).unwrap();
+        // As a crash leaves it, so that what locking remembers of the log is not there.
+        drop(vault);
+        let store = rusqlite::Connection::open(bench.home().join("store/store.db")).unwrap();
+        let spoil = "UPDATE entries SET body = zeroblob(length(body)) WHERE feed = ?1 AND number = \
+                     (SELECT max(number) FROM entries WHERE feed = ?1)";
+        store.execute(spoil, [feed]).unwrap();
+        drop(store);
+        let is_lost = |vault: &Vault<_>| owner(vault).status().unwrap().is_audit_lost;
+        let Some(vault) = try_unlock(&bench).filter(is_lost) else { continue };
+        told += 1;
+        let problems = owner(&vault).verify(&mut |_| {}).unwrap().problems;
+        assert!(problems.iter().any(|problem| problem.contains("were lost")), "{problems:?}");
+        vault.lock().1.unwrap();
+        let vault = bench.unlock();
+        assert!(is_lost(&vault), "also the next time");
+        owner(&vault).rebuild().unwrap();
+        assert!(!is_lost(&vault));
+    }
+    assert_eq!(told, 1);
 }

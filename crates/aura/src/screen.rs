@@ -13,6 +13,9 @@ use crate::exit::Failure;
 
 /// Lines are cut for this width where nothing says how wide the terminal is.
 const WIDTH: usize = 80;
+/// Narrower terminals are not believed, and wider ones not filled.
+const WIDTH_MIN: usize = 40;
+const WIDTH_MAX: usize = 120;
 
 /// Where a command writes.
 #[derive(Debug, Clone)]
@@ -30,11 +33,11 @@ impl Screen {
         let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|term| term == "dumb");
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        let width = size.map(|size| usize::from(size.ws_col)).filter(|width| *width >= 40);
+        let width = size.map(|size| usize::from(size.ws_col)).filter(|width| *width >= WIDTH_MIN);
         Self {
             json,
             colour: is_terminal && !is_plain && !json,
-            width: width.unwrap_or(WIDTH).min(120),
+            width: width.unwrap_or(WIDTH).min(WIDTH_MAX),
         }
     }
 
@@ -90,6 +93,18 @@ pub(crate) fn note(text: &str) {
     drop(writeln!(io::stderr(), "{text}"));
 }
 
+/// A message on standard error, its lines broken between words where somebody watches.
+pub(crate) fn tell(text: &str) {
+    let width =
+        rustix::termios::tcgetwinsize(io::stderr()).ok().map(|size| usize::from(size.ws_col));
+    match width.filter(|width| *width >= WIDTH_MIN) {
+        Some(width) => {
+            text.split('\n').for_each(|line| note(&wrap(line, width.min(WIDTH_MAX), "")));
+        }
+        None => note(text),
+    }
+}
+
 /// Whether somebody watches standard error.
 pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal()
@@ -109,6 +124,27 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     }
     let kept: String = text.chars().take(width.saturating_sub(1)).collect();
     format!("{kept}…")
+}
+
+/// Text in lines of at most so many characters, broken between words; lines after the first begin with
+/// `indent`. A word that is longer than a line stays whole.
+pub(crate) fn wrap(text: &str, width: usize, indent: &str) -> String {
+    let mut lines = String::new();
+    let mut at = 0usize;
+    for (number, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if number > 0 {
+            let is_full = at.saturating_add(length).saturating_add(1) > width;
+            lines.push_str(if is_full { "\n" } else { " " });
+            if is_full {
+                lines.push_str(indent);
+            }
+            at = if is_full { indent.chars().count() } else { at.saturating_add(1) };
+        }
+        lines.push_str(word);
+        at = at.saturating_add(length);
+    }
+    lines
 }
 
 /// `12,345`.
@@ -163,6 +199,13 @@ mod tests {
             ["0 B", "999 B", "1.5 kB", "12.3 MB"]
         );
         assert_eq!([counted(1, "record"), counted(2, "record")], ["1 record", "2 records"]);
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrap("  one two three", 9, "    "), "  one two\n    three");
+        assert_eq!(wrap("one twothreefour five", 6, ""), "one\ntwothreefour\nfive");
+        assert_eq!(wrap("", 6, ""), "");
     }
 
     #[test]

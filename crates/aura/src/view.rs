@@ -8,6 +8,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// What opening the vault found.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Opened {
+    /// What somebody should see to, in words.
+    pub(crate) warnings: Vec<String>,
+}
+
 /// `aura status`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Status {
@@ -26,6 +33,9 @@ pub(crate) struct Status {
     pub(crate) second_lock: bool,
     /// Entries that could not be used.
     pub(crate) quarantined: Option<u64>,
+    /// What was found when the vault was opened and somebody should see to, in words.
+    #[serde(default)]
+    pub(crate) warnings: Vec<String>,
     /// Bytes of the log, and of attachments.
     pub(crate) log_bytes: Option<u64>,
     pub(crate) attachment_bytes: Option<u64>,

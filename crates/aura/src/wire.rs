@@ -127,6 +127,8 @@ pub(crate) enum Request {
     },
     Audit,
     VerifyAudit,
+    /// Every event, and then the verdict over exactly these.
+    ExportAudit,
     Verify {
         rebuild: Rebuild,
     },

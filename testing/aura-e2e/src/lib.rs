@@ -2,7 +2,7 @@
 //! Journeys with the real program: a vault in a folder of its own, and whoever types at it.
 //!
 //! The program is the one that `AURA_BIN` names, else the one beside the tests, which is built when it
-//! is missing. Daemons end with the folder that they serve. Panics here are a test's failure.
+//! is missing. Daemons end with the person whom they serve, also where a test is killed. Panics here are a test's failure.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +15,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -76,6 +77,22 @@ impl Done {
 /// A folder with a vault in it, and somebody who knows the password.
 pub struct Person {
     folder: TempDir,
+    watchman: Child,
+}
+
+/// A process that ends the folder's daemon when this one ends in whatever way: its standard input is then
+/// closed. In a group of its own, since whoever kills a test kills the test's group.
+fn watchman(home: &Path) -> Child {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "read -r line; exec \"$0\" --home \"$1\" lock --stop"])
+        .arg(program())
+        .arg(home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
+    command.spawn().expect("a shell runs")
 }
 
 impl Person {
@@ -91,7 +108,8 @@ impl Person {
     pub fn without_vault() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         fs::write(folder.path().join("password"), PASSWORD).unwrap();
-        Self { folder }
+        let watchman = watchman(&folder.path().join("vault"));
+        Self { folder, watchman }
     }
 
     /// A path in the person's folder.
@@ -230,6 +248,8 @@ impl Default for Person {
 impl Drop for Person {
     fn drop(&mut self) {
         drop(self.command(["lock", "--stop"]).output());
+        drop(self.watchman.kill());
+        drop(self.watchman.wait());
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::fs;
+use std::path::Path;
 
 use aura_e2e::Person;
 use serde_json::{Value, json};
@@ -144,6 +145,42 @@ fn the_archive_is_the_same_vault_elsewhere() {
     assert_adds_up(&done.json());
 }
 
+/// Damages the first piece of an attachment in the vault's folder.
+fn damage_chunk(person: &Person) {
+    let is_chunk = |path: &Path| path.starts_with(person.home().join("store/chunks"));
+    let (path, mut bytes) = person.files().into_iter().find(|(path, _)| is_chunk(path)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_attachment_does_not_keep_the_rest_from_leaving() {
+    let nora = Person::new();
+    life(&nora);
+    nora.does(["import", "life"]);
+    let records = nora.asks(["status"])["records"].clone();
+    damage_chunk(&nora);
+    let archive = nora.path("archive.aura");
+    let done = nora.types(["--json", "export", "--archive", archive.to_str().unwrap()]);
+    assert_eq!(done.code, 7, "{done:?}");
+    let written = done.json();
+    assert_eq!((&written["records"], &written["attachments"]), (&records, &json!(0)));
+    let failed = written["failed"].as_array().unwrap();
+    assert_eq!(failed.len(), 1, "{written}");
+    assert!(failed[0]["reason"].as_str().unwrap().contains("could not be read"), "{written}");
+
+    // Every record arrives elsewhere, and what is missing is said there as well.
+    let other = Person::new();
+    let done = other.types(["--json", "import", archive.to_str().unwrap()]);
+    assert_eq!(done.code, 7, "{done:?}");
+    let ledger = done.json();
+    assert_adds_up(&ledger);
+    assert_eq!((&ledger["new"], &ledger["failed"]), (&records, &json!(1)));
+    assert_eq!(other.asks(["status"])["records"], records);
+    assert!(ledger["reasons"].to_string().contains("damaged already"), "{ledger}");
+}
+
 #[test]
 fn exports_are_whole_and_never_half() {
     let nora = Person::new();
@@ -227,6 +264,95 @@ fn the_password_changes_and_the_recovery_code_opens() {
     assert_eq!(nora.tries(["--password-file", "code", "unlock", "--recovery"]).code, 3);
     fs::write(nora.path("code"), recovery_code(&nora, "second.txt")).unwrap();
     assert_eq!(nora.tries(["--password-file", "code", "unlock", "--recovery"]).code, 0);
+}
+
+#[test]
+fn lost_keys_are_named_and_the_kit_makes_up_for_them() {
+    let nora = Person::new();
+    let id = nora.adds("Lisbon", "tram").unwrap();
+    nora.does(["lock", "--stop"]);
+    fs::write(nora.path("code"), recovery_code(&nora, "kit.txt")).unwrap();
+    for file in ["secret.key", "device.key"] {
+        let path = nora.home().join(file);
+        let kept = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let done = nora.types(["unlock"]);
+        assert_eq!(done.code, 5, "{done:?}");
+        for words in [file, "missing", "unharmed", "aura unlock --recovery"] {
+            assert!(done.err.contains(words), "{words}: {done:?}");
+        }
+        if file == "secret.key" {
+            fs::write(&path, kept).unwrap();
+        }
+    }
+    assert_eq!(nora.tries(["--password-file", "code", "unlock", "--recovery"]).code, 0);
+    nora.does(["edit", &id, "text=bus"]);
+    assert!(nora.asks(["verify"])["ok"].as_bool().unwrap());
+    let devices = nora.asks(["status"])["devices"].clone();
+    let own: Vec<_> =
+        devices.as_array().unwrap().iter().filter(|device| device["this"] == true).collect();
+    assert_eq!((devices.as_array().unwrap().len(), own.len()), (2, 1), "{devices}");
+    nora.does(["lock", "--stop"]);
+    assert_eq!(nora.asks(["get", &id])["fields"]["text"], "bus");
+}
+
+#[test]
+fn an_older_copy_of_the_store_is_told_when_the_vault_is_opened() {
+    let nora = Person::new();
+    nora.adds("kept", "text").unwrap();
+    nora.does(["lock", "--stop"]);
+    let store = nora.home().join("store/store.db");
+    let older = fs::read(&store).unwrap();
+    nora.adds("newer", "text").unwrap();
+    nora.does(["lock", "--stop"]);
+    fs::write(&store, older).unwrap();
+
+    let done = nora.types(["unlock"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    for words in ["older copy", "delete the file `seen`"] {
+        assert!(done.err.contains(words), "{done:?}");
+    }
+    let status = nora.asks(["status"]);
+    assert_eq!((&status["records"], status["warnings"].as_array().unwrap().len()), (&json!(1), 1));
+    assert!(nora.does(["status"]).out.contains("warning   This is an older copy"));
+    assert_eq!(nora.types(["verify"]).code, 5);
+    // On purpose, then.
+    nora.does(["lock", "--stop"]);
+    fs::remove_file(nora.home().join("seen")).unwrap();
+    assert_eq!(nora.asks(["status"])["warnings"], json!([]));
+    nora.does(["verify"]);
+}
+
+#[test]
+fn words_are_left_out_as_they_are_typed() {
+    let nora = Person::new();
+    nora.adds("Flat", "lisbon tram").unwrap();
+    nora.adds("Stay", "lisbon hotel").unwrap();
+    let titles = |args: &[&str]| -> Vec<String> {
+        let hits = nora.lists(args);
+        hits.iter().map(|hit| hit["title"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(titles(&["search", "lisbon", "-hotel"]), ["Flat"]);
+    assert_eq!(titles(&["search", "lisbon", "-tram", "--limit", "5"]), ["Stay"]);
+    assert_eq!(titles(&["search", "lisbon -hotel"]), ["Flat"]);
+    let help = nora.tries(["search", "-h"]);
+    assert!(help.code == 0 && help.out.contains("Usage"), "{help:?}");
+}
+
+#[test]
+fn an_exported_audit_log_has_the_events_that_its_verdict_is_about() {
+    let nora = Person::new();
+    nora.adds("Lisbon", "tram").unwrap();
+    nora.does(["search", "lisbon"]);
+    let file = nora.path("audit.jsonl");
+    nora.does(["audit", "export", file.to_str().unwrap()]);
+    let text = fs::read_to_string(file).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (last, events) = lines.split_last().unwrap();
+    assert_eq!(last["verdict"]["size"], events.len());
+    assert_eq!(last["verdict"]["ok"], true);
+    // That it was read is in it.
+    assert!(events.iter().any(|event| event["action"] == "read-audit"), "{events:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod bound;
 mod folder;
+mod joined;
 mod name;
 mod single;
 mod tarred;
@@ -150,6 +151,16 @@ pub fn open(path: &Path) -> Result<Arc<dyn Tree>, TreeError> {
     }
     let folder = fs::canonicalize(path).ok().and_then(|path| folder_name(path.parent()?));
     Ok(Arc::new(single::SingleTree::new(path, (label, folder.unwrap_or_default()), &about)))
+}
+
+/// Trees as one: the parts of one export.
+pub(crate) fn join(label: String, trees: Vec<Arc<dyn Tree>>) -> Arc<dyn Tree> {
+    Arc::new(joined::JoinedTree::all(label, trees))
+}
+
+/// A tree without some of its files.
+pub(crate) fn without(tree: Arc<dyn Tree>, is_out: &dyn Fn(&str) -> bool) -> Arc<dyn Tree> {
+    Arc::new(joined::JoinedTree::without(tree, is_out))
 }
 
 /// A folder's own name, also where it was given as `.` or `..`.

@@ -321,6 +321,7 @@ impl Scan {
         match header.flag {
             b'0' | 0 | b'7' if !name.ends_with('/') => match safe_path(&name) {
                 Ok(path) => {
+                    let size = self.believe(size)?;
                     let modified_ms = next.modified_ms.or(header.modified_ms);
                     self.found.push((Entry { path, size, modified_ms }, start));
                 }
@@ -334,6 +335,16 @@ impl Scan {
             _ => self.refused.add(Weight::Skipped, &name, "it is not an ordinary file"),
         }
         self.body(size, source)
+    }
+
+    /// The size to list for a file, which may be a lie. Of a plain archive that is cut off the file is
+    /// listed with one byte more than can be there: what there is of it is read, and then the cut found.
+    fn believe(&self, size: u64) -> Result<u64, &'static str> {
+        match padded(size).filter(|padded| *padded <= self.budget) {
+            Some(_) => Ok(size),
+            None if self.beyond == CUT => Ok(size.min(self.budget.saturating_add(1))),
+            None => Err(self.beyond),
+        }
     }
 
     /// Passes over a file's bytes and the padding behind them.

@@ -107,6 +107,22 @@ impl Session {
     /// # Errors
     /// When the vault cannot be read; what does not verify is in the verdict.
     pub fn verify_audit(&self) -> Result<AuditVerdict, GateError> {
+        self.prove_audit(&mut |_| {})
+    }
+
+    /// Hands on every event, oldest first by device, and verifies exactly these. That the log is read is
+    /// on the record before, and among them.
+    ///
+    /// # Errors
+    /// When the principal may not, or the vault cannot be read or written.
+    pub fn export_audit(&self, each: &mut dyn FnMut(Logged)) -> Result<AuditVerdict, GateError> {
+        self.decide(Action::ReadAudit)?;
+        self.count(Action::ReadAudit, None, 1);
+        self.tick()?;
+        self.prove_audit(each)
+    }
+
+    fn prove_audit(&self, each: &mut dyn FnMut(Logged)) -> Result<AuditVerdict, GateError> {
         let mut verdict =
             AuditVerdict { is_ok: true, size: 0, root: Frontier::new().root(), first_bad: None };
         let mut feeds: BTreeMap<(DeviceId, Incarnation), (FeedId, u64)> = BTreeMap::new();
@@ -129,7 +145,13 @@ impl Session {
             };
             let mut frontier = Frontier::new();
             if let Some((feed, upto)) = feed {
-                self.each_event(feed, upto, &mut |_, encoded| frontier.push(Event::leaf(encoded)))?;
+                self.each_event(feed, upto, &mut |number, encoded| {
+                    let leaf = Event::leaf(encoded);
+                    frontier.push(leaf);
+                    if let Ok(event) = Event::parse(encoded) {
+                        each(Logged { number, device: feed.device, event, leaf });
+                    }
+                })?;
             }
             verdict.size = verdict.size.saturating_add(frontier.size());
             if claim.device == own {

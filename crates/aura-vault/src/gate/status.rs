@@ -6,6 +6,7 @@ use aura_protocol::id::{CollectionId, Hash};
 use super::{GateError, Session};
 use crate::open::{Quarantined, lock};
 use crate::record::Category;
+use crate::seen::Missing;
 
 /// The vault at a glance.
 #[derive(Debug, Clone)]
@@ -20,6 +21,10 @@ pub struct Status {
     pub category_hashes: Vec<(Category, String)>,
     /// Entries that could not be used.
     pub quarantined: Vec<Quarantined>,
+    /// Whether events of this device's audit log were lost.
+    pub is_audit_lost: bool,
+    /// What was seen here and the store lacks: it is an older copy.
+    pub missing: Vec<Missing>,
     /// Sealed bytes of the log.
     pub log_bytes: u64,
     /// Sealed bytes of attachments.
@@ -47,6 +52,8 @@ impl Session {
             state_hash: Hash(tally.state_hash()).to_string(),
             category_hashes: hashes.collect(),
             quarantined: lock(&self.open.quarantine).clone(),
+            is_audit_lost: self.open.is_audit_lost()?,
+            missing: lock(&self.open.watermark).missing().to_vec(),
             log_bytes,
             chunk_bytes,
             entries: sealed.map(|(_, position)| position.number).sum(),

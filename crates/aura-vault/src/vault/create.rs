@@ -33,6 +33,7 @@ use crate::keyring::{Keyring, Purpose, RootKeys, ViewKeys};
 use crate::op::{Change, Op};
 use crate::open::Environment;
 use crate::record::Category;
+use crate::seen::{Seen, Watermark};
 
 /// How a vault is to be made.
 pub struct Setup {
@@ -87,7 +88,8 @@ impl Vault<Unlocked> {
         let log = make_log(vault)?;
         let (keyring, pen, roster) = founding.write_log(log.as_ref(), entropy.as_mut())?;
         home.mark(vault).map_err(|error| VaultError::Io("aura-vault", error))?;
-        let parts = unlock::Parts { vault, keyring, pen, views };
+        let watermark = Watermark::new(&home, Seen::default(), Vec::new());
+        let parts = unlock::Parts { vault, keyring, pen, views, watermark };
         let open = unlock::assemble(&home, Arc::clone(&log), parts, environment)?;
         Ok((Self { home, vault, roster, log, state: Unlocked { open: Arc::new(open) } }, kit))
     }

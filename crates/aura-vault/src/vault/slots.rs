@@ -110,8 +110,10 @@ fn new_id(entropy: &mut dyn Entropy) -> SlotId {
 
 /// The secret key of this device.
 pub(super) fn read_secret_key(home: &Home) -> Result<SecretKey, VaultError> {
-    let bytes =
-        home::read(&home.secret_key()).map_err(|error| VaultError::Io(SECRET_KEY_FILE, error))?;
+    let bytes = home::read(&home.secret_key()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => VaultError::Missing(SECRET_KEY_FILE),
+        _ => VaultError::Io(SECRET_KEY_FILE, error),
+    })?;
     let bytes = Zeroizing::new(bytes);
     let text = core::str::from_utf8(&bytes).map_err(|_| VaultError::Damaged(SECRET_KEY_FILE))?;
     SecretKey::parse(text.trim()).map_err(|_| VaultError::Damaged(SECRET_KEY_FILE))

@@ -9,14 +9,15 @@ use std::fs;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 
+use aura_crypto::entropy::Entropy;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::head::Head;
-use aura_protocol::id::{CollectionId, FeedId, VaultId};
+use aura_protocol::id::{CollectionId, FeedId, Incarnation, VaultId};
 use aura_protocol::log::Frontier;
 use aura_protocol::store::LocalLog;
 
 use super::attempts::Attempts;
-use super::{Credential, Locked, Vault, VaultError, slots};
+use super::{Credential, DEVICE_KEY, Locked, Vault, VaultError, enrol, slots};
 use crate::audit::{Action, Event, Outcome, Reads};
 use crate::db::Db;
 use crate::device::{self, DeviceFile};
@@ -26,8 +27,8 @@ use crate::keyring::{Keyring, Purpose, RootKeys, ViewKeys};
 use crate::op::Change;
 use crate::open::{Environment, Open, OpenError, decode_positions, lock};
 use crate::search::{Index, Keys, Params, SearchError};
+use crate::seen::{Missing, Seen, Watermark, When};
 
-const DEVICE_KEY: &str = "device.key";
 const FRONTIER: &str = "audit-frontier";
 
 /// What an open vault is assembled from.
@@ -36,6 +37,15 @@ pub(super) struct Parts {
     pub(super) keyring: Keyring,
     pub(super) pen: Pen,
     pub(super) views: ViewKeys,
+    pub(super) watermark: Watermark,
+}
+
+/// Whether the log has everything that this device wrote in its present life.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Past {
+    Whole,
+    /// It is an older copy: what came after is not known here.
+    Lost,
 }
 
 /// Opens a shut vault.
@@ -63,12 +73,27 @@ pub(super) fn open(
     let (root, generation) = opened?;
     let mut keyring = Keyring::new(vault.vault, RootKeys::derive(root, vault.vault, generation));
     let views = load_keyring(home, vault, &mut keyring, &environment)?;
-    let device = read_device(home, vault.vault, &keyring)?;
-    let head = newest_head(vault, device.id(), device.incarnation)?;
-    let pen = Pen::new(vault.vault, device, head, Frontier::new());
-    let parts = Parts { vault: vault.vault, keyring, pen, views };
+    let (seen, missing) = look_back(vault);
+    let mut entropy = (environment.entropy)();
+    let (pen, past) = match read_device(home, vault.vault, &keyring) {
+        Err(VaultError::Missing(_)) => {
+            let pen = enrol::enrol(vault, credential, &keyring, (entropy.as_mut(), now_ms))?;
+            (pen, Past::Whole)
+        }
+        device => {
+            let device = renew(device?, (vault, &keyring, &missing), entropy.as_mut())?;
+            let past = if device.is_renewed { Past::Lost } else { Past::Whole };
+            (take_pen(vault, device.device, &seen)?, past)
+        }
+    };
+    let watermark = Watermark::new(home, seen, missing);
+    let parts = Parts { vault: vault.vault, keyring, pen, views, watermark };
     let open = assemble(home, Arc::clone(&vault.log), parts, environment)?;
     let mut events = Vec::new();
+    if past == Past::Lost {
+        open.rebuild()?;
+        events.push(event(now_ms, Action::Anomaly, Outcome::Failed, 1));
+    }
     if attempts.count > 0 {
         events.push(event(
             attempts.last_ms,
@@ -109,8 +134,10 @@ fn read_device(
     keyring: &Keyring,
 ) -> Result<device::Device, VaultError> {
     let damaged = VaultError::Damaged(DEVICE_KEY);
-    let bytes =
-        home::read(&home.device_key()).map_err(|error| VaultError::Io(DEVICE_KEY, error))?;
+    let bytes = home::read(&home.device_key()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => VaultError::Missing(DEVICE_KEY),
+        _ => VaultError::Io(DEVICE_KEY, error),
+    })?;
     match DeviceFile::from_bytes(&bytes, device::FILE_BYTES_MAX) {
         Ok(file) => file.open(vault, keyring.roots()).map_err(|_| damaged),
         Err(_) => Err(damaged),
@@ -175,10 +202,51 @@ fn follow_root(
     Ok(is_changed)
 }
 
+/// What was seen here before, and what the log lacks of it. What cannot be read tells nothing.
+fn look_back(vault: &Vault<Locked>) -> (Seen, Vec<Missing>) {
+    let seen = Seen::read(&vault.home).unwrap_or_default();
+    let missing = seen.compare(vault.log.as_ref(), &vault.roster).unwrap_or_default();
+    (seen, missing)
+}
+
+/// The device as it goes on.
+struct Renewed {
+    device: device::Device,
+    is_renewed: bool,
+}
+
+/// A device whose log came back as an older copy begins a new life: to go on in the old one would say
+/// two things under one number, which others could not tell from a clone.
+fn renew(
+    device: device::Device,
+    (vault, keyring, missing): (&Vault<Locked>, &Keyring, &[Missing]),
+    entropy: &mut dyn Entropy,
+) -> Result<Renewed, VaultError> {
+    let own = (device.id(), device.incarnation);
+    if !missing.iter().any(|missing| (missing.device, missing.incarnation) == own) {
+        return Ok(Renewed { device, is_renewed: false });
+    }
+    let mut incarnation = [0; 8];
+    entropy.fill(&mut incarnation);
+    let device = device::Device { incarnation: Incarnation(incarnation), ..device };
+    let file = device.to_file(vault.vault, keyring.roots(), &mut keyring.hedge(entropy));
+    home::replace(&vault.home.device_key(), &file)
+        .map_err(|error| VaultError::Io(DEVICE_KEY, error))?;
+    Ok(Renewed { device, is_renewed: true })
+}
+
+fn take_pen(vault: &Vault<Locked>, device: device::Device, seen: &Seen) -> Result<Pen, VaultError> {
+    let head = newest_head(vault, device.id(), device.incarnation)?;
+    let clock = seen.clock(device.id());
+    let mut pen = Pen::new(vault.vault, device, head, Frontier::new());
+    pen.continue_after(clock);
+    Ok(pen)
+}
+
 fn newest_head(
     vault: &Vault<Locked>,
     device: aura_protocol::id::DeviceId,
-    incarnation: aura_protocol::id::Incarnation,
+    incarnation: Incarnation,
 ) -> Result<Option<Head>, VaultError> {
     let key = vault.roster.device(device).map(|device| device.keys.sign);
     let key = key.ok_or(VaultError::Damaged(DEVICE_KEY))?;
@@ -200,8 +268,9 @@ pub(super) fn assemble(
     environment: Environment,
 ) -> Result<Open, VaultError> {
     fs::create_dir_all(home.views()).map_err(|error| VaultError::Io("views", error))?;
+    Db::sweep(&home.database())?;
     let (db, index, indexed) = open_views(home, &parts, &environment)?;
-    let Parts { vault, keyring, pen, .. } = parts;
+    let Parts { vault, keyring, pen, watermark, .. } = parts;
     let open = Open {
         vault,
         log,
@@ -215,6 +284,7 @@ pub(super) fn assemble(
         quarantine: Mutex::new(Vec::new()),
         indexed: Mutex::new(indexed),
         reads: Mutex::new(Reads::default()),
+        watermark: Mutex::new(watermark),
         is_behind: AtomicBool::new(false),
     };
     match open.catch_up().and_then(|()| Ok(open.db.tally().map(drop)?)) {
@@ -284,9 +354,10 @@ fn restore_frontier(open: &Open) -> Result<(), VaultError> {
     pen.set_frontier(frontier);
     drop(pen);
     if !is_whole {
-        // Events were lost on this device: said on the record, and found by every check from now on.
+        // Events were lost on this device: on the record, and told until somebody has seen to it.
         let now_ms = open.clock.now_ms();
         open.record(vec![event(now_ms, Action::Anomaly, Outcome::Failed, 1)])?;
+        open.lose_audit()?;
     }
     Ok(())
 }
@@ -313,5 +384,7 @@ pub(crate) fn settle(open: &Open) -> Result<(), OpenError> {
         }
     }
     open.db.checkpoint()?;
+    // One that could not be written is late, and no harm done.
+    drop(lock(&open.watermark).mark(open.log.as_ref(), (open.clock.now_ms(), When::Now)));
     Ok(())
 }

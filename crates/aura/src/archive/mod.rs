@@ -3,7 +3,9 @@
 //!
 //! Importing it into an empty vault gives the same state hash. It is not encrypted. A first line says
 //! what it is; each record is a line, followed by the pieces of its files; a last line says how many
-//! there were, so that an archive that was cut off is known. Source: spec/archive.md.
+//! there were, so that an archive that was cut off is known. A file that is damaged in the vault is
+//! named in its record's line and has no pieces: one bad file does not keep the rest from leaving.
+//! Source: spec/archive.md.
 
 mod shape;
 
@@ -11,14 +13,16 @@ mod lines;
 
 mod take;
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Read as _, Write};
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use aura_protocol::id::BlobId;
 use aura_vault::blob::fingerprint;
-use aura_vault::gate::{Record, Session};
+use aura_vault::gate::{AttachmentInfo, Record, Session};
 use aura_vault::record::Content as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,7 +35,7 @@ use self::shape::{BEGINNING, End, Entry, FORMAT, FileEntry, Header, PIECE_BYTES}
 use crate::exit::{Exit, Failure};
 use crate::moment::{now_ms, rfc3339};
 use crate::outlet::SealedContent;
-use crate::view::Export;
+use crate::view::{Export, Lost};
 
 /// The size of the archive at this path, if it is one.
 pub(crate) fn recognise(path: &Path) -> Option<u64> {
@@ -59,10 +63,14 @@ pub(crate) fn write(
     let mut end = End { records: 0, attachments: 0, state_hash: session.status()?.state_hash };
     let header = Header { aura_archive: FORMAT, time: rfc3339(now_ms()) };
     line(&mut out, &header).map_err(|error| unwritten(&error))?;
+    let mut failed = Vec::new();
     each(&mut |record| {
+        let files = record.attachments.len();
+        let lost = write_record(&mut out, session, &record).map_err(|error| unwritten(&error))?;
         end.records = end.records.saturating_add(1);
-        end.attachments = end.attachments.saturating_add(record.attachments.len() as u64);
-        write_record(&mut out, session, record).map_err(|error| unwritten(&error))
+        end.attachments = end.attachments.saturating_add(files.saturating_sub(lost.len()) as u64);
+        failed.extend(lost.into_values().map(|reason| Lost { id: record.id.to_string(), reason }));
+        Ok(())
     })?;
     // ARC-5: no end that is not true.
     if session.status()?.state_hash != end.state_hash {
@@ -83,6 +91,7 @@ pub(crate) fn write(
         files: 1,
         bytes,
         state_hash: end.state_hash,
+        failed,
         ..Export::default()
     })
 }
@@ -97,39 +106,112 @@ fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn write_record(out: &mut impl Write, session: &Arc<Session>, record: Record) -> io::Result<()> {
-    let files = record.attachments.iter().map(|info| FileEntry {
+/// Files of a record that could not be read, and why.
+type Damage = BTreeMap<BlobId, String>;
+
+/// Writes a record and its files, but for those that are damaged: these are returned.
+fn write_record(
+    out: &mut BufWriter<File>,
+    session: &Arc<Session>,
+    record: &Record,
+) -> io::Result<Damage> {
+    let mut lost = Damage::new();
+    if record.attachments.is_empty() {
+        line(out, &serde_json::json!({ "record": entry(record, &lost) }))?;
+        return Ok(lost);
+    }
+    let start = out.stream_position()?;
+    while let Some((id, reason)) = write_files(out, session, record, &lost)? {
+        // That a file is damaged is known only once it was read, and the record's line says how many
+        // pieces follow: so the record is written again, without any that is.
+        if lost.is_empty() {
+            lost = damaged(session, record);
+        }
+        lost.insert(id, reason);
+        out.seek(SeekFrom::Start(start))?;
+        out.get_mut().set_len(start)?;
+    }
+    Ok(lost)
+}
+
+fn entry(record: &Record, lost: &Damage) -> Entry {
+    let file = |info: &AttachmentInfo| FileEntry {
         id: info.id.to_string(),
         name: info.name.clone(),
         media_type: info.media_type.clone(),
         size: info.size,
         sha256: info.sha256.clone(),
-    });
-    let entry = Entry {
+    };
+    let (bad, good): (Vec<_>, Vec<_>) =
+        record.attachments.iter().partition(|info| lost.contains_key(&info.id));
+    Entry {
         id: record.id.to_string(),
         kind: record.kind.to_string(),
         category: record.category.to_string(),
         time_ms: record.has_own_time.then_some(record.time_ms),
-        source: record.source,
-        source_id: record.source_id,
-        content: record.content,
-        attachments: files.collect(),
-        fields: record.fields,
-    };
-    line(out, &serde_json::json!({ "record": entry }))?;
-    for info in &record.attachments {
-        let sealed = SealedContent::new(session, record.id, info);
-        let mut content = sealed.open()?;
-        loop {
-            let mut piece = Vec::with_capacity(PIECE_BYTES);
-            content.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
-            if piece.is_empty() {
-                break;
-            }
-            line(out, &serde_json::json!({ "piece": STANDARD.encode(&piece) }))?;
+        source: record.source.clone(),
+        source_id: record.source_id.clone(),
+        content: record.content.clone(),
+        attachments: good.into_iter().map(file).collect(),
+        lost: bad.into_iter().map(file).collect(),
+        fields: record.fields.clone(),
+    }
+}
+
+/// Writes a record's line and its files. Returns the first file that could not be read.
+fn write_files(
+    out: &mut impl Write,
+    session: &Arc<Session>,
+    record: &Record,
+    lost: &Damage,
+) -> io::Result<Option<(BlobId, String)>> {
+    line(out, &serde_json::json!({ "record": entry(record, lost) }))?;
+    for info in record.attachments.iter().filter(|info| !lost.contains_key(&info.id)) {
+        let mut write =
+            |piece: &[u8]| line(out, &serde_json::json!({ "piece": STANDARD.encode(piece) }));
+        if let Err(error) = each_piece(session, record, info, &mut write)? {
+            return Ok(Some((info.id, reason(info, &error))));
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+/// Every file of a record that cannot be read.
+fn damaged(session: &Arc<Session>, record: &Record) -> Damage {
+    let mut lost = Damage::new();
+    for info in &record.attachments {
+        if let Ok(Err(error)) = each_piece(session, record, info, &mut |_| Ok(())) {
+            lost.insert(info.id, reason(info, &error));
+        }
+    }
+    lost
+}
+
+fn reason(info: &AttachmentInfo, error: &io::Error) -> String {
+    format!("its file {} could not be read: {error}", info.name)
+}
+
+/// Hands on a file in pieces. The inner result says whether it could be read, the outer one whether
+/// its pieces were taken.
+fn each_piece(
+    session: &Arc<Session>,
+    record: &Record,
+    info: &AttachmentInfo,
+    take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<io::Result<()>> {
+    let sealed = SealedContent::new(session, record.id, info);
+    let mut content = match sealed.open() {
+        Ok(content) => content,
+        Err(error) => return Ok(Err(error)),
+    };
+    loop {
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        match content.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece) {
+            Ok(0) => return Ok(Ok(())),
+            Ok(_) => take(&piece)?,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
 }
 
 /// Reads an archive back: everything must be there, and every file must have its hash.

@@ -33,6 +33,9 @@ pub(super) struct Entry {
     pub(super) content: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) attachments: Vec<FileEntry>,
+    /// Files that could not be read when the archive was written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) lost: Vec<FileEntry>,
     pub(super) fields: serde_json::Map<String, serde_json::Value>,
 }
 

@@ -61,6 +61,10 @@ pub(crate) fn read(path: &Path, receive: &mut dyn Receive) -> Result<(), Stop> {
             receive.failed(&format!("record {count}"), "the archive was cut off");
             return Ok(());
         }
+        for _ in &entry.lost {
+            let reason = "a file of it was damaged already when the archive was written";
+            receive.failed(&format!("record {count}"), reason);
+        }
         match receive.importer().restore(&restored) {
             Ok(outcome) => receive.took(&outcome, lines.at())?,
             Err(error) if error.is_fatal() => {

@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::client::{Client, Listen};
 use crate::exit::{Exit, Failure};
-use crate::screen::{Screen, is_watched};
+use crate::screen::{Screen, is_watched, tell};
 use crate::secret::{self, Secret};
+use crate::view::Opened;
 use crate::wire::{Progress, Request, Way};
 
 /// What every command knows.
@@ -40,7 +41,7 @@ impl Context {
             refuse_early(&client)?;
             let secret = self.password("Password")?;
             let request = Request::Unlock { way: Way::Password, secret };
-            client.ask::<Value>(&request)?;
+            warn(&client.ask(&request)?);
         }
         Ok(client)
     }
@@ -71,6 +72,11 @@ impl Context {
         }
         Ok(absolute)
     }
+}
+
+/// Tells what opening found, on standard error.
+pub(crate) fn warn(opened: &Opened) {
+    opened.warnings.iter().for_each(|warning| tell(warning));
 }
 
 /// Says before asking that no answer would be looked at.

@@ -44,12 +44,16 @@ impl Export {
         let value = client.call(&Request::Export { to, shape }, &mut watch)?;
         drop(watch);
         let export: view::Export = parse(value.clone())?;
-        report(context, &value, &export)?;
+        report(context, &value, (&export, shape))?;
         Ok(if export.failed.is_empty() { Exit::Done } else { Exit::Partly })
     }
 }
 
-fn report(context: &Context, value: &Value, export: &view::Export) -> Result<(), Failure> {
+fn report(
+    context: &Context,
+    value: &Value,
+    (export, shape): (&view::Export, Shape),
+) -> Result<(), Failure> {
     let screen = &context.screen;
     if screen.json {
         return screen.value(value);
@@ -66,9 +70,14 @@ fn report(context: &Context, value: &Value, export: &view::Export) -> Result<(),
         screen.line(&screen.bad(&format!("  {}: {}", lost.id, lost.reason)))?;
     }
     if export.failed.len() > FAILURES_SHOWN {
-        let text =
-            format!("  … and {} others, in manifest.json", export.failed.len() - FAILURES_SHOWN);
-        screen.line(&text)?;
+        let others = export.failed.len() - FAILURES_SHOWN;
+        screen.line(&match shape {
+            Shape::Standard => format!("  … and {others} others, in manifest.json"),
+            Shape::Archive => format!("  … and {others} others: aura verify names them all"),
+        })?;
+    }
+    if !export.failed.is_empty() {
+        screen.line("The rest is there. What is missing comes back from a copy of the vault.")?;
     }
     note("It is not encrypted: keep it where only you can look.");
     Ok(())

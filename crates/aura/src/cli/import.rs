@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::context::{Context, Watch};
 use crate::client::parse;
 use crate::exit::{Exit, Failure};
-use crate::screen::{Screen, clean, count, counted, cut, size};
+use crate::screen::{Screen, clean, count, counted, cut, size, wrap};
 use crate::view::{Ledger, Part};
 use crate::wire::Request;
 
@@ -59,7 +59,7 @@ fn import(context: &Context, paths: &[PathBuf]) -> Result<Exit, Failure> {
                 screen.line(&format!("Found in {}:", clean(&part.path)))?;
                 shown.clone_from(&part.path);
             }
-            screen.line(&describe(&part))?;
+            screen.line(&describe(screen, &part))?;
         }
         Ok(())
     });
@@ -79,26 +79,30 @@ fn import(context: &Context, paths: &[PathBuf]) -> Result<Exit, Failure> {
     Ok(if is_whole { Exit::Done } else { Exit::Partly })
 }
 
-fn describe(part: &Part) -> String {
+fn describe(screen: &Screen, part: &Part) -> String {
     let categories = part.categories.join(", ");
     let files = counted(part.files, "file");
-    format!("  {:<13} {files:>14} {:>10}   {categories}", part.format, size(part.bytes))
+    let bytes = size(part.bytes);
+    let text = format!("  {:<13} {files:>14} {bytes:>10}   {categories}", part.format);
+    wrap(&text, screen.width(), &" ".repeat(44))
 }
 
 fn report(screen: &Screen, ledger: &Ledger, reasons: usize) -> Result<(), Failure> {
-    screen.line(&format!(
+    let sum = format!(
         "Read {} = {} new + {} merged + {} unchanged + {} skipped + {} failed",
         count(ledger.read),
-        screen.good(&count(ledger.new)),
+        count(ledger.new),
         count(ledger.merged),
         count(ledger.unchanged),
         count(ledger.skipped),
-        if ledger.failed > 0 { screen.bad(&count(ledger.failed)) } else { "0".to_owned() },
-    ))?;
+        count(ledger.failed),
+    );
+    let sum = wrap(&sum, screen.width(), "     ");
+    screen.line(&if ledger.failed > 0 { screen.bad(&sum) } else { screen.good(&sum) })?;
     for reason in ledger.reasons.iter().take(reasons) {
         let text =
             format!("{:>7} {}: {}", count(reason.count), reason.outcome, clean(&reason.reason));
-        screen.line(&cut(&text, screen.width()))?;
+        screen.line(&wrap(&text, screen.width(), "          "))?;
         if let Some(place) = reason.places.first() {
             let place = format!("          such as {}", clean(place));
             screen.line(&screen.faint(&cut(&place, screen.width())))?;
@@ -161,9 +165,13 @@ fn show(context: &Context, run: Option<u64>) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     screen.line(&format!("Run {}, {} to {}", ledger.run, ledger.started, ledger.finished))?;
+    let mut shown = "";
     for part in &ledger.found {
-        screen
-            .line(&cut(&format!("{} in {}", describe(part), clean(&part.path)), screen.width()))?;
+        if part.path != shown {
+            screen.line(&format!("Found in {}:", clean(&part.path)))?;
+            shown = &part.path;
+        }
+        screen.line(&describe(screen, part))?;
     }
     report(screen, &ledger, usize::MAX)?;
     Ok(Exit::Done)

@@ -22,7 +22,7 @@ use self::context::Context;
 use crate::daemon::{self, Start};
 use crate::exit::{Exit, Failure};
 use crate::place;
-use crate::screen::{Screen, note};
+use crate::screen::{Screen, tell};
 
 /// Your life in a vault that only you can open.
 #[derive(Debug, Parser)]
@@ -31,8 +31,8 @@ use crate::screen::{Screen, note};
     version,
     max_term_width = 80,
     after_help = "First steps: `aura demo` shows everything in a throw-away folder, `aura init` makes \
-                  your vault.\nExit codes: 0 done, 1 failed, 2 wrong use, 3 locked or wrong password, \
-                  4 refused,\n5 damage found, 6 store unreachable, 7 partly done."
+                  your vault.\nExit codes: 0 done, 1 failed, 2 wrong use, 3 locked or wrong password,\n4 \
+                  refused, 5 damage found, 6 store unreachable, 7 partly done."
 )]
 pub(crate) struct Cli {
     /// The vault's folder [default: the platform's data folder]
@@ -135,7 +135,7 @@ fn parse_idle(text: &str) -> Result<u64, String> {
 
 /// Runs what was typed. Returns the exit code.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::try_parse_from(search::with_left_out_words(args)) {
         Ok(cli) => cli,
         Err(error) => {
             drop(error.print());
@@ -146,7 +146,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(exit) => exit,
         Err(failure) => {
             if failure.exit != Exit::Done {
-                note(&format!("aura: {failure}"));
+                tell(&format!("aura: {failure}"));
             }
             failure.exit
         }

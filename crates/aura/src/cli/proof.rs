@@ -13,7 +13,7 @@ use super::context::{Context, Watch};
 use crate::client::parse;
 use crate::exit::{Exit, Failure};
 use crate::moment;
-use crate::screen::{Screen, counted, cut};
+use crate::screen::{Screen, count, counted, wrap};
 use crate::view::{AuditVerdict, Event, Verdict};
 use crate::wire::{Rebuild, Request};
 
@@ -111,11 +111,12 @@ fn show_event(screen: &Screen, item: &Value, event: &Event) -> Result<(), Failur
         return screen.value(item);
     }
     let when = event.time.get(..19).unwrap_or_default().replace('T', " ");
-    let outcome = if event.outcome == "done" { "" } else { &event.outcome };
-    let count = if event.count == 1 { String::new() } else { format!("{}x ", event.count) };
-    let about = event.categories.join(", ");
-    let text = format!("{when}  {:<10} {:<14} {outcome:<8}{count}{about}", event.who, event.action);
-    screen.line(cut(&text, screen.width()).trim_end())
+    let outcome = (event.outcome != "done").then(|| event.outcome.clone());
+    let times = (event.count != 1).then(|| format!("{}x", count(event.count)));
+    let about = (!event.categories.is_empty()).then(|| event.categories.join(", "));
+    let rest: Vec<String> = [outcome, times, about].into_iter().flatten().collect();
+    let text = format!("{when}  {:<10} {:<14} {}", event.who, event.action, rest.join(" "));
+    screen.line(&wrap(text.trim_end(), screen.width(), &" ".repeat(47)))
 }
 
 fn verify_audit(context: &Context) -> Result<Exit, Failure> {
@@ -138,15 +139,15 @@ fn verify_audit(context: &Context) -> Result<Exit, Failure> {
 fn export(context: &Context, path: &Path) -> Result<Exit, Failure> {
     let failed = |error| Failure::file("The audit log could not be written", &error);
     let mut client = context.open()?;
-    let verdict: AuditVerdict = client.ask(&Request::VerifyAudit)?;
     let mut options = OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     let mut out = BufWriter::new(file);
     let mut count = 0u64;
-    client.call(&Request::Audit, &mut |item: Value| {
+    let verdict = client.call(&Request::ExportAudit, &mut |item: Value| {
         count = count.saturating_add(1);
         writeln!(out, "{item}").map_err(failed)
     })?;
+    let verdict: AuditVerdict = parse(verdict)?;
     let last = serde_json::json!({ "verdict": verdict });
     writeln!(out, "{last}").map_err(failed)?;
     let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -193,8 +194,9 @@ fn report(screen: &Screen, verdict: &Verdict) -> Result<(), Failure> {
     }
     screen.line(&screen.bad("Not everything verifies:"))?;
     for problem in &verdict.problems {
-        screen.line(&format!("  {problem}"))?;
+        screen.line(&wrap(&format!("  {problem}"), screen.width(), "    "))?;
     }
     screen.line("What is not named here is whole. Database and index can be built again:")?;
-    screen.line("aura verify --rebuild. The rest comes back from a backup or another device.")
+    screen.line("aura verify --rebuild. The rest comes back from a backup or another device.")?;
+    screen.line("About an older copy and a lost audit log, aura status says more.")
 }

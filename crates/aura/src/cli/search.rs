@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Finding.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ const BATCH_BYTES_MAX: u64 = 16 << 20;
 
 #[derive(Debug, Args)]
 #[command(
+    override_usage = "aura search [OPTIONS] QUERY...\n       aura search [OPTIONS] --batch FILE",
     after_help = "Filters: category:mail kind:note from:ada to:lin before:2025-03 after:2024 \
                   has:attachment source:mbox tag:home\n\"Words in quotes\" stand together, -word is \
                   left out. For example:\n  aura search lisbon flat after:2025-03 category:mail\n  \
@@ -34,6 +36,36 @@ pub(crate) struct Search {
     /// Run the queries in a file, one a line
     #[arg(long, value_name = "FILE", conflicts_with = "query")]
     batch: Option<PathBuf>,
+}
+
+/// Long options that take a value of their own: what follows one is no word of a query.
+const VALUED: &[&str] = &["--limit", "--batch", "--home", "--password-file", "--idle"];
+
+/// What was typed, with the left-out words of a query (`-hotel`) marked so that they are not taken for
+/// options: by a space before, which changes no query. Only after the first word, and never `-h` alone.
+pub(super) fn with_left_out_words(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    let mut is_value = false;
+    let mut words = 0u32;
+    for arg in args.iter_mut().skip(1) {
+        let Some(text) = arg.to_str() else { continue };
+        if text == "--" || (words == 0 && !is_value && !text.starts_with('-') && text != "search") {
+            break;
+        }
+        let is_short = text.starts_with('-') && !text.starts_with("--") && text.len() > 1;
+        if core::mem::take(&mut is_value) {
+            continue;
+        }
+        if is_short && text != "-h" && (words > 1 || text.contains(' ')) {
+            *arg = OsString::from(format!(" {text}"));
+        } else if text.starts_with("--") {
+            is_value = VALUED.contains(&text);
+        } else if !is_short {
+            // The first word is the command itself.
+            words = words.saturating_add(1);
+        }
+    }
+    args
 }
 
 impl Search {
@@ -108,9 +140,18 @@ fn mark(screen: &Screen, hit: &Hit) -> String {
         let first = hit.matches.first().map_or(0, |(start, _)| *start);
         from = text.floor_char_boundary(first.saturating_sub(width / 4));
     }
+    let blank = |rest: &str| rest.len().saturating_sub(rest.trim_start().len());
+    let is_later = !text.get(..from).unwrap_or_default().trim().is_empty();
+    from = from.saturating_add(text.get(from..).map_or(0, blank));
     let mut out = String::new();
     let mut left = width;
     let mut at = from;
+    if is_later {
+        out.push('…');
+        left = left.saturating_sub(1);
+    }
+    let is_cut = text.get(from..).is_some_and(|rest| rest.trim_end().chars().count() > left);
+    left = left.saturating_sub(usize::from(is_cut));
     let put = |out: &mut String, piece: &str, left: &mut usize, is_match: bool| {
         let piece: String = piece.chars().take(*left).collect();
         *left = left.saturating_sub(piece.chars().count());
@@ -122,6 +163,9 @@ fn mark(screen: &Screen, hit: &Hit) -> String {
         at = *end;
     }
     put(&mut out, text.get(at..).unwrap_or_default(), &mut left, false);
+    if is_cut {
+        out.push('…');
+    }
     out
 }
 
@@ -137,6 +181,30 @@ fn clean_keeping_bytes(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn left_out_words_are_told_from_options() {
+        let typed = |line: &str| {
+            let args = with_left_out_words(line.split('|').map(OsString::from));
+            args.into_iter().map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>().join("|")
+        };
+        for (line, expected) in [
+            ("aura|search|lisbon|-hotel", "aura|search|lisbon| -hotel"),
+            ("aura|search|lisbon|-x|--limit|5|-hotel", "aura|search|lisbon| -x|--limit|5| -hotel"),
+            ("aura|--json|--home|d|search|a|-b", "aura|--json|--home|d|search|a| -b"),
+            ("aura|search|--limit|5|a|-b", "aura|search|--limit|5|a| -b"),
+            ("aura|search|-b a", "aura|search| -b a"),
+            // Help stays help, and other commands keep their options.
+            ("aura|search|-h", "aura|search|-h"),
+            ("aura|search|lisbon|-h", "aura|search|lisbon|-h"),
+            ("aura|search|-hotel", "aura|search|-hotel"),
+            ("aura|search|a|--|-b", "aura|search|a|--|-b"),
+            ("aura|add|search|-b", "aura|add|search|-b"),
+            ("aura|--home|search|get|a|-h", "aura|--home|search|get|a|-h"),
+        ] {
+            assert_eq!(typed(line), expected);
+        }
+    }
 
     #[test]
     fn passages_are_cut_around_the_match_and_keep_their_bytes() {
@@ -156,6 +224,9 @@ mod tests {
         };
         let marked = mark(&Screen::new(true), &hit);
         assert!(marked.contains("flat [1m"), "{marked}");
-        assert!(marked.chars().count() <= 80);
+        assert!(marked.chars().count() <= 78);
+        assert!(marked.starts_with('…') && marked.ends_with('…'), "{marked}");
+        let whole = Hit { snippet: "  naïve flat ".to_owned(), matches: vec![(9, 13)], ..hit };
+        assert_eq!(mark(&Screen::new(true), &whole), "naïve flat ");
     }
 }

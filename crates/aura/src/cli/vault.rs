@@ -11,14 +11,14 @@ use aura_vault::vault::VaultError;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::context::{Context, refuse_early};
+use super::context::{Context, refuse_early, warn};
 use crate::client::Client;
 use crate::daemon::keeper::SystemEntropy;
 use crate::exit::{Exit, Failure};
 use crate::kit::{Kit, Page, groups};
 use crate::moment::{day, now_ms};
 use crate::place;
-use crate::screen::{count, counted, note, size};
+use crate::screen::{count, counted, note, size, wrap};
 use crate::secret::{self, Secret};
 use crate::view;
 use crate::wire::{Cost, Request, Way};
@@ -192,7 +192,7 @@ impl Unlock {
             refuse_early(&client)?;
             let (way, question) = way(self.recovery);
             let secret = context.password(question)?;
-            client.ask::<Value>(&Request::Unlock { way, secret })?;
+            warn(&client.ask(&Request::Unlock { way, secret })?);
         }
         if context.screen.json {
             context.screen.value(&json!({ "locked": false }))?;
@@ -260,7 +260,8 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
     let text =
         format!("  locks     after {idle} without use, and once the machine wakes from sleep");
     screen.line(&text)?;
-    screen.line(&format!("  memory    {}", status.memory))?;
+    let memory = if status.memory == "locked" { "stays out of swap" } else { &status.memory };
+    screen.line(&wrap(&format!("  memory    {memory}"), screen.width(), "            "))?;
     if status.wait_ms > 0 {
         let wait = format!("next try in {} s", status.wait_ms.div_ceil(1000));
         screen.line(&format!("  password  {}", screen.bad(&wait)))?;
@@ -289,6 +290,10 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
     if let Some(bad) = status.quarantined.filter(|bad| *bad > 0) {
         let text = format!("{} cannot be read: run aura verify", counted(bad, "entry"));
         screen.line(&format!("  damage    {}", screen.bad(&text)))?;
+    }
+    for warning in &status.warnings {
+        let text = wrap(&format!("  warning   {warning}"), screen.width(), "            ");
+        screen.line(&screen.bad(&text))?;
     }
     screen.line(&format!("Devices     {}", counted(status.devices.len() as u64, "device")))?;
     screen.line("Synced      with nothing: everything is on this device only")?;

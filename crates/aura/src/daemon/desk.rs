@@ -44,7 +44,10 @@ impl Desk {
                 self.create(&Setup { password: password.into_text(), cost: argon2(cost) })
             }
             Request::Unlock { way, secret } => {
-                self.keeper.unlock(&credential(way, secret)).map(|()| Value::Null)
+                self.keeper.unlock(&credential(way, secret))?;
+                self.keeper.with_open(|_, session| {
+                    said(&view::Opened { warnings: proof::warnings(&session.status()?) })
+                })
             }
             Request::Lock | Request::Stop => self.keeper.lock().map(|()| Value::Null),
             Request::Status => self.status(),
@@ -92,6 +95,7 @@ impl Desk {
                 said(&export::export(session, (&to, shape), &self.keeper, reply)?)
             }
             Request::Audit => proof::audit(&session, reply),
+            Request::ExportAudit => said(&proof::export_audit(&session, reply)?),
             Request::VerifyAudit => said(&proof::verify_audit(&session)?),
             _ => Err(Failure::new(Exit::Failed, "The daemon does not know this request.")),
         }

@@ -39,6 +39,7 @@ impl From<VaultError> for Failure {
                 .safe(NOTHING_CHANGED)
                 .next("Make one with `aura init`, or name its folder with --home."),
             VaultError::Newer => Failure::new(Exit::Failed, what).safe(NOTHING_CHANGED).next(NEWER),
+            VaultError::Missing(file) => missing(file),
             VaultError::Damaged(_) | VaultError::Authority(_) => Failure::new(Exit::Damaged, what)
                 .safe("It was left as it is.")
                 .next("Restore this file from a backup or another device; the others can stay."),
@@ -63,6 +64,22 @@ impl From<VaultError> for Failure {
             _ => Failure::new(Exit::Failed, what).safe(NOTHING_LOST).next(VERIFY),
         }
     }
+}
+
+/// Without these files the vault does not open as it used to; nothing that the person wrote is in them.
+fn missing(file: &str) -> Failure {
+    let failure = Failure::new(Exit::Damaged, format!("The vault's file `{file}` is missing."))
+        .safe("Records, attachments and history are in other files, and unharmed.");
+    failure.next(match file {
+        "secret.key" => {
+            "Write the secret key of your emergency kit into it, or put the file back from a copy \
+             of\nthe vault. Or open the vault without it: aura unlock --recovery"
+        }
+        _ => {
+            "Put it back from a copy of the vault. Or open the vault with the recovery code of your\n\
+             emergency kit, which makes new keys for this device: aura unlock --recovery"
+        }
+    })
 }
 
 impl From<OpenError> for Failure {

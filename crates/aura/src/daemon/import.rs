@@ -5,10 +5,10 @@
 //! kept in the vault. An import that was stopped goes on when it is run again.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aura_import::draft::{Finding, Sink, Stop};
-use aura_import::{Survey, read, survey};
+use aura_import::{Given, Survey, read, survey_all};
 use aura_vault::gate::Session;
 use aura_vault::intake::{Importer, Outcome};
 use serde_json::{Value, json};
@@ -44,14 +44,13 @@ pub(super) fn import(
     let mut ledger = Ledger { started: rfc3339(now_ms()), ..Ledger::default() };
     let mut sources = Vec::new();
     let mut bytes = 0u64;
-    for path in paths {
-        let (source, parts) = recognise(path)?;
+    ledger.paths = paths.iter().map(|path| path.display().to_string()).collect();
+    for (source, parts) in recognise(paths)? {
         bytes = parts.iter().map(|part| part.bytes).fold(bytes, u64::saturating_add);
         for part in parts {
             reply.item(&part)?;
             ledger.found.push(part);
         }
-        ledger.paths.push(path.display().to_string());
         sources.push(source);
     }
     reply.flush()?;
@@ -84,33 +83,46 @@ pub(super) fn import(
     desk.finish()
 }
 
-fn recognise(path: &Path) -> Result<(Source, Vec<Part>), Failure> {
-    let name = path.display().to_string();
-    if let Some(bytes) = archive::recognise(path) {
+/// What was given: archives of Aura's own, and everything else, of which parts of one export are one.
+fn recognise(paths: &[PathBuf]) -> Result<Vec<(Source, Vec<Part>)>, Failure> {
+    let mut found = Vec::new();
+    let mut foreign = Vec::new();
+    for path in paths {
+        let Some(bytes) = archive::recognise(path) else {
+            foreign.push(path.clone());
+            continue;
+        };
         let part = Part {
-            path: name,
+            path: path.display().to_string(),
             format: "aura-archive".to_owned(),
             files: 1,
             bytes,
             categories: Vec::new(),
         };
-        return Ok((Source::Archive(path.to_owned()), vec![part]));
+        found.push((Source::Archive(path.clone()), vec![part]));
     }
-    let survey = survey(path).map_err(|error| {
-        let what = format!("{name} could not be read: {error}.");
+    let given = survey_all(&foreign).map_err(|(path, error)| {
+        let what = format!("{} could not be read: {error}.", path.display());
         Failure::new(Exit::Failed, what)
             .safe("Nothing was imported, and the vault is as it was.")
             .next("Check the path; a damaged archive can be downloaded again.")
     })?;
-    let parts = survey.parts().iter().map(|part| Part {
-        path: name.clone(),
-        format: part.format.as_str().to_owned(),
-        files: part.paths.len() as u64,
-        bytes: part.bytes,
-        categories: part.format.categories().iter().map(ToString::to_string).collect(),
-    });
-    let parts = parts.collect();
-    Ok((Source::Foreign(survey), parts))
+    found.extend(given.into_iter().map(|Given { paths, survey }| {
+        let mut name = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+        if paths.len() > 1 {
+            name = format!("{name} ({} parts)", paths.len());
+        }
+        let parts = survey.parts().iter().map(|part| Part {
+            path: name.clone(),
+            format: part.format.as_str().to_owned(),
+            files: part.paths.len() as u64,
+            bytes: part.bytes,
+            categories: part.format.categories().iter().map(ToString::to_string).collect(),
+        });
+        let parts = parts.collect();
+        (Source::Foreign(survey), parts)
+    }));
+    Ok(found)
 }
 
 /// Why an import ends before its end.

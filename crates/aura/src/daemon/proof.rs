@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the vault says of itself: its state, its audit log, and whether everything verifies.
 
-use aura_vault::gate::{Logged, Session};
+use aura_vault::gate::{AuditVerdict, Logged, Session, Status};
 use aura_vault::vault::{Locked, Unlocked, Vault};
 use serde_json::{Value, json};
 
 use super::reply::Reply;
 use crate::exit::Failure;
 use crate::moment::rfc3339;
+use crate::screen::count;
 use crate::view;
 use crate::wire::{Progress, Rebuild};
 
@@ -17,9 +18,9 @@ pub(super) fn outside(vault: &Vault<Locked>) -> view::Status {
 }
 
 fn seen<S>(vault: &Vault<S>, locked: bool) -> view::Status {
-    let devices = vault.roster().devices();
-    let is_only = devices.len() == 1;
-    let devices = devices.keys().map(|id| view::Device { id: id.to_string(), this: is_only });
+    let own = vault.home().device();
+    let devices = vault.roster().devices().keys();
+    let devices = devices.map(|id| view::Device { id: id.to_string(), this: Some(*id) == own });
     view::Status {
         locked,
         vault_id: vault.id().to_string(),
@@ -31,6 +32,7 @@ fn seen<S>(vault: &Vault<S>, locked: bool) -> view::Status {
 /// What an open one says.
 pub(super) fn status(vault: &Vault<Unlocked>, session: &Session) -> Result<view::Status, Failure> {
     let status = session.status()?;
+    let warnings = warnings(&status);
     let words = |pairs: Vec<(aura_vault::record::Category, u64)>| {
         pairs.into_iter().map(|(category, count)| (category.to_string(), count)).collect()
     };
@@ -42,11 +44,35 @@ pub(super) fn status(vault: &Vault<Unlocked>, session: &Session) -> Result<view:
         category_hashes: Some(
             hashes.map(|(category, hash)| (category.to_string(), hash)).collect(),
         ),
+        warnings,
         quarantined: Some(status.quarantined.len() as u64),
         log_bytes: Some(status.log_bytes),
         attachment_bytes: Some(status.chunk_bytes),
         ..seen(vault, false)
     })
+}
+
+/// What somebody should see to.
+pub(super) fn warnings(status: &Status) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let entries = status.missing.iter().map(|missing| missing.entries).fold(0, u64::saturating_add);
+    if entries > 0 {
+        warnings.push(format!(
+            "This is an older copy of the vault: {} that this device had seen are not in the folder \
+             `store`. What is here can be used. If somebody went back on purpose, delete the file \
+             `seen` in the vault's folder; else lock the vault and put the newer `store` back.",
+            if entries == 1 { "1 entry".to_owned() } else { format!("{} entries", count(entries)) }
+        ));
+    }
+    if status.is_audit_lost {
+        warnings.push(
+            "Events of the audit log were lost on this device; records are not affected. Compare \
+             with a copy of the vault: `aura audit verify` says what it can. `aura verify \
+             --rebuild` ends this message."
+                .to_owned(),
+        );
+    }
+    warnings
 }
 
 /// The audit log, oldest first.
@@ -81,13 +107,31 @@ fn show(logged: &Logged) -> view::Event {
 
 /// Whether the audit log is whole.
 pub(super) fn verify_audit(session: &Session) -> Result<view::AuditVerdict, Failure> {
-    let verdict = session.verify_audit()?;
-    Ok(view::AuditVerdict {
+    Ok(judged(session.verify_audit()?))
+}
+
+/// Every event, and whether exactly these are whole.
+pub(super) fn export_audit(
+    session: &Session,
+    reply: &mut Reply,
+) -> Result<view::AuditVerdict, Failure> {
+    let mut result = Ok(());
+    let verdict = session.export_audit(&mut |logged| {
+        if result.is_ok() {
+            result = reply.item(&show(&logged));
+        }
+    })?;
+    result?;
+    Ok(judged(verdict))
+}
+
+fn judged(verdict: AuditVerdict) -> view::AuditVerdict {
+    view::AuditVerdict {
         ok: verdict.is_ok,
         size: verdict.size,
         root: verdict.root.to_string(),
         first_bad: verdict.first_bad,
-    })
+    }
 }
 
 /// Whether everything verifies.

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A new device for a vault whose own keys are gone: `device.key` was lost, the log was not.
+//!
+//! The root key alone lists a device in quarantine; only the recovery code, whose slot confirms it, lets
+//! a person in alone. So a thief of password and secret key writes nothing that counts. What the lost
+//! device wrote stays as it is. Source: spec/authority.md, rules AUT-7, AUT-8; spec/vault-directory.md.
+
+use std::path::PathBuf;
+
+use aura_crypto::entropy::Entropy;
+use aura_crypto::key::RecoveryCode;
+use aura_crypto::sign::{LabelledSigner, TransportSigningKey};
+use aura_crypto::slot::{self, SlotSecrets};
+use aura_crypto::tree;
+use aura_protocol::authority::{Claim, Roster, SlotKind, Statement};
+use aura_protocol::codec::Extra;
+use aura_protocol::log::Frontier;
+
+use super::statement::sign;
+use super::{Credential, Locked, Vault, VaultError};
+use crate::audit::{Action, Event, Outcome};
+use crate::device::Device;
+use crate::feed::{Commit, Pen};
+use crate::home;
+use crate::keyring::Keyring;
+use crate::open::OpenError;
+
+/// Lists and confirms a new device, and writes its files. The files come last: a crash before leaves a
+/// listed device whose keys nobody has, and the next try makes another one.
+pub(super) fn enrol(
+    vault: &Vault<Locked>,
+    credential: &Credential,
+    keyring: &Keyring,
+    (entropy, now_ms): (&mut dyn Entropy, i64),
+) -> Result<Pen, VaultError> {
+    let missing = || VaultError::Missing(super::DEVICE_KEY);
+    let recovery = recovery_slot(&vault.roster, credential).ok_or_else(missing)?;
+    let roots = keyring.roots();
+    let device = Device::generate(entropy);
+    let transport = TransportSigningKey::generate(entropy);
+    let seeds = device.to_file(vault.vault, roots, &mut keyring.hedge(entropy));
+    let mut pen = Pen::new(vault.vault, device, None, Frontier::new());
+    let clock = pen.tick(now_ms);
+    let statement = |claim, signers: &[&dyn LabelledSigner]| {
+        sign(
+            &Statement { vault: Some(vault.vault), claim, clock, extra: Extra::default() },
+            signers,
+        )
+    };
+    let identity = tree::identity_signing_key(&roots.root, roots.generation);
+    let add = Claim::Add(pen.device().public(&transport));
+    let statements = vec![
+        statement(add, &[&pen.device().sign, &identity]),
+        statement(Claim::Confirm(pen.device().id()), &[&recovery.sign]),
+    ];
+    let mut roster = vault.roster.clone();
+    for statement in &statements {
+        // What others would not accept is not written.
+        roster.apply(statement).map_err(VaultError::Authority)?;
+    }
+    // That the device's keys were gone is on the record.
+    let event = Event {
+        time_ms: now_ms,
+        principal: "owner".to_owned(),
+        action: Action::Anomaly,
+        outcome: Outcome::Done,
+        categories: Vec::new(),
+        count: 1,
+        grant: String::new(),
+    };
+    let commit = Commit { statements, events: vec![event], ..Commit::default() };
+    pen.commit(commit, keyring, vault.log.as_ref(), entropy).map_err(OpenError::from)?;
+    let write = |name, path: PathBuf, bytes: &[u8]| {
+        home::replace(&path, bytes).map_err(|error| VaultError::Io(name, error))
+    };
+    write("transport.key", vault.home.transport_key(), transport.dangerous_seed())?;
+    write(super::DEVICE_KEY, vault.home.device_key(), &seeds)?;
+    Ok(pen)
+}
+
+/// The recovery slot that a credential opens.
+fn recovery_slot(roster: &Roster, credential: &Credential) -> Option<SlotSecrets> {
+    let Credential::Recovery(text) = credential else { return None };
+    let code = RecoveryCode::parse(text).ok()?;
+    let vault = roster.vault();
+    roster.slots().iter().filter(|(_, slot)| slot.kind == SlotKind::Recovery).find_map(
+        |(id, listed)| {
+            let secrets =
+                SlotSecrets::derive(&slot::recovery_secret(&code, &vault, id), &vault, id);
+            secrets.check(&listed.keys).is_ok().then_some(secrets)
+        },
+    )
+}
