@@ -133,9 +133,9 @@ impl Format {
             Self::Mbox | Self::Eml | Self::Maildir => &[Category::Mail],
             Self::ICalendar => &[Category::Calendar, Category::Tasks],
             Self::VCard => &[Category::Contacts],
-            Self::ChatGpt => &[Category::Messages],
+            Self::ChatGpt => &[Category::Messages, Category::Files],
             Self::Claude => &[Category::Messages, Category::Memory],
-            Self::Bitwarden => &[Category::Credentials],
+            Self::Bitwarden => &[Category::Credentials, Category::Files],
             Self::Takeout => &[
                 Category::Calendar,
                 Category::Contacts,

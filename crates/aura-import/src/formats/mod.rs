@@ -12,12 +12,12 @@ mod mapping;
 pub(crate) mod media;
 mod report;
 mod thread;
+pub(crate) mod file;
 
 pub(crate) mod bitwarden;
 pub(crate) mod chatgpt;
 pub(crate) mod claude;
 pub(crate) mod csv_rows;
-pub(crate) mod file;
 pub(crate) mod ical;
 pub(crate) mod json_lines;
 pub(crate) mod keep;
