@@ -144,6 +144,22 @@ impl Db {
         Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
     }
 
+    /// Every feed that it has applied something of, as its bytes, and how far.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn positions(&self) -> Result<Vec<(Vec<u8>, u64)>, DbError> {
+        let connection = self.reader();
+        let mut statement = connection.prepare_cached("SELECT id, number FROM feed")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+        let mut positions = Vec::new();
+        for row in rows {
+            let (feed, number) = row?;
+            positions.push((feed, u64::try_from(number).unwrap_or_default()));
+        }
+        Ok(positions)
+    }
+
     /// Applies entries, in one transaction. Those that were applied before change nothing.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aura_crypto::entropy::Entropy;
 use aura_protocol::codec::{Decode, Encode, Reader, Writer};
+use aura_protocol::head::Position;
 use aura_protocol::id::{CollectionId, FeedId, RecordId, VaultId};
 use aura_protocol::store::{LocalLog, StoreError};
 
@@ -46,6 +47,9 @@ pub enum OpenError {
     /// The index failed. It is built again from the log when the vault is opened next.
     #[error(transparent)]
     Search(#[from] SearchError),
+    /// The views hold what the log does not: the disk lost what it said it had written (F-03).
+    #[error("the vault's log has gone back: its newest changes are not there any more")]
+    WentBack,
     /// An earlier failure left it unclear what the log holds; the vault must be locked and opened again.
     #[error("an earlier write failed half-way; lock and unlock the vault to go on")]
     Stale,
@@ -58,6 +62,7 @@ impl OpenError {
             Self::Db(error) => error.is_damage(),
             Self::Search(error) => matches!(error, SearchError::Damaged | SearchError::Outdated),
             Self::Behind(error) => error.is_damage(),
+            Self::WentBack => true,
             _ => false,
         }
     }
@@ -222,7 +227,9 @@ impl Open {
     pub(crate) fn catch_up(&self) -> Result<(), OpenError> {
         let behind = lock(&self.indexed).clone();
         let mut touched = BTreeSet::new();
-        for (feed, position) in self.log.feeds()? {
+        let feeds = self.log.feeds()?;
+        self.check_not_ahead(&behind, &feeds)?;
+        for (feed, position) in feeds {
             if feed.collection == CollectionId::AUTHORITY {
                 continue;
             }
@@ -249,6 +256,24 @@ impl Open {
             }
         }
         Ok(())
+    }
+
+    /// That the views have taken nothing that the log does not have.
+    fn check_not_ahead(
+        &self,
+        indexed: &BTreeMap<FeedId, u64>,
+        feeds: &[(FeedId, Position)],
+    ) -> Result<(), OpenError> {
+        let logged: BTreeMap<FeedId, u64> =
+            feeds.iter().map(|(feed, position)| (*feed, position.number)).collect();
+        let is_ahead = |feed: &FeedId, number: u64| number > logged.get(feed).copied().unwrap_or(0);
+        let is_index_ahead = indexed.iter().any(|(feed, number)| is_ahead(feed, *number));
+        let by_bytes: BTreeMap<Vec<u8>, u64> =
+            logged.iter().map(|(feed, number)| (feed.to_bytes(), *number)).collect();
+        let applied = self.db.positions()?;
+        let is_database_ahead =
+            applied.iter().any(|(feed, number)| *number > by_bytes.get(feed).copied().unwrap_or(0));
+        if is_index_ahead || is_database_ahead { Err(OpenError::WentBack) } else { Ok(()) }
     }
 
     /// Opens the entries of a feed after one number up to another and hands them on, some at a time.

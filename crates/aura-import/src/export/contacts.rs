@@ -10,8 +10,9 @@ use calcard::jscontact::JSContact;
 use calcard::vcard::VCardVersion;
 use serde_json::{Value, json};
 
+use super::content_line::rewritten;
 use super::{Exported, Outcome};
-use crate::formats::component::{guarded, with_plain_uris};
+use crate::formats::component::guarded;
 use crate::formats::media;
 
 /// Writes a card for each record.
@@ -64,7 +65,7 @@ fn convert(text: &str) -> Option<Vec<u8>> {
     let card = JSContact::<'_, String, String>::parse(text).ok()?.into_vcard()?;
     let mut written = String::new();
     card.write_to(&mut written, VCardVersion::V4_0).ok()?;
-    Some(with_plain_uris(written.as_bytes()))
+    Some(rewritten(written.as_bytes()))
 }
 
 #[cfg(test)]

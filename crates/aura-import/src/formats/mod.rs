@@ -28,6 +28,7 @@ mod table;
 pub(crate) mod vcard;
 pub(crate) mod takeout;
 
+pub(crate) use self::instant::iso_ms;
 pub use self::mapping::Mapping;
 pub(crate) use self::markdown::{percent_decoded, says_time as markdown_says_time};
 pub use self::table::read_mapped;

@@ -86,6 +86,13 @@ pub(super) fn draft(
         "VTODO" => (Kind::Task, fields),
         _ => (Kind::Note, journal(&own)),
     };
+    // The converter turns it into the zone of the event and still calls it UTC.
+    if kind != Kind::Note
+        && let Some(time) = recurrence.and_then(in_utc)
+    {
+        fields.insert("recurrenceId".to_owned(), time.into());
+        fields.insert("recurrenceIdTimeZone".to_owned(), "Etc/UTC".into());
+    }
     if kind != Kind::Note
         && let Some(day) = recurrence.and_then(whole_day)
     {
@@ -224,6 +231,16 @@ fn zone_of(line: &str) -> Option<&str> {
         return quoted.split('"').next();
     }
     rest.split([';', ':']).next()
+}
+
+/// `20260131T100000Z` as a JSCalendar local time.
+fn in_utc(value: &str) -> Option<String> {
+    let (day, time) = value.strip_suffix('Z')?.split_once('T')?;
+    let day = whole_day(day)?;
+    let is_time = time.len() == 6 && time.bytes().all(|byte| byte.is_ascii_digit());
+    let (hour, minute, second) = (time.get(..2)?, time.get(2..4)?, time.get(4..)?);
+    let date = day.split('T').next()?;
+    is_time.then(|| format!("{date}T{hour}:{minute}:{second}"))
 }
 
 /// `20260131` as the JSCalendar local time that names a whole-day occurrence.
