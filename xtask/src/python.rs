@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A Python with the packages that the stranger's reader (`spec/reader/`) imports.
+//! A Python with the packages that the stranger's reader (`spec/reader/`) and the readers of exports
+//! (`testing/aura-e2e/readers/`) import.
 //!
 //! It lives in a virtual environment in the cache folder, so that neither the system nor the checkout
 //! is touched, and is made once.
@@ -11,9 +12,19 @@ use anyhow::{Context, Result, bail};
 use crate::run::{Checkout, cache_folder, output, run, succeeds};
 
 /// The packages, and an import that works when they are there.
-const PACKAGES: [&str; 3] = ["cryptography>=50", "argon2-cffi>=25", "zstandard>=0.23"];
+const PACKAGES: [&str; 7] = [
+    "cryptography>=50",
+    "argon2-cffi>=25",
+    "zstandard>=0.23",
+    // What others accept must not change from one day to the next.
+    "icalendar==7.3.0",
+    "recurring-ical-events==3.8.2",
+    "vobject==0.9.9",
+    "python-frontmatter==1.3.0",
+];
 const PROOF: &str = "import cryptography, argon2, zstandard; \
-    from cryptography.hazmat.primitives.asymmetric import mlkem";
+    from cryptography.hazmat.primitives.asymmetric import mlkem; \
+    import icalendar, recurring_ical_events, vobject, frontmatter";
 
 /// The path of that Python; makes it when it is not there yet.
 pub(crate) fn ensure(checkout: &Checkout) -> Result<PathBuf> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every test of the workspace, with what the tests need.
 //!
-//! Tests find the program in `AURA_BIN` and the Python for the stranger's reader in `AURA_PYTHON`; when
+//! Tests find the program in `AURA_BIN` and the Python for other people's readers in `AURA_PYTHON`; when
 //! a variable is not set, they say that they are skipped. A value that is set already is kept.
 
 use std::env;
@@ -79,7 +79,7 @@ pub(crate) fn run(checkout: &Checkout, options: &Options) -> Result<()> {
     documented.and(tested)
 }
 
-/// The Python for the tests; without one they are run all the same, but the reader's.
+/// The Python for the tests; without one they are run all the same, but those of other readers.
 fn python(checkout: &Checkout) -> Option<PathBuf> {
     if let Some(python) = env::var_os("AURA_PYTHON") {
         return Some(python.into());
@@ -87,7 +87,9 @@ fn python(checkout: &Checkout) -> Option<PathBuf> {
     match python::ensure(checkout) {
         Ok(python) => Some(python),
         Err(error) => {
-            println!("note: no Python for the stranger's reader, its tests are skipped: {error:#}");
+            println!(
+                "note: no Python for other people's readers, their tests are skipped: {error:#}"
+            );
             None
         }
     }

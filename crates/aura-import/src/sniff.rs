@@ -10,12 +10,12 @@ use std::sync::Arc;
 use aura_vault::record::Category;
 
 use crate::draft::{Sink, Stop};
-use crate::formats::ending::is_opaque;
+use crate::formats::ending::{ATTACHED, is_opaque};
 use crate::formats::{
     bitwarden, chatgpt, claude, csv_rows, file, ical, json_lines, keep, location, mail, markdown,
     takeout, vcard,
 };
-use crate::tree::Tree;
+use crate::tree::{Tree, entry};
 
 /// How much of a file is looked at, in bytes.
 const LOOK_BYTES: u64 = 4096;
@@ -78,6 +78,21 @@ enum Reach {
     File,
     /// Everything below the folder of a file it knows, if nobody else knows it: an export's media.
     Folder,
+    /// Everything below the folder `attachments` beside a file it knows, if nobody else knows it.
+    Attachments,
+}
+
+impl Reach {
+    /// Below which folder, for a file at this path.
+    fn root(self, path: &str) -> Option<String> {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match self {
+            Self::File => None,
+            Self::Folder => Some(folder.to_owned()),
+            Self::Attachments if folder.is_empty() => Some("attachments".to_owned()),
+            Self::Attachments => Some(format!("{folder}/attachments")),
+        }
+    }
 }
 
 /// A format that is known by the first bytes of its files.
@@ -95,7 +110,7 @@ const KNOWN: &[Known] = &[
     Known { format: Format::VCard, recognise: vcard::recognise, reach: Reach::File },
     Known { format: Format::ChatGpt, recognise: chatgpt::recognise, reach: Reach::Folder },
     Known { format: Format::Claude, recognise: claude::recognise, reach: Reach::File },
-    Known { format: Format::Bitwarden, recognise: bitwarden::recognise, reach: Reach::Folder },
+    Known { format: Format::Bitwarden, recognise: bitwarden::recognise, reach: Reach::Attachments },
     Known { format: Format::Keep, recognise: keep::recognise, reach: Reach::File },
     Known { format: Format::Location, recognise: location::recognise, reach: Reach::File },
     Known { format: Format::JsonLines, recognise: json_lines::recognise, reach: Reach::File },
@@ -133,9 +148,9 @@ impl Format {
             Self::Mbox | Self::Eml | Self::Maildir => &[Category::Mail],
             Self::ICalendar => &[Category::Calendar, Category::Tasks],
             Self::VCard => &[Category::Contacts],
-            Self::ChatGpt => &[Category::Messages],
+            Self::ChatGpt => &[Category::Messages, Category::Files],
             Self::Claude => &[Category::Messages, Category::Memory],
-            Self::Bitwarden => &[Category::Credentials],
+            Self::Bitwarden => &[Category::Credentials, Category::Files],
             Self::Takeout => &[
                 Category::Calendar,
                 Category::Contacts,
@@ -168,7 +183,7 @@ impl Format {
             Self::Takeout => Reading::Tree(takeout::read_tree),
             Self::Keep => Reading::Tree(keep::read_tree),
             Self::Location => Reading::Stream(location::read),
-            Self::JsonLines => Reading::Stream(json_lines::read),
+            Self::JsonLines => Reading::Tree(json_lines::read_tree),
             Self::Table => Reading::Stream(csv_rows::read),
             Self::File => Reading::Tree(file::read_tree),
         }
@@ -180,11 +195,13 @@ pub(crate) fn sort(tree: &dyn Tree) -> Vec<(Format, String)> {
     let entries = tree.entries();
     let mut first = Vec::with_capacity(4096);
     let mut claims: Vec<Option<Format>> = Vec::with_capacity(entries.len());
-    let mut roots: Vec<(&str, Format)> = Vec::new();
+    let mut roots: Vec<(String, Format)> = Vec::new();
     let mut has_notes = false;
     for entry in entries {
         let claim = if markdown::is_note(&entry.path) {
             Some(Format::Markdown)
+        } else if let Some(format) = attached(tree, &entry.path) {
+            Some(format)
         } else if entry.size == 0 || is_opaque(&entry.path) || is_beside(&entry.path) {
             None
         } else {
@@ -193,9 +210,8 @@ pub(crate) fn sort(tree: &dyn Tree) -> Vec<(Format, String)> {
         let hidden = file::hidden_root(&entry.path).is_some();
         has_notes |= claim == Some(Format::Markdown) && !hidden;
         if let Some(known) = KNOWN.iter().find(|known| Some(known.format) == claim)
-            && known.reach == Reach::Folder
+            && let Some(root) = known.reach.root(&entry.path)
         {
-            let root = entry.path.rsplit_once('/').map_or("", |(folder, _)| folder);
             roots.push((root, known.format));
         }
         claims.push(claim);
@@ -210,6 +226,15 @@ pub(crate) fn sort(tree: &dyn Tree) -> Vec<(Format, String)> {
         (format, entry.path.clone())
     });
     formats.collect()
+}
+
+/// Which format a file belongs to as an attachment, whatever it holds: a calendar that was attached to a
+/// note is no calendar of the person's.
+fn attached(tree: &dyn Tree, path: &str) -> Option<Format> {
+    let (stem, _) = path.split_once(&format!("{ATTACHED}/"))?;
+    let owners = [(".jsonl", Format::JsonLines), (".md", Format::Markdown)];
+    let is_there = |ending: &str| entry(tree, &format!("{stem}{ending}")).is_some();
+    owners.iter().find(|(ending, _)| is_there(ending)).map(|(_, format)| *format)
 }
 
 /// Whether a file lies in a folder of settings, where nothing is looked at.

@@ -49,6 +49,9 @@ pub enum OpenError {
     /// The index failed. It is built again from the log when the vault is opened next.
     #[error(transparent)]
     Search(#[from] SearchError),
+    /// The views hold what the log does not: the disk lost what it said it had written (F-03).
+    #[error("the vault's log has gone back: its newest changes are not there any more")]
+    WentBack,
     /// An earlier failure left it unclear what the log holds; the vault must be locked and opened again.
     #[error("an earlier write failed half-way; lock and unlock the vault to go on")]
     Stale,
@@ -61,6 +64,7 @@ impl OpenError {
             Self::Db(error) => error.is_damage(),
             Self::Search(error) => matches!(error, SearchError::Damaged | SearchError::Outdated),
             Self::Behind(error) => error.is_damage(),
+            Self::WentBack => true,
             _ => false,
         }
     }
@@ -224,13 +228,7 @@ impl Open {
     pub(crate) fn catch_up(&self) -> Result<(), OpenError> {
         let behind = lock(&self.indexed).clone();
         let feeds: BTreeMap<FeedId, Position> = self.log.feeds()?.into_iter().collect();
-        let ahead = |(feed, number): (&FeedId, &u64)| {
-            feeds.get(feed).is_none_or(|position| position.number < *number)
-        };
-        // A view that has more than the log is one of another log: of a newer copy of this one, perhaps.
-        if behind.iter().any(ahead) || self.db.feeds()?.iter().any(ahead) {
-            return Err(DbError::Damaged.into());
-        }
+        self.check_not_ahead(&behind, &feeds)?;
         let mut touched = BTreeSet::new();
         for (feed, position) in feeds {
             if feed.collection == CollectionId::AUTHORITY {
@@ -259,6 +257,19 @@ impl Open {
             }
         }
         Ok(())
+    }
+
+    /// That the views have taken nothing that the log does not have.
+    fn check_not_ahead(
+        &self,
+        indexed: &BTreeMap<FeedId, u64>,
+        logged: &BTreeMap<FeedId, Position>,
+    ) -> Result<(), OpenError> {
+        let ahead = |(feed, number): (&FeedId, &u64)| {
+            logged.get(feed).is_none_or(|position| position.number < *number)
+        };
+        let is_ahead = indexed.iter().any(ahead) || self.db.feeds()?.iter().any(ahead);
+        if is_ahead { Err(OpenError::WentBack) } else { Ok(()) }
     }
 
     /// Opens the entries of a feed after one number up to another and hands them on, some at a time.

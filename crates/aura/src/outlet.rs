@@ -14,6 +14,7 @@ use aura_protocol::id::{BlobId, RecordId};
 use aura_vault::gate::{AttachmentInfo, Session};
 use aura_vault::record::Content;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::process::{Pid, test_kill_process};
 
 use crate::exit::Failure;
 
@@ -48,6 +49,7 @@ impl Swap {
         let Some(name) = name else {
             return Err(Failure::usage("The export needs a name.", "Name a new folder or file."));
         };
+        clear(place, &name);
         if fs::symlink_metadata(place).is_ok() && !is_ours(place) {
             return Err(Failure::usage(
                 "There is something else in this place, and it was left as it is.",
@@ -55,7 +57,6 @@ impl Swap {
             ));
         }
         let staging = place.with_file_name(format!(".{name}.{}.part", std::process::id()));
-        // Left by an export that was killed.
         remove(&staging);
         Ok(Self { place: place.to_owned(), staging, is_placed: false })
     }
@@ -103,8 +104,32 @@ impl Drop for Swap {
 
 fn remove(path: &Path) {
     let Ok(found) = fs::symlink_metadata(path) else { return };
-    // What stays behind is found and removed by the next export to this place.
+    // What stays behind is found and removed by a later export to this place.
     drop(if found.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) });
+}
+
+/// Takes away what exports to this place left that were killed; it is not encrypted (F-34).
+fn clear(place: &Path, name: &str) {
+    let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let Ok(entries) = fs::read_dir(parent.unwrap_or(Path::new("."))) else { return };
+    let start = format!(".{name}.");
+    for entry in entries.flatten() {
+        let found = entry.file_name().to_string_lossy().into_owned();
+        let rest = found.strip_prefix(&start).and_then(|rest| rest.split_once('.'));
+        let Some((process, ending)) = rest else { continue };
+        let pid = process.parse().ok().and_then(Pid::from_raw);
+        if pid.is_none_or(|pid| test_kill_process(pid).is_ok()) {
+            continue;
+        }
+        match ending {
+            // The last good export, which went aside when its process was killed.
+            "old" if fs::symlink_metadata(place).is_err() => {
+                drop(fs::rename(entry.path(), place));
+            }
+            "old" | "part" => remove(&entry.path()),
+            _ => {}
+        }
+    }
 }
 
 /// Makes every file and folder below a folder durable. Returns the files, sorted.

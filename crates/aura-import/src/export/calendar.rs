@@ -10,8 +10,9 @@ use aura_vault::record::{Fields, Kind};
 use calcard::jscalendar::JSCalendar;
 use serde_json::{Value, json};
 
+use super::content_line::rewritten;
 use super::{Exported, Outcome};
-use crate::formats::component::{Piece, Pieces, guarded, with_plain_uris};
+use crate::formats::component::{Piece, Pieces, guarded};
 use crate::formats::media;
 use crate::stamp::timestamp;
 
@@ -27,13 +28,13 @@ pub fn write(
     out.write_all(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Aura//Export//EN\r\n")?;
     for record in records {
         let mut fields = record.fields.clone();
-        prepare(&mut fields, &record);
+        let occurrence = prepare(&mut fields, &record);
         let files = media::embed(&mut fields, "links", "href", &record.attachments);
         let text = Value::Object(fields).to_string();
         let component = guarded(|| convert(&text)).flatten();
         match component {
             Some(component) => {
-                out.write_all(&component)?;
+                out.write_all(&with_occurrence(component, occurrence.as_deref()))?;
                 outcome.records = outcome.records.saturating_add(1);
                 outcome.attachments = outcome.attachments.saturating_add(files.written);
             }
@@ -46,7 +47,9 @@ pub fn write(
     Ok(outcome)
 }
 
-fn prepare(fields: &mut Fields, record: &Exported) {
+/// Makes the fields ready for the converter. Returns the line that names the occurrence, if the converter
+/// would write another one.
+fn prepare(fields: &mut Fields, record: &Exported) -> Option<String> {
     fields.remove("extra");
     let form = if record.kind == Kind::Task { "Task" } else { "Event" };
     fields.insert("@type".to_owned(), form.into());
@@ -62,7 +65,32 @@ fn prepare(fields: &mut Fields, record: &Exported) {
         .any(|property| property.get(0).and_then(Value::as_str) == Some("recurrence-id"));
     if has_own {
         fields.remove("recurrenceId");
+        return None;
     }
+    // The converter takes a time in UTC for one in the zone of the event.
+    if fields.get("recurrenceIdTimeZone").and_then(Value::as_str) != Some("Etc/UTC") {
+        return None;
+    }
+    let time = fields.get("recurrenceId")?.as_str()?.replace(['-', ':'], "");
+    let is_time = time.len() == 15
+        && time.bytes().enumerate().all(|(at, byte)| byte.is_ascii_digit() != (at == 8));
+    if !is_time {
+        return None;
+    }
+    fields.remove("recurrenceId");
+    fields.remove("recurrenceIdTimeZone");
+    Some(format!("RECURRENCE-ID:{time}Z\r\n"))
+}
+
+fn with_occurrence(mut component: Vec<u8>, line: Option<&str>) -> Vec<u8> {
+    if let Some(line) = line
+        && let Some(end) = component.iter().position(|&byte| byte == b'\n')
+    {
+        let rest = component.split_off(end + 1);
+        component.extend_from_slice(line.as_bytes());
+        component.extend(rest);
+    }
+    component
 }
 
 /// The foreign part: everything in here may panic.
@@ -78,7 +106,7 @@ fn convert(text: &str) -> Option<Vec<u8>> {
         if let Piece::Whole { name, text, .. } = piece
             && (name == "VEVENT" || name == "VTODO")
         {
-            component.extend(with_plain_uris(&text));
+            component.extend(rewritten(&text));
         }
     }
     (!component.is_empty()).then_some(component)

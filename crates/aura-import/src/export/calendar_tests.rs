@@ -78,6 +78,22 @@ fn out_and_in_again() {
 }
 
 #[test]
+fn an_occurrence_named_in_utc_stays_the_one_it_is() {
+    let text = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\n\
+        RECURRENCE-ID:20260131T100000Z\r\nDTSTART;TZID=America/Los_Angeles:20260131T030000\r\n\
+        END:VEVENT\r\nEND:VCALENDAR\r\n";
+    let before = seen(text);
+    assert_eq!(before[0].fields["recurrenceId"], "2026-01-31T10:00:00");
+    let (out, _) = written(seen(text));
+    let after = seen(&out);
+    for name in ["recurrenceId", "recurrenceIdTimeZone"] {
+        assert_eq!(before[0].fields[name], after[0].fields[name], "{name}");
+    }
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(text.matches("RECURRENCE-ID:20260131T100000Z\r\n").count(), 1, "{text}");
+}
+
+#[test]
 fn a_record_that_was_never_a_calendar() {
     let fields = json!({"title": "new", "start": "2026-01-31T10:00:00"});
     let record = Exported {

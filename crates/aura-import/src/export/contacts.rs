@@ -5,12 +5,14 @@
 
 use std::io::{self, Write};
 
+use aura_vault::record::Fields;
 use calcard::jscontact::JSContact;
 use calcard::vcard::VCardVersion;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::content_line::rewritten;
 use super::{Exported, Outcome};
-use crate::formats::component::{guarded, with_plain_uris};
+use crate::formats::component::guarded;
 use crate::formats::media;
 
 /// Writes a card for each record.
@@ -28,6 +30,7 @@ pub fn write(
         fields.insert("@type".to_owned(), "Card".into());
         fields.insert("version".to_owned(), "1.0".into());
         fields.entry("uid").or_insert_with(|| record.id.as_str().into());
+        with_name(&mut fields);
         let files = media::embed(&mut fields, "media", "uri", &record.attachments);
         let keys = media::embed(&mut fields, "cryptoKeys", "uri", &record.attachments);
         let text = Value::Object(fields).to_string();
@@ -47,12 +50,22 @@ pub fn write(
     Ok(outcome)
 }
 
+/// A card must have a name (RFC 6350, 6.2.1), though not every contact has one.
+fn with_name(fields: &mut Fields) {
+    let is_full = |name: &Value| name.get("full").is_some_and(Value::is_string);
+    if !fields.get("name").is_some_and(is_full)
+        && let Value::Object(name) = fields.entry("name").or_insert_with(|| json!({}))
+    {
+        name.insert("full".to_owned(), "Unnamed".into());
+    }
+}
+
 /// The foreign part: everything in here may panic.
 fn convert(text: &str) -> Option<Vec<u8>> {
     let card = JSContact::<'_, String, String>::parse(text).ok()?.into_vcard()?;
     let mut written = String::new();
     card.write_to(&mut written, VCardVersion::V4_0).ok()?;
-    Some(with_plain_uris(written.as_bytes()))
+    Some(rewritten(written.as_bytes()))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::name::{Names, safe_part};
 use super::{Exported, Folder, Outcome, copy_content};
+use crate::formats::ending::ATTACHED;
 use crate::stamp::timestamp;
 
 /// Writes records into `<stem>.jsonl`, their attachments into `<stem>.attachments/`.
@@ -25,7 +26,7 @@ pub fn write(
     for record in records {
         let mut listed = Vec::new();
         for attachment in &record.attachments {
-            let wish = format!("{}.attachments/{}", safe_part(stem), safe_part(&attachment.name));
+            let wish = format!("{}{ATTACHED}/{}", safe_part(stem), safe_part(&attachment.name));
             let path = names.free_file(&wish);
             match copy_content(attachment, &path, folder) {
                 Ok(()) => {

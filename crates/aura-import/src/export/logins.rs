@@ -11,6 +11,7 @@ use aura_vault::record::Fields;
 use serde_json::{Value, json};
 
 use super::{Exported, Outcome};
+use crate::stamp::timestamp;
 
 /// Most credentials in one file.
 const ITEMS_MAX: usize = 200_000;
@@ -59,6 +60,11 @@ fn item(record: Exported, folders: &mut BTreeMap<String, String>) -> Value {
         let next = folders.len() + 1;
         let id = folders.entry(folder).or_insert_with(|| format!("folder-{next}"));
         item.insert("folderId".to_owned(), id.as_str().into());
+    }
+    if let Some(ms) = record.time_ms
+        && !["creationDate", "revisionDate"].iter().any(|date| item.contains_key(*date))
+    {
+        item.insert("creationDate".to_owned(), timestamp(ms).into());
     }
     item.insert("id".to_owned(), id.into());
     item.entry("type").or_insert_with(|| 1.into());

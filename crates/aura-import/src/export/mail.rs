@@ -18,9 +18,14 @@ use serde_json::Value;
 
 use super::name::{Names, safe_part};
 use super::{Exported, Folder, Outcome};
+use crate::formats::iso_ms;
+use crate::formats::mail::recognise_eml;
 
 /// Most bytes of attachments that one mail is written with.
 const ATTACHMENT_BYTES_MAX: u64 = 256 << 20;
+
+/// Longest line that may be sent as it is (RFC 5322, 2.1.1), with a CR.
+const LINE_BYTES_MAX: usize = 999;
 
 /// Longest title in a file's name, in bytes.
 const TITLE_BYTES_MAX: usize = 60;
@@ -115,13 +120,14 @@ pub fn eml(record: &Exported) -> io::Result<Vec<u8>> {
     if let Some(subject) = string(fields, "subject") {
         mail = mail.subject(one_line(subject));
     }
-    if let Some(ms) = record.time_ms {
-        mail = mail.date(Date::new(ms.div_euclid(1000)));
-    }
-    // The builder makes up an id where there is none; the record's own id makes it a stable one.
-    mail = match ids(fields, "messageId").into_iter().next() {
-        Some(id) => mail.message_id(id),
-        None => mail.message_id(format!("{}@aura.invalid", record.id)),
+    // The builder makes up a date where there is none.
+    let date = date(record);
+    mail = mail.header("Date", Raw::new(date.clone().unwrap_or_default()));
+    // Nor does a mail get an id that it never had: it would be another mail when it is read again.
+    let id = ids(fields, "messageId").into_iter().next();
+    mail = match &id {
+        Some(id) => mail.message_id(id.as_str()),
+        None => mail.header("Message-ID", Raw::new("")),
     };
     for (name, header) in [("inReplyTo", "In-Reply-To"), ("references", "References")] {
         let list = ids(fields, name);
@@ -133,7 +139,56 @@ pub fn eml(record: &Exported) -> io::Result<Vec<u8>> {
     for (name, value) in kept_headers(fields) {
         mail = mail.header(name, Raw::new(value));
     }
-    body(mail, record)?.write_to_vec()
+    let mut bytes = body(mail, record)?.write_to_vec()?;
+    for (name, is_there) in [("Date", date.is_some()), ("Message-ID", id.is_some())] {
+        if !is_there {
+            without(&mut bytes, name);
+        }
+    }
+    Ok(bytes)
+}
+
+/// The date as the sender wrote it, zone and all; the record's own for a mail that was never sent.
+fn date(record: &Exported) -> Option<String> {
+    let sent = string(&record.fields, "sentAt");
+    let ms = match sent {
+        Some(sent) => iso_ms(sent)?,
+        None if record.fields.contains_key("receivedAt") => return None,
+        None => record.time_ms?,
+    };
+    let (zone, minutes) = sent.and_then(zone).unwrap_or(("+0000".to_owned(), 0));
+    let there = ms.div_euclid(1000).saturating_add(minutes * 60);
+    let text = Date::new(there).to_rfc822();
+    Some(text.strip_suffix("+0000").map_or(text.clone(), |start| format!("{start}{zone}")))
+}
+
+/// `-04:00` at the end of a time as mails write it, and as minutes.
+fn zone(time: &str) -> Option<(String, i64)> {
+    let zone = time.get(time.len().checked_sub(6)?..)?;
+    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    let away = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+    match zone.get(..1)? {
+        "-" => Some((format!("-{hours}{minutes}"), -away)),
+        "+" => Some((format!("+{hours}{minutes}"), away)),
+        _ => None,
+    }
+}
+
+/// Takes a header of one line out of a mail.
+fn without(mail: &mut Vec<u8>, name: &str) {
+    let line = |from: &[u8]| from.iter().position(|&byte| byte == b'\n').map(|end| end + 1);
+    let mut at = 0;
+    while let Some(rest) = mail.get(at..)
+        && let Some(length) = line(rest)
+        && length > 2
+    {
+        let start = rest.get(..name.len()).unwrap_or_default();
+        if start.eq_ignore_ascii_case(name.as_bytes()) && rest.get(name.len()) == Some(&b':') {
+            mail.drain(at..at + length);
+            return;
+        }
+        at += length;
+    }
 }
 
 fn body<'x>(mut mail: MessageBuilder<'x>, record: &'x Exported) -> io::Result<MessageBuilder<'x>> {
@@ -153,19 +208,29 @@ fn body<'x>(mut mail: MessageBuilder<'x>, record: &'x Exported) -> io::Result<Me
         left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
             io::Error::new(io::ErrorKind::FileTooLarge, "its files are larger than a mail can be")
         })?;
-        mail = if attachment.media_type == "message/rfc822" {
+        let media_type = attachment.media_type.as_str();
+        mail = if media_type == "message/rfc822" && recognise_eml(&bytes, "") {
             nested(mail, &attachment.name, bytes)
+        } else if media_type.starts_with("multipart/") || media_type.starts_with("message/") {
+            // Those may not be written as base64 (RFC 2045, 6.4), and nothing else is safe for any bytes.
+            mail.attachment("application/octet-stream", attachment.name.as_str(), bytes)
         } else {
-            mail.attachment(attachment.media_type.as_str(), attachment.name.as_str(), bytes)
+            mail.attachment(media_type, attachment.name.as_str(), bytes)
         };
     }
     Ok(mail)
 }
 
-/// A mail inside a mail stands as it is, for which it must be text.
+/// A mail inside a mail stands as it is, and never as base64 (RFC 2046, 5.2.1).
 fn nested<'x>(mail: MessageBuilder<'x>, name: &'x str, bytes: Vec<u8>) -> MessageBuilder<'x> {
     let mut mail = mail;
-    let part = MimePart::new("message/rfc822", bytes).attachment(name);
+    let is_long = bytes.split(|&byte| byte == b'\n').any(|line| line.len() > LINE_BYTES_MAX);
+    let encoding = match () {
+        () if is_long || bytes.contains(&0) => "binary",
+        () if bytes.is_ascii() => "7bit",
+        () => "8bit",
+    };
+    let part = MimePart::new("message/rfc822", bytes).attachment(name).transfer_encoding(encoding);
     mail.attachments.get_or_insert_default().push(part);
     mail
 }

@@ -6,11 +6,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use aura_vault::record::{Category, Fields, Kind};
 
 use crate::draft::Attachment;
 
+mod content_line;
 mod name;
 
 pub mod calendar;
@@ -50,8 +52,12 @@ pub trait Folder {
 }
 
 /// A folder on this computer, readable by its owner only.
+///
+/// It keeps the first error of the disk: writers go on after a record that has no form, but an export to a
+/// disk that is full must not pass for one with a few records missing (F-34).
 pub struct DiskFolder {
     root: PathBuf,
+    fault: Arc<OnceLock<io::ErrorKind>>,
 }
 
 impl DiskFolder {
@@ -61,7 +67,41 @@ impl DiskFolder {
     /// When it can't be made.
     pub fn new(root: &Path) -> io::Result<Self> {
         make_private(root)?;
-        Ok(Self { root: root.to_owned() })
+        Ok(Self { root: root.to_owned(), fault: Arc::default() })
+    }
+
+    /// Tells the first error of the disk, if there was one.
+    ///
+    /// # Errors
+    /// That error.
+    pub fn check(&self) -> io::Result<()> {
+        self.fault.get().map_or(Ok(()), |kind| Err((*kind).into()))
+    }
+
+    fn noted<T>(fault: &OnceLock<io::ErrorKind>, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            // Only the first is kept.
+            let _ = fault.set(error.kind());
+        }
+        result
+    }
+}
+
+/// A file of such a folder.
+struct DiskFile {
+    file: File,
+    fault: Arc<OnceLock<io::ErrorKind>>,
+}
+
+impl Write for DiskFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        DiskFolder::noted(&self.fault, self.file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
@@ -75,10 +115,10 @@ impl Folder for DiskFolder {
             }
             place.push(part);
         }
-        if let Some(parent) = place.parent() {
-            make_private(parent)?;
-        }
-        Ok(Box::new(BufWriter::with_capacity(64 << 10, create_private(&place)?)))
+        let made = place.parent().map_or(Ok(()), make_private);
+        let file = Self::noted(&self.fault, made.and_then(|()| create_private(&place)))?;
+        let file = DiskFile { file, fault: Arc::clone(&self.fault) };
+        Ok(Box::new(BufWriter::with_capacity(64 << 10, file)))
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::name::{Names, safe_part};
 use super::{Exported, Folder, Outcome, copy_content};
+use crate::formats::ending::ATTACHED;
 use crate::stamp::timestamp;
 
 /// Writes every note into a file of its own.
@@ -72,7 +73,7 @@ fn attachment_path(note: &str, text: &str, name: &str, names: &mut Names) -> Str
         }
     }
     let safe = safe_part(name);
-    names.free_file(&format!("{stem}.attachments/{safe}"))
+    names.free_file(&format!("{stem}{ATTACHED}/{safe}"))
 }
 
 fn write_note(record: &Exported, out: &mut dyn Write) -> io::Result<()> {

@@ -3,21 +3,22 @@
 //!
 //! The fields of an item stay what they are; folders and collections come in by name. An encrypted
 //! export is not opened here and says so. Places are told by number, never by name: a ledger may be
-//! shown and logged. A zip with attachments has `data.json` and a folder for each item.
+//! shown and logged. A zip with attachments has `data.json` and a folder for each item. What else lies
+//! beside an export comes in as files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
 use aura_vault::record::{Fields, Kind};
 use serde_json::Value;
 
-use super::ending::media_type;
+use super::file;
 use super::instant::iso_ms;
 use super::json_stream::{Fault, JsonStream};
 use super::report::Report;
 use crate::draft::{Attachment, Draft, Sink, Stop};
-use crate::tree::{Tree, TreeContent};
+use crate::tree::Tree;
 
 /// Largest item that is read, in bytes.
 const ITEM_BYTES_MAX: usize = 4 << 20;
@@ -57,34 +58,68 @@ pub(crate) fn read_tree(
     paths: &[String],
     sink: &mut dyn Sink,
 ) -> Result<(), Stop> {
-    for path in paths.iter().filter(|path| is_json(path)) {
-        let report = Report::new(path, sink);
-        let mut reader = Reader::new(report, Some(tree));
-        match tree.open(path) {
-            Ok(opened) => reader.read(&mut BufReader::with_capacity(64 << 10, opened))?,
-            Err(error) => reader.report.broken_input(&error)?,
+    let mut used = BTreeSet::new();
+    let mut rest = Vec::new();
+    for path in paths {
+        if !is_json(path) {
+            rest.push(path);
+            continue;
         }
+        let mut report = Report::new(path, sink);
+        let mut input = match tree.open(path) {
+            Ok(opened) => BufReader::with_capacity(64 << 10, opened),
+            Err(error) => {
+                report.broken_input(&error)?;
+                continue;
+            }
+        };
+        match input.fill_buf() {
+            Ok(first) if recognise(first, path) => {}
+            Ok(_) => {
+                rest.push(path);
+                continue;
+            }
+            Err(error) => {
+                report.broken_input(&error)?;
+                continue;
+            }
+        }
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut reader = Reader::new(report, Some(Beside { tree, folder }));
+        reader.read(&mut input)?;
+        used.append(&mut reader.used);
     }
-    Ok(())
+    let left = rest.into_iter().filter(|path| !used.contains(*path)).cloned();
+    file::read_tree(tree, &left.collect::<Vec<_>>(), sink)
 }
 
 fn is_json(path: &str) -> bool {
     !path.contains("attachments/") && path.to_ascii_lowercase().ends_with(".json")
 }
 
+/// Where the attachments of an export lie.
+struct Beside<'a> {
+    tree: &'a Arc<dyn Tree>,
+    /// The folder of the export in its tree; empty for the root.
+    folder: &'a str,
+}
+
 struct Reader<'a> {
     report: Report<'a>,
-    tree: Option<&'a Arc<dyn Tree>>,
+    beside: Option<Beside<'a>>,
+    /// Attachments that have come in with their item.
+    used: BTreeSet<String>,
     folders: BTreeMap<String, String>,
     is_encrypted: bool,
     is_password_protected: bool,
 }
 
 impl<'a> Reader<'a> {
-    fn new(report: Report<'a>, tree: Option<&'a Arc<dyn Tree>>) -> Self {
+    fn new(report: Report<'a>, beside: Option<Beside<'a>>) -> Self {
         Self {
             report,
-            tree,
+            beside,
+            used: BTreeSet::new(),
             folders: BTreeMap::new(),
             is_encrypted: false,
             is_password_protected: false,
@@ -145,6 +180,8 @@ impl<'a> Reader<'a> {
         if !item.get("name").is_some_and(Value::is_string) || !item.contains_key("type") {
             return self.report.failed(at, "it has no name or no type");
         }
+        let id = item.get("id").and_then(Value::as_str);
+        let attachments = self.attachments(id);
         if item.get("deletedDate").is_some_and(|date| !date.is_null()) {
             return self.report.skipped(at, "it was in the trash");
         }
@@ -167,7 +204,6 @@ impl<'a> Reader<'a> {
         if !collections.is_empty() {
             fields.insert("collections".to_owned(), collections.into());
         }
-        let id = item.get("id").and_then(Value::as_str);
         let time = item.get("creationDate").or_else(|| item.get("revisionDate"));
         self.report.draft(Draft {
             kind: Kind::Login,
@@ -176,7 +212,7 @@ impl<'a> Reader<'a> {
             source_id: id.map(str::to_owned),
             time_ms: time.and_then(Value::as_str).and_then(iso_ms),
             fields,
-            attachments: self.attachments(id),
+            attachments,
         })
     }
 
@@ -184,24 +220,24 @@ impl<'a> Reader<'a> {
         self.folders.get(id).cloned().unwrap_or_else(|| id.to_owned())
     }
 
-    /// The files under `attachments/ID/`.
-    fn attachments(&self, id: Option<&str>) -> Vec<Attachment> {
-        let (Some(tree), Some(id)) = (self.tree, id.filter(|id| !id.is_empty())) else {
+    /// The files under `attachments/ID/` beside the export.
+    fn attachments(&mut self, id: Option<&str>) -> Vec<Attachment> {
+        let (Some(beside), Some(id)) = (&self.beside, id.filter(|id| !id.is_empty())) else {
             return Vec::new();
         };
-        let folder = format!("attachments/{id}/");
-        let entries = tree.entries();
+        let slash = if beside.folder.is_empty() { "" } else { "/" };
+        let folder = format!("{}{slash}attachments/{id}/", beside.folder);
+        let entries = beside.tree.entries();
         let first = entries.partition_point(|entry| entry.path.as_str() < folder.as_str());
-        entries
-            .iter()
-            .skip(first)
-            .take_while(|entry| entry.path.starts_with(&folder))
-            .map(|entry| Attachment {
-                name: entry.path.rsplit('/').next().unwrap_or(&entry.path).to_owned(),
-                media_type: media_type(&entry.path).to_owned(),
-                content: Arc::new(TreeContent { tree: tree.clone(), path: entry.path.clone() }),
-            })
-            .collect()
+        let mut attachments = Vec::new();
+        for entry in entries.iter().skip(first) {
+            if !entry.path.starts_with(&folder) {
+                break;
+            }
+            self.used.insert(entry.path.clone());
+            attachments.push(file::attachment(beside.tree, &entry.path));
+        }
+        attachments
     }
 }
 

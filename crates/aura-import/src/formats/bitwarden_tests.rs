@@ -86,6 +86,43 @@ fn a_zip_with_attachments() {
 }
 
 #[test]
+fn an_unpacked_zip_and_what_lies_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    put("bw/data.json", export().to_string().as_bytes());
+    put("bw/attachments/2/key.txt", b"k");
+    put("bw/attachments/gone/left.txt", b"l");
+    put("bw/other.json", b"{}");
+    put("bw/old.kdbx", b"\x03\xd9");
+    let tree = crate::tree::open(folder.path()).unwrap();
+    let paths: Vec<String> = tree.entries().iter().map(|entry| entry.path.clone()).collect();
+    let mut sink = Collect::default();
+    read_tree(&tree, &paths, &mut Loose(&mut sink)).unwrap();
+    assert_eq!(bytes(&sink.drafts[1].attachments[0]), b"k");
+    let files: Vec<&str> = sink
+        .drafts
+        .iter()
+        .filter(|draft| draft.kind == Kind::File)
+        .map(|draft| draft.fields["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(files, ["left.txt", "old.kdbx", "other.json"]);
+    assert!(sink.failed.iter().all(|(place, _)| place.starts_with("bw/data.json, item")));
+}
+
+/// Progress starts over with every file.
+struct Loose<'a>(&'a mut Collect);
+
+impl Sink for Loose<'_> {
+    fn take(&mut self, finding: crate::draft::Finding, _: u64) -> Result<(), Stop> {
+        self.0.take(finding, 0)
+    }
+}
+
+#[test]
 fn a_made_export_is_accounted_for_and_read_alike_twice() {
     let Some(files) = data_files("authored/passwords", "json") else { return };
     for path in files {

@@ -288,32 +288,6 @@ pub(crate) fn unfold(text: &[u8]) -> Vec<String> {
     lines.iter().map(|line| decode(line)).collect()
 }
 
-/// Longest line that is written, in bytes (RFC 5545, 3.1).
-const FOLD_BYTES: usize = 75;
-
-/// Writes a component's lines again, with the commas of `data:` URIs as they must be: the writer
-/// behind escapes them like those of a text, and others then can't read the bytes.
-pub(crate) fn with_plain_uris(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    for line in unfold(text) {
-        let is_uri = property(&line).is_some_and(|(_, value)| value.starts_with("data:"));
-        let line = if is_uri { line.replace("\\,", ",").replace("\\;", ";") } else { line };
-        let mut rest = line.as_str();
-        let mut most = FOLD_BYTES;
-        while rest.len() > most {
-            let (head, tail) = rest.split_at(rest.floor_char_boundary(most));
-            out.extend_from_slice(head.as_bytes());
-            out.extend_from_slice(b"\r\n ");
-            rest = tail;
-            // The space that marks a folded line counts.
-            most = FOLD_BYTES - 1;
-        }
-        out.extend_from_slice(rest.as_bytes());
-        out.extend_from_slice(b"\r\n");
-    }
-    out
-}
-
 /// Whether a quoted-printable value goes on in the next line (RFC 2045, 6.7, rule 5).
 fn is_soft_broken(line: &[u8]) -> bool {
     line.ends_with(b"=")
@@ -385,16 +359,6 @@ mod tests {
         assert_eq!(names(&all(many.as_bytes(), None)), ["!A@1", "A@10003"]);
         let deep = format!("BEGIN:A\n{}END:A\n", "BEGIN:B\n".repeat(100));
         assert_eq!(names(&all(deep.as_bytes(), None)), ["!A@1"]);
-    }
-
-    #[test]
-    fn lines_are_written_with_plain_uris() {
-        let long = format!("NOTE:{}\r\n", "\u{e4}\\,".repeat(60));
-        let text = format!("PHOTO:data:image/png;base64\\,AQ\r\n ID\r\n{long}");
-        let out = String::from_utf8(with_plain_uris(text.as_bytes())).unwrap();
-        assert!(out.starts_with("PHOTO:data:image/png;base64,AQID\r\nNOTE:"));
-        assert!(out.lines().all(|line| line.len() <= FOLD_BYTES) && out.lines().count() > 3);
-        assert_eq!(unfold(out.as_bytes())[1], long.trim_end());
     }
 
     #[test]

@@ -54,6 +54,10 @@ const TYPES: &[(&str, &str)] = &[
     ("zip", "application/zip"),
 ];
 
+/// How an export of this program calls the folder of what is attached: `note.attachments` beside
+/// `note.md`, `file.attachments` beside `file.jsonl`.
+pub(crate) const ATTACHED: &str = ".attachments";
+
 /// The media type that a name's ending stands for.
 pub(crate) fn media_type(name: &str) -> &'static str {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);

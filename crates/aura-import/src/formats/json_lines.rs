@@ -2,35 +2,69 @@
 //! JSON Lines to records, one line at a time: this program's own form, an assistant's memory file
 //! (entities and relations), or any objects with a mapping.
 //!
+//! A line of this program's own comes back with what it was imported from and what was attached to it.
 //! Several objects on one line are read one after the other. Source: jsonlines.org, RFC 8259.
 
-use std::io::BufRead;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::sync::Arc;
 
 use aura_vault::record::{Category, Fields, Kind};
 use serde_json::{Deserializer, Value, json};
 
+use super::ending::{ATTACHED, file_name, media_type};
+use super::file;
 use super::instant::iso_ms;
 use super::line::Lines;
 use super::mapping::Mapping;
 use super::report::Report;
-use crate::draft::{Draft, Sink, Stop};
+use crate::draft::{Attachment, Draft, Sink, Stop};
+use crate::tree::{Tree, TreeContent, entry};
 
 /// Longest line, in bytes.
 const LINE_BYTES_MAX: usize = 16 << 20;
 /// Most columns that are looked at to guess a mapping.
 const COLUMNS_MAX: usize = 1_000;
 
+/// Most files attached to one line.
+const ATTACHMENTS_MAX: usize = 10_000;
+/// What an export names its list of files.
+const MANIFEST: &str = "manifest.json";
+
 const SOURCE: &str = "jsonl";
+/// What a line of this program's own may say that it was imported from.
+const SOURCES: &[&str] = &[
+    "bitwarden",
+    "chatgpt",
+    "claude",
+    "csv",
+    "file",
+    "ical",
+    "keep",
+    "location",
+    "mail",
+    "markdown",
+    "vcard",
+];
 
 /// Whether this is a file of JSON objects, one a line.
 pub(crate) fn recognise(first: &[u8], path: &str) -> bool {
     let first = first.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first);
+    if is_manifest(first, path) {
+        return true;
+    }
     let mut lines = first.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let Some(line) = lines.find(|line| !line.is_empty()) else { return false };
     let mut values = Deserializer::from_slice(line).into_iter::<Fields>();
     let Some(Ok(object)) = values.next() else { return false };
     let is_named = [".jsonl", ".ndjson"].iter().any(|ending| path.ends_with(ending));
     is_known(&object) && (is_named || lines.any(|line| line.starts_with(b"{")))
+}
+
+/// Whether this is the list of files that this program writes into its exports.
+fn is_manifest(first: &[u8], path: &str) -> bool {
+    let mark = b"\"aura_export\":";
+    file_name(path) == MANIFEST && first.windows(mark.len()).any(|window| window == mark)
 }
 
 /// Whether an object says itself what it is.
@@ -42,12 +76,80 @@ fn is_known(object: &Fields) -> bool {
         || Mapping::guess(&columns).is_some()
 }
 
-/// Reads lines that say themselves what they are.
+/// Reads lines that say themselves what they are; what they name as attached is not at hand.
 ///
 /// # Errors
 /// Only when the sink stops.
+#[cfg(test)]
 pub(crate) fn read(place: &str, input: &mut dyn BufRead, sink: &mut dyn Sink) -> Result<(), Stop> {
-    read_lines(Report::new(place, sink), input, None)
+    read_lines(Report::new(place, sink), input, &mut Told::Line(None))
+}
+
+/// Reads the claimed files: lines, and what is attached to them.
+///
+/// # Errors
+/// Only when the sink stops.
+pub(crate) fn read_tree(
+    tree: &Arc<dyn Tree>,
+    paths: &[String],
+    sink: &mut dyn Sink,
+) -> Result<(), Stop> {
+    let mut beside = Beside { tree, folder: "", used: BTreeSet::new() };
+    let mut rest = Vec::new();
+    for path in paths {
+        if path.contains(&format!("{ATTACHED}/")) {
+            rest.push(path);
+            continue;
+        }
+        let mut report = Report::new(path, sink);
+        if file_name(path) == MANIFEST {
+            report.skipped("", "the list of files of an export of this program")?;
+            continue;
+        }
+        beside.folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match tree.open(path) {
+            Ok(opened) => {
+                let mut input = BufReader::with_capacity(64 << 10, opened);
+                read_lines(report, &mut input, &mut Told::Line(Some(&mut beside)))?;
+            }
+            Err(error) => report.broken_input(&error)?,
+        }
+    }
+    let left = rest.into_iter().filter(|path| !beside.used.contains(*path)).cloned();
+    file::read_tree(tree, &left.collect::<Vec<_>>(), sink)
+}
+
+/// What lies beside a file of lines.
+struct Beside<'a> {
+    tree: &'a Arc<dyn Tree>,
+    folder: &'a str,
+    /// Files that came in with their line.
+    used: BTreeSet<String>,
+}
+
+impl Beside<'_> {
+    /// A file that a line names as attached, if it is there.
+    fn attachment(&mut self, named: &Value) -> Option<Attachment> {
+        let text = |member: &str| named.get(member).and_then(Value::as_str);
+        let path = text("path").filter(|path| path.contains(&format!("{ATTACHED}/")))?;
+        let slash = if self.folder.is_empty() { "" } else { "/" };
+        let path = format!("{}{slash}{path}", self.folder);
+        entry(self.tree.as_ref(), &path)?;
+        self.used.insert(path.clone());
+        Some(Attachment {
+            name: text("name").unwrap_or(file_name(&path)).to_owned(),
+            media_type: text("mediaType").unwrap_or(media_type(&path)).to_owned(),
+            content: Arc::new(TreeContent { tree: Arc::clone(self.tree), path }),
+        })
+    }
+}
+
+/// Who says what a line is.
+enum Told<'a, 'b> {
+    /// The line, with what is attached to it.
+    Line(Option<&'a mut Beside<'b>>),
+    /// The person.
+    Mapping(&'a Mapping),
 }
 
 /// Reads lines as the person says.
@@ -60,13 +162,13 @@ pub(crate) fn read_mapped(
     mapping: &Mapping,
     sink: &mut dyn Sink,
 ) -> Result<(), Stop> {
-    read_lines(Report::new(place, sink), input, Some(mapping))
+    read_lines(Report::new(place, sink), input, &mut Told::Mapping(mapping))
 }
 
 fn read_lines(
     mut report: Report<'_>,
     input: &mut dyn BufRead,
-    mapping: Option<&Mapping>,
+    told: &mut Told<'_, '_>,
 ) -> Result<(), Stop> {
     let mut lines = Lines::new(input, LINE_BYTES_MAX);
     loop {
@@ -87,7 +189,7 @@ fn read_lines(
         }
         for value in values {
             match value {
-                Ok(Value::Object(object)) => one(object, mapping, &at, &mut report)?,
+                Ok(Value::Object(object)) => one(object, told, &at, &mut report)?,
                 Ok(_) => report.failed(&at, "it is not a JSON object")?,
                 Err(_) => report.failed(&at, "it is not valid JSON")?,
             }
@@ -97,16 +199,17 @@ fn read_lines(
 
 fn one(
     object: Fields,
-    mapping: Option<&Mapping>,
+    told: &mut Told<'_, '_>,
     at: &str,
     report: &mut Report<'_>,
 ) -> Result<(), Stop> {
-    if let Some(mapping) = mapping {
-        return report.draft(mapping.draft(object, SOURCE));
-    }
+    let beside = match told {
+        Told::Mapping(mapping) => return report.draft(mapping.draft(object, SOURCE)),
+        Told::Line(beside) => beside,
+    };
     let text = |name: &str| object.get(name).and_then(Value::as_str);
     if object.get("fields").is_some_and(Value::is_object) && text("kind").is_some() {
-        return match own(object) {
+        return match own(object, beside.as_deref_mut()) {
             Some(draft) => report.draft(draft),
             None => report.failed(at, "its kind is not known to this program"),
         };
@@ -137,39 +240,52 @@ fn one(
 }
 
 /// A line that this program has written.
-fn own(mut object: Fields) -> Option<Draft> {
+fn own(mut object: Fields, beside: Option<&mut Beside<'_>>) -> Option<Draft> {
     let text = |name: &str| object.get(name).and_then(Value::as_str);
     let kind = text("kind").and_then(Kind::parse)?;
     let category = text("category").and_then(Category::parse).unwrap_or(kind.category());
-    let source_id = text("sourceId").or(text("id")).map(str::to_owned);
+    let said = text("source").unwrap_or(SOURCE);
+    let source = SOURCES.iter().find(|source| **source == said).copied();
+    let id = text("sourceId").or(text("id").filter(|_| source.is_none())).map(str::to_owned);
     let time_ms = text("time").and_then(iso_ms);
-    let source = text("source").filter(|source| *source != SOURCE).map(str::to_owned);
-    let attachments = object.remove("attachments");
+    let mut lost = Fields::new();
+    if source.is_none() && said != SOURCE {
+        lost.insert("source".to_owned(), said.into());
+    }
     let Some(Value::Object(mut fields)) = object.remove("fields") else { return None };
-    let mut extra = Fields::new();
-    if let Some(source) = source {
-        extra.insert("source".to_owned(), source.into());
-    }
-    if let Some(attachments) = attachments {
-        extra.insert("attachments".to_owned(), attachments);
-    }
-    if !extra.is_empty() {
-        let all = fields.entry("extra").or_insert_with(|| json!({}));
-        if let Value::Object(all) = all {
-            for (name, value) in extra {
-                all.entry(name).or_insert(value);
-            }
+    let mut attachments = Vec::new();
+    if let Some(Value::Array(named)) = object.remove("attachments") {
+        let found = named.iter().take(ATTACHMENTS_MAX);
+        let (there, missing) = attached(found, beside);
+        attachments = there;
+        if !missing.is_empty() {
+            lost.insert("attachments".to_owned(), missing.into());
         }
     }
-    Some(Draft {
-        kind,
-        category,
-        source: SOURCE,
-        source_id,
-        time_ms,
-        fields,
-        attachments: Vec::new(),
-    })
+    if !lost.is_empty()
+        && let Value::Object(extra) = fields.entry("extra").or_insert_with(|| json!({}))
+    {
+        for (name, value) in lost {
+            extra.entry(name).or_insert(value);
+        }
+    }
+    let source = source.unwrap_or(SOURCE);
+    Some(Draft { kind, category, source, source_id: id, time_ms, fields, attachments })
+}
+
+/// What is attached to a line and there, and what is only named.
+fn attached<'v>(
+    named: impl Iterator<Item = &'v Value>,
+    mut beside: Option<&mut Beside<'_>>,
+) -> (Vec<Attachment>, Vec<Value>) {
+    let (mut there, mut missing) = (Vec::new(), Vec::new());
+    for named in named {
+        match beside.as_mut().and_then(|beside| beside.attachment(named)) {
+            Some(attachment) => there.push(attachment),
+            None => missing.push(named.clone()),
+        }
+    }
+    (there, missing)
 }
 
 /// What an assistant's memory server keeps of a thing or a person.
@@ -240,7 +356,15 @@ mod tests {
             (Kind::Note, Category::Health, Some("s"))
         );
         assert_eq!(draft.time_ms, Some(1_769_853_600_000));
+        assert_eq!((draft.source, draft.fields.contains_key("extra")), ("keep", false));
         assert_eq!(sink.failed.len(), 1);
+        let other =
+            seen("{\"id\":\"r1\",\"kind\":\"note\",\"fields\":{},\"source\":\"elsewhere\"}");
+        assert_eq!(
+            (other.drafts[0].source, &other.drafts[0].fields["extra"]["source"]),
+            (SOURCE, &json!("elsewhere"))
+        );
+        assert_eq!(other.drafts[0].source_id.as_deref(), Some("r1"));
     }
 
     #[test]

@@ -15,19 +15,22 @@ pub(crate) struct Line<'b> {
     pub(crate) is_cut: bool,
 }
 
-/// Reads lines that end in LF or CR LF; a byte order mark before the first is left out.
+/// Reads lines that end in LF or CR LF, or in CR where the text begins so (old programs for Lotus and the
+/// Macintosh); a byte order mark before the first is left out.
 pub(crate) struct Lines<'a> {
     input: &'a mut dyn BufRead,
     limit: usize,
     number: u64,
     read: u64,
     buffer: Vec<u8>,
+    /// What ends a line; known when the first bytes are.
+    end: Option<u8>,
 }
 
 impl<'a> Lines<'a> {
     /// `limit` in bytes a line.
     pub(crate) fn new(input: &'a mut dyn BufRead, limit: usize) -> Self {
-        Self { input, limit, number: 0, read: 0, buffer: Vec::new() }
+        Self { input, limit, number: 0, read: 0, buffer: Vec::new(), end: None }
     }
 
     /// How many bytes have been read.
@@ -52,7 +55,8 @@ impl<'a> Lines<'a> {
                 break;
             }
             is_any = true;
-            let end = available.iter().position(|&byte| byte == b'\n');
+            let mark = *self.end.get_or_insert_with(|| line_end(available));
+            let end = available.iter().position(|&byte| byte == mark);
             let line = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
             let room = most.saturating_sub(self.buffer.len());
             is_cut |= line.len() > room;
@@ -81,6 +85,12 @@ impl<'a> Lines<'a> {
         }
         Ok(Some(Line { bytes, number: self.number, is_cut }))
     }
+}
+
+/// CR, if there are such line ends and no LF.
+fn line_end(first: &[u8]) -> u8 {
+    let is_old = !first.contains(&b'\n') && first.iter().rev().skip(1).any(|&byte| byte == b'\r');
+    if is_old { b'\r' } else { b'\n' }
 }
 
 /// Text of unknown origin: UTF-8, else Windows-1252, which every byte string is.
@@ -117,6 +127,9 @@ mod tests {
                 (b"z".to_vec(), false),
             ]
         );
+        let lines = |bytes| all(bytes, 9).into_iter().map(|(line, _)| line).collect::<Vec<_>>();
+        assert_eq!(lines(b"a\rb\r\rc"), [&b"a"[..], b"b", b"", b"c"]);
+        assert_eq!(lines(b"a\rb\nc\r"), [&b"a\rb"[..], b"c"]);
         assert_eq!(decode(b"Jos\xE9"), "Jos\u{e9}");
     }
 }

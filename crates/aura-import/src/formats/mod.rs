@@ -12,12 +12,12 @@ mod mapping;
 pub(crate) mod media;
 mod report;
 mod thread;
+pub(crate) mod file;
 
 pub(crate) mod bitwarden;
 pub(crate) mod chatgpt;
 pub(crate) mod claude;
 pub(crate) mod csv_rows;
-pub(crate) mod file;
 pub(crate) mod ical;
 pub(crate) mod json_lines;
 pub(crate) mod keep;
@@ -28,6 +28,7 @@ mod table;
 pub(crate) mod vcard;
 pub(crate) mod takeout;
 
+pub(crate) use self::instant::iso_ms;
 pub use self::mapping::Mapping;
 pub(crate) use self::markdown::{percent_decoded, says_time as markdown_says_time};
 pub use self::table::read_mapped;

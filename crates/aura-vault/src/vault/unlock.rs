@@ -287,11 +287,18 @@ pub(super) fn assemble(
         watermark: Mutex::new(watermark),
         is_behind: AtomicBool::new(false),
     };
-    match open.catch_up().and_then(|()| Ok(open.db.tally().map(drop)?)) {
+    let caught_up = open.catch_up().and_then(|()| Ok(open.db.tally().map(drop)?));
+    let went_back = matches!(caught_up, Err(OpenError::WentBack));
+    match caught_up {
         Err(error) if error.is_damage() => open.rebuild()?,
         caught_up => caught_up?,
     }
     restore_frontier(&open)?;
+    if went_back {
+        // F-03: what is shown is what the log has; that it had more is said on the record.
+        let now_ms = open.clock.now_ms();
+        open.record(vec![event(now_ms, Action::Anomaly, Outcome::Failed, 1)])?;
+    }
     Ok(open)
 }
 

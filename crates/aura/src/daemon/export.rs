@@ -122,20 +122,24 @@ impl Form {
         records: &mut dyn Iterator<Item = Exported>,
         root: &Path,
     ) -> io::Result<Outcome> {
-        let mut folder = DiskFolder::new(root)?;
-        match self {
-            Self::Calendar => calendar::write(records, &mut folder.create("calendar.ics")?),
-            Self::Contacts => contacts::write(records, &mut folder.create("contacts.vcf")?),
-            Self::Logins => logins::write(records, &mut folder.create("logins.json")?),
+        let place = if self == Self::Notes { root.join("notes") } else { root.to_owned() };
+        let mut folder = DiskFolder::new(&place)?;
+        let outcome = match self {
+            Self::Calendar => calendar::write(records, &mut folder.create("calendar.ics")?)?,
+            Self::Contacts => contacts::write(records, &mut folder.create("contacts.vcf")?)?,
+            Self::Logins => logins::write(records, &mut folder.create("logins.json")?)?,
             Self::Mail => {
                 let mut out = folder.create("mail.mbox")?;
                 let outcome = mail::write_mbox(records, &mut out);
                 out.flush()?;
-                Ok(outcome)
+                outcome
             }
-            Self::Notes => Ok(notes::write(records, &mut DiskFolder::new(&root.join("notes"))?)),
-            Self::Lines(kind) => json_lines::write(kind.as_str(), records, &mut folder),
-        }
+            Self::Notes => notes::write(records, &mut folder),
+            Self::Lines(kind) => json_lines::write(kind.as_str(), records, &mut folder)?,
+        };
+        // A disk that is full is no record that has no form.
+        folder.check()?;
+        Ok(outcome)
     }
 }
 

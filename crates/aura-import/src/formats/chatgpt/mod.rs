@@ -3,7 +3,8 @@
 //!
 //! Both layouts: one `conversations.json`, or parts `conversations-000.json` … with a manifest.
 //! Edited and repeated messages are kept as branches, hidden ones are marked. Files that a message
-//! refers to are attached if the export holds them, and named as missing if not.
+//! refers to are attached if the export holds them, and named as missing if not. What no message refers
+//! to comes in as a file, but for what the service says about itself and the account.
 
 mod content;
 mod conversation;
@@ -12,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
-use super::ending::media_type;
+use super::ending::{file_name, media_type};
+use super::file;
 use super::json_stream::JsonStream;
 use super::report::Report;
 use crate::draft::{Attachment, Sink, Stop};
@@ -20,6 +22,18 @@ use crate::tree::{Tree, TreeContent};
 
 /// Largest conversation that is read, in bytes.
 const CONVERSATION_BYTES_MAX: usize = 32 << 20;
+
+/// What stands in an export besides conversations and the person's own files.
+const ACCOUNT_FILES: &[&str] = &[
+    "chat.html",
+    "export_manifest.json",
+    "message_feedback.json",
+    "model_comparisons.json",
+    "shared_conversations.json",
+    "shopping.json",
+    "user.json",
+    "user_settings.json",
+];
 
 /// Whether this is the beginning of a file of conversations.
 pub(crate) fn recognise(first: &[u8], _path: &str) -> bool {
@@ -74,11 +88,22 @@ pub(crate) fn read_tree(
         }
         read_file(report, &mut input, &mut assets)?;
     }
+    let mut left = Vec::new();
     for path in rest.into_iter().filter(|path| !assets.used.contains(path.as_str())) {
-        Report::new(path, sink)
-            .skipped("", "it belongs to the export but to no conversation in it")?;
+        if is_about_account(path) {
+            Report::new(path, sink)
+                .skipped("", "it is about the account, or says again what was read")?;
+        } else {
+            left.push(path.clone());
+        }
     }
-    Ok(())
+    file::read_tree(tree, &left, sink)
+}
+
+/// Whether the service wrote the file itself, and not the person: settings, ratings, a list of files,
+/// and a web page of the same conversations.
+fn is_about_account(path: &str) -> bool {
+    ACCOUNT_FILES.contains(&file_name(path))
 }
 
 fn is_conversations(path: &str) -> bool {

@@ -38,6 +38,14 @@ pub(super) struct Header {
 }
 
 impl Calendar {
+    /// Whether it is a message about an event, which need not have a time (RFC 5546, 3.2).
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(
+            self.header.method.as_deref(),
+            Some("reply" | "cancel" | "refresh" | "counter" | "declinecounter")
+        )
+    }
+
     /// Whether every time zone that these lines name is defined by now, or known by its name.
     pub(super) fn knows_zones(&self, lines: &[String]) -> bool {
         lines.iter().filter_map(|line| zone_of(line)).all(|zone| {
@@ -56,14 +64,16 @@ pub(super) fn draft(
     let attachments = media::lift(&mut lines);
     let lines = lines.as_slice();
     let own = own_properties(lines);
-    if name == "VEVENT" && !own.iter().any(|(name, ..)| name == "DTSTART") {
-        return Err("it has no start (DTSTART)");
-    }
     let text = text(lines, calendar);
     let parsed = guarded(|| convert(&text, name)).ok_or("its parts contradict each other")?;
     let (times, fields) = parsed?;
-    if name == "VEVENT" && times.start.is_none() {
-        return Err("its start (DTSTART) is not a date or time");
+    let is_timeless = name == "VEVENT" && times.start.is_none();
+    if is_timeless && (calendar.is_answer() || !says_something(&own)) {
+        return Err(if own.iter().any(|(name, ..)| name == "DTSTART") {
+            "its start (DTSTART) is not a date or time"
+        } else {
+            "it has no start (DTSTART)"
+        });
     }
     let uid = own_value(&own, "UID").map(str::to_owned);
     let recurrence = own_value(&own, "RECURRENCE-ID");
@@ -72,10 +82,17 @@ pub(super) fn draft(
         None => uid,
     });
     let (kind, mut fields) = match name {
-        "VEVENT" => (Kind::Event, fields),
+        "VEVENT" if !is_timeless => (Kind::Event, fields),
         "VTODO" => (Kind::Task, fields),
         _ => (Kind::Note, journal(&own)),
     };
+    // The converter turns it into the zone of the event and still calls it UTC.
+    if kind != Kind::Note
+        && let Some(time) = recurrence.and_then(in_utc)
+    {
+        fields.insert("recurrenceId".to_owned(), time.into());
+        fields.insert("recurrenceIdTimeZone".to_owned(), "Etc/UTC".into());
+    }
     if kind != Kind::Note
         && let Some(day) = recurrence.and_then(whole_day)
     {
@@ -216,6 +233,16 @@ fn zone_of(line: &str) -> Option<&str> {
     rest.split([';', ':']).next()
 }
 
+/// `20260131T100000Z` as a JSCalendar local time.
+fn in_utc(value: &str) -> Option<String> {
+    let (day, time) = value.strip_suffix('Z')?.split_once('T')?;
+    let day = whole_day(day)?;
+    let is_time = time.len() == 6 && time.bytes().all(|byte| byte.is_ascii_digit());
+    let (hour, minute, second) = (time.get(..2)?, time.get(2..4)?, time.get(4..)?);
+    let date = day.split('T').next()?;
+    is_time.then(|| format!("{date}T{hour}:{minute}:{second}"))
+}
+
 /// `20260131` as the JSCalendar local time that names a whole-day occurrence.
 fn whole_day(value: &str) -> Option<String> {
     if value.len() != 8 || !value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -223,6 +250,11 @@ fn whole_day(value: &str) -> Option<String> {
     }
     let (year, month, day) = (value.get(..4)?, value.get(4..6)?, value.get(6..)?);
     Some(format!("{year}-{month}-{day}T00:00:00"))
+}
+
+/// Whether a person would miss it, even without a time.
+fn says_something(own: &[(String, &str, &str)]) -> bool {
+    ["SUMMARY", "DESCRIPTION"].iter().any(|name| own_value(own, name).is_some())
 }
 
 fn journal(own: &[(String, &str, &str)]) -> Fields {

@@ -3,7 +3,8 @@
 //!
 //! A component that cannot be read is named with its line, and reading goes on. A component waits
 //! for the end of its calendar only if it names a time zone that is defined further down. Alarms
-//! stay inside their event; free/busy times are not records. Source: RFC 5545, RFC 8984.
+//! stay inside their event; free/busy times are not records, nor are answers to invitations that carry
+//! no time. An event without a time that says something is kept as a note. Source: RFC 5545, 5546, 8984.
 
 mod convert;
 
@@ -145,6 +146,10 @@ impl Reader<'_> {
     fn convert(&mut self, component: &Waiting) -> Result<(), Stop> {
         match convert::draft(&component.name, &component.lines, &self.calendar) {
             Ok(draft) => self.report.draft(draft),
+            Err(reason) if self.calendar.is_answer() => {
+                let reason = format!("{} in an answer to an invitation: {reason}", component.name);
+                self.report.skipped(format_args!("line {}", component.line), &reason)
+            }
             Err(reason) => {
                 let reason = format!("{}: {reason}", component.name);
                 self.report.failed(format_args!("line {}", component.line), &reason)

@@ -92,7 +92,7 @@ fn one_malformed_event_in_the_middle_does_not_stop_the_rest() {
     let good = |n: u32| format!("BEGIN:VEVENT\nUID:{n}\nDTSTART:2026013{n}T100000Z\nEND:VEVENT\n");
     let text = format!(
         "BEGIN:VCALENDAR\n{}BEGIN:VEVENT\nUID:bad\nDTSTART:tomorrow\nEND:VEVENT\n\
-         BEGIN:VEVENT\nUID:worse\n{}BEGIN:VEVENT\nSUMMARY:no start\nEND:VEVENT\nEND:VCALENDAR\n",
+         BEGIN:VEVENT\nUID:worse\n{}BEGIN:VEVENT\nCLASS:PUBLIC\nEND:VEVENT\nEND:VCALENDAR\n",
         good(0),
         good(1)
     );
@@ -101,6 +101,34 @@ fn one_malformed_event_in_the_middle_does_not_stop_the_rest() {
     assert_eq!(ids, ["0", "1"]);
     let places: Vec<_> = sink.failed.iter().map(|(place, _)| place.as_str()).collect();
     assert_eq!(places, ["c.ics, line 6", "c.ics, line 10", "c.ics, line 16"]);
+}
+
+#[test]
+fn an_event_without_a_time_that_says_something_is_a_note() {
+    let sink = event("SUMMARY:Dentist\r\nLOCATION:Graz\r\n");
+    let draft = &sink.drafts[0];
+    assert_eq!((draft.kind, draft.source_id.as_deref()), (Kind::Note, Some("u1")));
+    assert_eq!((&draft.fields["name"], draft.time_ms), (&json!("Dentist"), None));
+    assert!(draft.fields["iCalendar"].to_string().contains("LOCATION:Graz"));
+    let someday = event("SUMMARY:Far away\r\nDTSTART:next year\r\n");
+    assert!(someday.drafts[0].fields["iCalendar"].to_string().contains("DTSTART:next year"));
+}
+
+#[test]
+fn an_answer_without_a_time_is_no_event() {
+    let answer = "BEGIN:VEVENT\r\nUID:u\r\nSUMMARY:s\r\nEND:VEVENT\r\n";
+    let sink = calendar(&format!("METHOD:REPLY\r\n{answer}"));
+    assert_eq!((sink.drafts.len(), sink.skipped.len(), sink.failed.len()), (0, 1, 0));
+    assert_eq!(calendar(&format!("METHOD:REQUEST\r\n{answer}")).drafts.len(), 1);
+}
+
+#[test]
+fn lines_may_end_in_cr_alone() {
+    let sink = seen(
+        b"BEGIN:VCALENDAR\rBEGIN:VEVENT\rUID:1\rDTSTART:20260131\rSUMMARY:a\r  b\r\
+          END:VEVENT\rEND:VCALENDAR\r",
+    );
+    assert_eq!(sink.drafts[0].fields["title"], "a b");
 }
 
 #[test]

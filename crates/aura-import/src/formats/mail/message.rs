@@ -55,13 +55,8 @@ impl Reader {
 }
 
 fn draft(message: &Message<'_>, origin: &Origin<'_>) -> Result<Draft, &'static str> {
-    let has_any = message.from().is_some()
-        || message.date().is_some()
-        || message.subject().is_some()
-        || message.message_id().is_some()
-        || message.to().is_some()
-        || message.content_type().is_some();
-    if message.parts.is_empty() || !has_any {
+    // Headers may be empty and still be those of a mail, whose text is worth keeping.
+    if message.parts.is_empty() || message.headers().is_empty() {
         return Err(NO_MAIL);
     }
     let mut fields = Fields::new();

@@ -54,9 +54,12 @@ const TELLING: &[&str] = &[
     "x-account-key",
 ];
 
-/// Whether a file starts like one mail.
-pub(crate) fn recognise_eml(first: &[u8], _path: &str) -> bool {
+/// Whether a file starts like one mail: with two telling headers, or with one if it is called a mail.
+pub(crate) fn recognise_eml(first: &[u8], path: &str) -> bool {
     let first = after_length_line(first).unwrap_or(first);
+    let ending = path.rsplit('.').next().unwrap_or_default();
+    let is_named = ["eml", "emlx"].iter().any(|mail| ending.eq_ignore_ascii_case(mail));
+    let least = if is_named { 1 } else { 2 };
     let mut known = 0_usize;
     for line in first.split(|&byte| byte == b'\n').take(60) {
         if matches!(line, [] | [b'\r']) {
@@ -70,15 +73,15 @@ pub(crate) fn recognise_eml(first: &[u8], _path: &str) -> bool {
         }
         let Some(colon) = line.iter().position(|&byte| byte == b':') else {
             // The last line of what was looked at may be cut.
-            return known >= 3;
+            return is_named && known >= least || known >= 3;
         };
         let name = line.get(..colon).unwrap_or_default();
         if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
-            return false;
+            return is_named && known >= least;
         }
         known += usize::from(TELLING.iter().any(|one| name.eq_ignore_ascii_case(one.as_bytes())));
     }
-    known >= 2
+    known >= least
 }
 
 /// Whether a path is that of a mail in a Maildir folder.
@@ -189,10 +192,14 @@ mod tests {
         assert!(recognise_eml(b"Subject: x\nFrom: a@example.org\n\nbody", "a.eml"));
         assert!(recognise_eml(b"Received: by x\r\n\tid 1\r\nDate: y\r\n\r\n", "a"));
         assert!(recognise_eml(b"123\nFrom: a@example.org\nTo: b@example.org\n\n", "1.emlx"));
-        for other in
-            [&b"# Note\nFrom: a\nTo: b"[..], b"", b"From: only one\n\n", b"a: b\nc: d\n", b"\n"]
-        {
+        for other in [&b"# Note\nFrom: a\nTo: b"[..], b"", b"a: b\nc: d\n", b"\n"] {
             assert!(!recognise_eml(other, "x.eml"), "{other:?}");
+        }
+        for (one, path) in
+            [(&b"From: only one\n\n"[..], "x"), (b"Subject: s\nof what is\nin here", "x.txt")]
+        {
+            assert!(!recognise_eml(one, path), "{path}");
+            assert!(recognise_eml(one, "x.EML"), "{path}");
         }
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use aura_vault::record::{Fields, Kind};
 use serde_json::Value;
 
-use super::ending::file_name;
+use super::ending::{ATTACHED, file_name};
 use super::file::{self, Hidden, attachment};
 use super::instant::iso_ms;
 use crate::draft::{Draft, Finding, Sink, Stop};
@@ -124,6 +124,12 @@ fn note<'p>(
                 }
             }
             _ => mentions.push(link),
+        }
+    }
+    for path in index.beside(&entry.path) {
+        if attachments.len() < ATTACHMENTS_MAX && attached.insert(path) {
+            referenced.insert(path);
+            attachments.push(attachment(tree, path));
         }
     }
     insert_list(&mut fields, "mentions", mentions);
@@ -281,6 +287,8 @@ fn stem(path: &str) -> &str {
 /// The files that notes may name.
 struct Index<'p> {
     paths: HashSet<&'p str>,
+    /// The same in order.
+    sorted: Vec<&'p str>,
     by_name: HashMap<String, Vec<&'p str>>,
 }
 
@@ -290,7 +298,17 @@ impl<'p> Index<'p> {
         for path in files {
             by_name.entry(file_name(path).to_lowercase()).or_default().push(path);
         }
-        Self { paths: files.iter().copied().collect(), by_name }
+        let mut sorted = files.to_vec();
+        sorted.sort_unstable();
+        Self { paths: files.iter().copied().collect(), sorted, by_name }
+    }
+
+    /// The files in the folder that an export made for what is attached to a note.
+    fn beside(&self, note: &str) -> impl Iterator<Item = &'p str> {
+        let folder = format!("{}{ATTACHED}/", note_stem(note));
+        let first = self.sorted.partition_point(|path| *path < folder.as_str());
+        let rest = self.sorted.get(first..).unwrap_or_default().iter().copied();
+        rest.take_while(move |path| path.starts_with(&folder))
     }
 
     /// The file that a link in a note means.
@@ -298,7 +316,7 @@ impl<'p> Index<'p> {
         let named = self.by_name.get(&file_name(link).to_lowercase())?;
         let folder = note.rsplit_once('/').map_or("", |(folder, _)| folder);
         let beside = join(folder, link);
-        let own = join(&format!("{}.attachments", note_stem(note)), link);
+        let own = join(&format!("{}{ATTACHED}", note_stem(note)), link);
         for path in [beside.as_str(), link.trim_start_matches('/'), own.as_str()] {
             if let Some(found) = self.paths.get(path) {
                 return Some(found);

@@ -13,6 +13,25 @@ use crate::draft::Draft;
 /// Most lines kept of those that are not properties.
 const STRAY_LINES_MAX: usize = 100;
 
+/// Members that tell something of somebody without a name.
+const SAYING: &[&str] = &[
+    "addresses",
+    "anniversaries",
+    "calendars",
+    "cryptoKeys",
+    "links",
+    "media",
+    "members",
+    "nicknames",
+    "notes",
+    "onlineServices",
+    "personalInfo",
+    "preferredLanguages",
+    "relatedTo",
+    "schedulingAddresses",
+    "titles",
+];
+
 /// A draft of these logical lines.
 pub(super) fn draft(lines: &[String]) -> Result<Draft, &'static str> {
     let mut lines = lines.to_vec();
@@ -99,17 +118,26 @@ fn name(fields: &mut Fields) -> Result<(), &'static str> {
         Some(words.join(" "))
     };
     let Some(full) = full else {
-        let says_nothing =
-            ["addresses", "notes", "onlineServices", "members", "nicknames", "links"]
-                .iter()
-                .all(|member| !fields.contains_key(*member));
-        return if says_nothing { Err("it names nobody") } else { Ok(()) };
+        // A birthday or a picture alone is worth keeping.
+        let says_something =
+            has_own(fields) || SAYING.iter().any(|member| fields.contains_key(*member));
+        return if says_something { Ok(()) } else { Err("it names nobody") };
     };
     let name = fields.entry("name").or_insert_with(|| json!({}));
     if let Value::Object(name) = name {
         name.insert("full".to_owned(), full.into());
     }
     Ok(())
+}
+
+/// Whether there are properties that JSContact has no place for, and that say something.
+fn has_own(fields: &Fields) -> bool {
+    let own = fields.get("vCard").and_then(|own| own.get("properties")).and_then(Value::as_array);
+    own.into_iter().flatten().any(|property| {
+        let name = property.get(0).and_then(Value::as_str).unwrap_or_default();
+        let value = property.get(3).and_then(Value::as_str).unwrap_or_default();
+        name.starts_with("x-") && !value.trim().is_empty()
+    })
 }
 
 fn first_text(fields: &Fields, member: &str, key: &str) -> Option<String> {

@@ -93,6 +93,13 @@ fn a_card_without_a_name_is_called_by_what_it_has() {
     assert_eq!(sink.drafts[0].fields["name"]["full"], "+41 44");
     let firm = card("VERSION:3.0\r\nFN:\r\nORG:Acme;Works\r\nTEL:1\r\n");
     assert_eq!(firm.drafts[0].fields["name"]["full"], "Acme");
+    // What names nobody may still be all that there is of somebody.
+    for line in ["BDAY:1970-07-14", "X-JABBER:a@example.org", "PHOTO;ENCODING=b:AAAA"] {
+        assert_eq!(card(&format!("VERSION:3.0\r\n{line}\r\n")).drafts.len(), 1, "{line}");
+    }
+    for line in ["TEL:", "REV:20200918T160601Z", "UID:1", "N:;;;;", "PRODID:x"] {
+        assert_eq!(card(&format!("VERSION:3.0\r\n{line}\r\n")).failed.len(), 1, "{line}");
+    }
 }
 
 #[test]
