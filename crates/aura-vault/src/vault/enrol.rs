@@ -69,7 +69,7 @@ pub(super) fn enrol(
         grant: String::new(),
     };
     let commit = Commit { statements, events: vec![event], ..Commit::default() };
-    pen.commit(commit, keyring, vault.log.as_ref(), entropy).map_err(OpenError::from)?;
+    pen.commit(&commit, keyring, vault.log.as_ref(), entropy).map_err(OpenError::from)?;
     let write = |name, path: PathBuf, bytes: &[u8]| {
         home::replace(&path, bytes).map_err(|error| VaultError::Io(name, error))
     };
