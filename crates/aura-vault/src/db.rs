@@ -472,12 +472,7 @@ fn apply_op(
     let mut row = match known {
         Some(row) if row.category.code() < category.code() => return Ok(None),
         Some(row) if row.category == category => row,
-        Some(_) => {
-            tx.prepare_cached("DELETE FROM origin WHERE record = ?1")?
-                .execute([id.0.as_slice()])?;
-            Row { id, category, time_ms: 0, state: State::default() }
-        }
-        None => Row { id, category, time_ms: 0, state: State::default() },
+        _ => Row { id, category, time_ms: 0, state: State::default() },
     };
     if !row.state.apply(dot, op) {
         return Ok(None);

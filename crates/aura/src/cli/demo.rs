@@ -53,9 +53,7 @@ impl Demo {
         }
         let exit = result?;
         stage.tell(&format!("\nThat was everything, in {}.", counted(seconds, "second")))?;
-        stage.tell(
-            "Next: `aura init` makes your own vault, `aura import FILES…` brings your life in.",
-        )?;
+        stage.tell("Next: `aura init` makes your own vault, `aura import FILES…` fills it.")?;
         if !self.keep {
             stage.tell("`aura demo --keep` leaves this one for you to play with.")?;
         }
