@@ -6,124 +6,21 @@
 //! one figure a line; results and peers are in docs/performance.md.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss, missing_docs)]
 
-use std::io::BufRead as _;
+mod ground;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aura_crypto::entropy::Entropy;
 use aura_crypto::kdf::Argon2Params;
-use aura_protocol::store::{LocalLog, StoreError};
 use aura_store::local::LocalStore;
-use aura_vault::clock::WallClock;
 use aura_vault::gate::{Principal, Session};
 use aura_vault::home::Home;
-use aura_vault::open::Environment;
-use aura_vault::record::{Draft, Fields, Kind};
 use aura_vault::search::Typing;
-use aura_vault::vault::{Credential, Setup, Unlocked, Vault};
+use aura_vault::vault::{Credential, Unlocked, Vault};
 use zeroize::Zeroizing;
 
-/// The program's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-struct Clock;
-
-impl WallClock for Clock {
-    fn now_ms(&self) -> i64 {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        i64::try_from(since.as_millis()).unwrap()
-    }
-}
-
-/// A fast generator: the bench does not measure the operating system's.
-struct Xorshift(u64);
-
-impl Entropy for Xorshift {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(8) {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            chunk.iter_mut().zip(self.0.to_le_bytes()).for_each(|(to, from)| *to = from);
-        }
-    }
-}
-
-fn environment() -> Environment {
-    let seed = std::sync::atomic::AtomicU64::new(0x9e37_79b9_7f4a_7c15);
-    Environment {
-        clock: Arc::new(Clock),
-        entropy: Arc::new(move || {
-            let seed = seed.fetch_add(0x9e37_79b9, std::sync::atomic::Ordering::Relaxed);
-            Box::new(Xorshift(seed)) as Box<dyn Entropy + Send>
-        }),
-    }
-}
-
-fn draft(id: &str, title: &str, text: &str) -> Draft {
-    let mut fields = Fields::new();
-    fields.insert("name".into(), title.into());
-    fields.insert("text".into(), text.into());
-    Draft {
-        kind: Kind::Note,
-        category: Kind::Note.category(),
-        source: "bench",
-        source_id: Some(id.to_owned()),
-        time_ms: Some(1_700_000_000_000),
-        fields,
-        attachments: Vec::new(),
-    }
-}
-
-fn own_notes(count: usize) -> impl Iterator<Item = Draft> {
-    const WORDS: &[&str] = &[
-        "river", "lamp", "contract", "morning", "lisbon", "flat", "train", "the", "and", "of", "a",
-        "doctor", "invoice", "garden", "music", "letter", "winter", "bridge", "bread", "paper",
-    ];
-    let mut random = 7u64;
-    (0..count).map(move |n| {
-        let mut text = String::new();
-        for _ in 0..80 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let pick = usize::try_from(random >> 33).unwrap();
-            text.push_str(WORDS[pick % WORDS.len()]);
-            if pick % 7 == 0 {
-                text.push_str(&(pick % 5000).to_string());
-            }
-            text.push(' ');
-        }
-        draft(&n.to_string(), &format!("note {n}"), &text)
-    })
-}
-
-fn notes(path: Option<&str>, count: usize) -> Box<dyn Iterator<Item = Draft>> {
-    let Some(path) = path else { return Box::new(own_notes(count)) };
-    let file = std::io::BufReader::new(std::fs::File::open(path).unwrap());
-    let lines = file.lines().take(count).enumerate().map(|(n, line)| {
-        let value: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
-        let text = |name: &str| value[name].as_str().unwrap_or_default();
-        draft(&n.to_string(), text("title"), text("body"))
-    });
-    Box::new(lines)
-}
-
-/// User and system time of this process.
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let after = stat.rsplit_once(')').unwrap().1;
-    let fields: Vec<i64> =
-        after.split_whitespace().filter_map(|field| field.parse().ok()).collect();
-    // Fields 14 and 15 of stat, in ticks of 10 ms; one word (the state) is not a number.
-    Duration::from_millis((fields[10] + fields[11]).unsigned_abs() * 10)
-}
-
-fn memory_mib(name: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-}
+use ground::{cpu, draft, environment, load, memory_mib, notes};
 
 fn size(path: &Path) -> u64 {
     let Ok(metadata) = path.metadata() else { return 0 };
@@ -154,21 +51,6 @@ fn timed<T>(mut act: impl FnMut() -> T) -> Duration {
     start.elapsed()
 }
 
-fn load(session: &Session, drafts: impl Iterator<Item = Draft>) -> (u64, Duration) {
-    let (run, mut importer) = session.importer().unwrap();
-    let (mut count, mut reading) = (0, Duration::ZERO);
-    let mut drafts = drafts;
-    loop {
-        let start = Instant::now();
-        let Some(draft) = drafts.next() else { break };
-        reading += start.elapsed();
-        importer.take(&draft).unwrap();
-        count += 1;
-    }
-    importer.finish(run, &serde_json::json!({"read": count})).unwrap();
-    (count, reading)
-}
-
 fn main() {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
@@ -176,15 +58,8 @@ fn main() {
     let count = arguments.last().and_then(|count| count.parse().ok()).unwrap_or(10_000);
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path().join("vault");
-    let store = Home::new(&home).store();
-    let make = move |vault| {
-        LocalStore::create(&store, vault, Box::new(|| 0))
-            .map(|store| Arc::new(store) as Arc<dyn LocalLog>)
-            .map_err(|_| StoreError::Absent)
-    };
     let password = Zeroizing::new("bench password".to_owned());
-    let setup = Setup { password: password.clone(), cost: Argon2Params::FLOOR };
-    let (vault, _) = Vault::create(&home, &make, &setup, environment()).unwrap();
+    let vault = ground::vault(&home, &password);
     let session = vault.session(Principal::Owner);
 
     let (start, before) = (Instant::now(), cpu());

@@ -224,8 +224,8 @@ impl Pen {
         let epoch = keyring.epoch(batch.collection).ok_or(FeedError::NoKey)?;
         let key = keyring.key(batch.collection, epoch).ok_or(FeedError::NoKey)?;
         let mut header = self.header(batch.collection, epoch, positions);
-        header.added = batch.added.clone();
-        header.dropped = batch.dropped.clone();
+        header.added.clone_from(&batch.added);
+        header.dropped.clone_from(&batch.dropped);
         // A length that depends on what a secret looks like says something about it.
         let compression = match keyring.purpose(batch.collection) {
             Some(Purpose::Category(category)) if category.is_second_locked_by_default() => {
