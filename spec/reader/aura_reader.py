@@ -346,6 +346,14 @@ def slot_keys(secret, vault, slot):
             XWing(derive(secret, "aura/v1/slot/kem", context)))
 
 
+def second_keys(root, vault, generation, factor, typed):
+    """KEY-13: the seeds of the second lock's two key pairs. The file key is of no use to a reader."""
+    base = derive(root, "aura/v1/second-lock/base", encode([vault, *generation]))             # KEY-10
+    _, kib, passes, lanes, salt = factor
+    joint = base + password_hash(typed, salt, kib, passes, lanes)
+    return derive(joint, "aura/v1/second-lock/sign"), derive(joint, "aura/v1/second-lock/kem")
+
+
 # ---------------------------------------------------------------- authority.md
 
 ed, xwing = octets(32), octets(1216)
@@ -391,6 +399,7 @@ CLAIMS = {
                    and rising(v[3]) and AUTHORITY not in v[3] and ROOT not in v[3]),
     14: octets(16),
     15: row(uint(), uint()),
+    16: row(at_least_1, at_least_1, lambda v: slot_kind(v) and v[0] == 1, ed, xwing),
 }
 
 
@@ -404,6 +413,7 @@ class Roster:
 
     def __init__(self, vault=None):
         self.vault, self.devices, self.identities, self.slots, self.grants = vault, {}, {}, {}, {}
+        self.second = None                                                                    # the lock in force
         self.gone, self.wraps, self.epochs, self.floor, self.counted = set(), [], set(), (0, 0), set()
 
     def take(self, signed):
@@ -425,12 +435,18 @@ class Roster:
         active = {i for i, d in self.devices.items() if d["keys"][0] in keys and d["confirmed"] and not d["revoke"]}
         if kind not in CLAIMS:
             raise Newer("AUT-4") if active else Refused("AUT-4")
+        if kind == 16 and type(claim) is list and len(claim) == 5 and type(claim[2]) is list and claim[2][:1] not in ([1], []):
+            raise Newer("AUT-19") if active else Refused("AUT-19")
         need(CLAIMS[kind](claim), "AUT-15")
         if sha256(payload) in self.counted:
             return None                                                                       # AUT-13
         recovery = any(s["kind"][0] == 2 and s["sign"] in keys for s in self.slots.values())
-        need(active or kind == 2 or kind == 3 and recovery, "AUT-9")
-        self._claim(kind, claim, keys, active, recovery)
+        by_second = self.second is not None and self.second["sign"] in keys
+        need(active or kind == 2 or kind == 3 and (recovery or by_second), "AUT-9")
+        if kind == 16:
+            self._second(claim, keys, recovery or by_second)
+        else:
+            self._claim(kind, claim, keys, active, recovery)
         self.counted.add(sha256(payload))
         return None
 
@@ -478,6 +494,13 @@ class Roster:
         elif kind == 15:
             need(claim[0] >= self.floor[0] and claim[1] >= self.floor[1], "AUT-12")
             self.floor = tuple(claim)
+
+    def _second(self, claim, keys, may_replace):
+        lock, generation, factor, sign, kem = claim
+        need(sign in keys and tuple(generation) in self.identities, "AUT-19")
+        need(lock[0] == (self.second["lock"][0] + 1 if self.second else 1), "AUT-20")
+        need(self.second is None or may_replace, "AUT-20")
+        self.second = {"lock": tuple(lock), "generation": tuple(generation), "factor": factor, "sign": sign, "kem": kem}
 
     def _of_device(self, kind, claim, recovery):
         device = self.devices.get(claim if kind in (3, 6) else claim[1 if kind == 10 else 0])
