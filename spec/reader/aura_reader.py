@@ -23,7 +23,7 @@ class Newer(Refused):
 
 
 class WrongSecret(Exception):
-    """No slot opens."""
+    """No slot opens, or not the second lock."""
 
 
 def need(holds, rule):
@@ -52,7 +52,7 @@ KINDS = ("event contact email message note task file memory observation transact
 CATEGORIES = ("calendar contacts mail messages notes tasks files memory health finance location credentials web "
               "profile").split()
 ACTIONS = ("create unlock failed-unlock lock read search write delete import export slot-add slot-remove rotate "
-           "anomaly rebuild read-audit").split()
+           "anomaly rebuild read-audit unlock-second failed-unlock-second lock-second").split()
 
 
 # ---------------------------------------------------------------- codec.md
@@ -654,6 +654,7 @@ CHANGES = {
     4: row(collection_id, uint(8)),
     5: octets(),
     6: row(text, text),
+    7: row(collection_id, epoch_id, at_least_1, octets()),
 }
 
 
@@ -756,6 +757,7 @@ class Vault:
     def __init__(self, home):
         self.home, self.faults, self.notes, self.feeds, self.chunks = pathlib.Path(home), [], [], {}, {}
         self.keys, self.purposes, self.records, self.logs = {}, {}, {}, []
+        self.second_keys, self.shut, self.waiting = {}, set(), 0
         marker = self._file("aura-vault", 256).split(b"\n")
         need(len(marker) > 2 and marker[0] == b"aura vault 1" and len(marker[1]) == 64, "DIR-1")
         need(not set(marker[1].lower()) - set(b"0123456789abcdef"), "IDS-2")
@@ -789,13 +791,14 @@ class Vault:
             need(database.execute("SELECT id FROM vault").fetchall() == [(self.id,)], "DIR-2")
             yield database
 
-    def open(self, password=None, secret_key=None, recovery=None):
+    def open(self, password=None, secret_key=None, recovery=None, second=None):
         with self._database() as self.database:
             self._load_feeds()
             self._load_statements()
             self._load_heads()
             roots = self._root_keys(password, secret_key, recovery)
             self._load_keyring(roots)
+            self._open_second(roots, second)
             self._load_collections()
         self._check_logs()
 
@@ -956,11 +959,39 @@ class Vault:
                             self.fault(f"a key in {feed_name(key)} {number}", error)
                     elif kind == 4:
                         self.purposes.setdefault(*change)
+                    elif kind == 7:
+                        collection, epoch, lock, sealed = change
+                        self.second_keys.setdefault((collection, tuple(epoch)), {}).setdefault(tuple(lock), sealed)
+
+    def _open_second(self, roots, typed):
+        """DIR-12, KRG-7, KRG-8: without the second password the collections behind the lock wait."""
+        behind, lock = {collection for collection, _ in self.second_keys}, self.roster.second
+        if typed is None:
+            self.shut = behind
+            return
+        need(lock is not None, "AUT-20: there is no second lock")
+        need(lock["generation"] in roots, "KEY-13: no root key of the lock's generation")
+        sign, kem = second_keys(roots[lock["generation"]], self.id, lock["generation"], lock["factor"], typed)
+        public = Ed25519PrivateKey.from_private_bytes(sign).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        kem = XWing(kem)
+        if not (hmac.compare_digest(public, lock["sign"]) and hmac.compare_digest(kem.public, lock["kem"])):
+            raise WrongSecret
+        for (collection, epoch), sealed in self.second_keys.items():
+            if lock["lock"] in sealed:
+                try:
+                    key = hpke_open(kem, ["aura/v1/hpke/second-lock", self.id, collection, *epoch], sealed[lock["lock"]])
+                    need(len(key) == 32, "SLT-11")
+                    self.keys[collection, epoch] = key
+                except Refused as error:
+                    self.fault(f"a second key of collection {collection.hex()}", error)
 
     def _load_collections(self):
         found = {}
         for key in self._applied(lambda c: c not in (AUTHORITY, ROOT)):
             collection, device, incarnation = key
+            if collection in self.shut:
+                self.waiting += self.ends[key]
+                continue
             purpose = self.purposes.get(collection)
             if purpose == 0:
                 self.logs.append({"feed": key, "events": []})
@@ -1077,12 +1108,12 @@ def run(options, code):
         else:
             key = vault._file("secret.key", 1024).decode("utf-8")
             secrets = {"password": code, "secret_key": typed_code(key, 16, 1)}                # DIR-3
-        vault.open(**secrets)
+        vault.open(**secrets, second=first_line(options.second_password_file) if options.second_password_file else None)
         show(vault, options)
     except WrongSecret:
         if not vault.faults:
             raise
-        vault.fault("the secret opens no slot, which may come of this damage")
+        vault.fault("a secret opens nothing, which may come of this damage")
     except Refused as error:
         vault.fault(str(error))
     for note in vault.notes:
@@ -1100,8 +1131,11 @@ def recovery_code(typed):
 
 
 def show(vault, options):
+    if vault.shut:
+        print(f"waiting: {vault.waiting} entries behind the second lock", file=sys.stderr)
+    whole = "null" if vault.shut else state_hash(vault.records).hex()                         # OPS-17
     if options.state_hash:
-        print(state_hash(vault.records).hex())
+        print(whole)
     elif options.audit:
         for log in vault.logs:
             show_log(log)
@@ -1110,7 +1144,8 @@ def show(vault, options):
         print(json.dumps({"records": sum(r[0] for r in vault.records.values()), "entries": sum(vault.ends.values()),
                           "heads": len(vault.heads), "statements": len(vault.roster.counted) + 1,
                           "events": sum(len(log["events"]) for log in vault.logs), "attachments": files,
-                          "faults": len(vault.faults), "state_hash": state_hash(vault.records).hex()}))
+                          "faults": len(vault.faults), "waiting": vault.waiting,
+                          "state_hash": None if vault.shut else whole}))
     else:
         for (_, record), (exists, kind, values, category) in sorted(vault.records.items(), key=lambda r: r[0][1]):
             if exists:
@@ -1124,6 +1159,7 @@ def main():
     secret = parser.add_mutually_exclusive_group(required=True)
     secret.add_argument("--password-file", metavar="F", help="a file whose first line is the password")
     secret.add_argument("--recovery-file", metavar="F", help="a file whose first line is the recovery code")
+    parser.add_argument("--second-password-file", metavar="F", help="a file whose first line is the second password")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="the records, one JSON object a line (the default)")
     what.add_argument("--state-hash", action="store_true", help="the state hash")
@@ -1137,7 +1173,7 @@ def main():
     try:
         return run(options, code)
     except WrongSecret:
-        print("wrong secret: it opens no slot of this vault", file=sys.stderr)
+        print("wrong secret: it opens no slot of this vault, or not its second lock", file=sys.stderr)
         return 3
     except BrokenPipeError:
         os._exit(1)

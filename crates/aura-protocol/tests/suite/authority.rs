@@ -524,7 +524,7 @@ fn writers_use_the_newest_epoch() {
     assert_eq!(roster.epochs()[&collection].len(), 4);
 }
 
-/// AUT-19, AUT-20: who opens the lock in force, or holds the recovery code, replaces it; a device alone
+/// KEY-10, AUT-19, AUT-20: who opens the lock in force, or holds the recovery code, replaces it; a device alone
 /// does not, nor does who opened an earlier one.
 #[test]
 fn second_locks_follow_each_other() {

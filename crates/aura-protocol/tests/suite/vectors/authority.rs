@@ -187,6 +187,7 @@ fn seconds() -> Vec<Case> {
     let bad = |name, note| Case::refused(name, note, "statements");
     let lock = |counter, seed: u8, by: &[u8]| said(Claim::Second(second(counter, seed)), by);
     let first = lock(1, SECOND, &[LAPTOP, SECOND]);
+    let since = std::slice::from_ref(&first);
     let mut other_generation = second(1, SECOND);
     other_generation.generation = epoch(7, 7);
     let hardware = {
@@ -224,18 +225,18 @@ fn seconds() -> Vec<Case> {
             &[LAPTOP, SECOND],
         ))),
         good("AUT-20_next", "the next second lock, by the one in force")
-            .of(after(&[first.clone()], lock(2, SECOND_TWO, &[LAPTOP, SECOND, SECOND_TWO]))),
+            .of(after(since, lock(2, SECOND_TWO, &[LAPTOP, SECOND, SECOND_TWO]))),
         good("AUT-20_by-recovery", "the next second lock, by a recovery slot")
-            .of(after(&[first.clone()], lock(2, SECOND_TWO, &[LAPTOP, RECOVERY, SECOND_TWO]))),
+            .of(after(since, lock(2, SECOND_TWO, &[LAPTOP, RECOVERY, SECOND_TWO]))),
         bad("AUT-20_by-device", "the next second lock, by a device alone")
-            .of(after(&[first.clone()], lock(2, SECOND_TWO, &[LAPTOP, SECOND_TWO]))),
+            .of(after(since, lock(2, SECOND_TWO, &[LAPTOP, SECOND_TWO]))),
         bad("AUT-20_again", "a second lock with the counter of the one in force")
-            .of(after(&[first.clone()], lock(1, SECOND_TWO, &[LAPTOP, SECOND, SECOND_TWO]))),
+            .of(after(since, lock(1, SECOND_TWO, &[LAPTOP, SECOND, SECOND_TWO]))),
         good("AUT-8_by-second", "a quarantine ends by the second lock")
-            .of(after(&[first.clone()], said(Claim::Confirm(device(PHONE)), &[SECOND]))),
+            .of(after(since, said(Claim::Confirm(device(PHONE)), &[SECOND]))),
         bad("AUT-8_by-former-second", "a quarantine ends by a second lock that was replaced").of(
             after(
-                &[first, lock(2, SECOND_TWO, &[LAPTOP, SECOND, SECOND_TWO])],
+                &[first.clone(), lock(2, SECOND_TWO, &[LAPTOP, SECOND, SECOND_TWO])],
                 said(Claim::Confirm(device(PHONE)), &[SECOND]),
             ),
         ),
