@@ -23,7 +23,7 @@ class Newer(Refused):
 
 
 class WrongSecret(Exception):
-    """No slot opens."""
+    """No slot opens, or not the second lock."""
 
 
 def need(holds, rule):
@@ -52,7 +52,7 @@ KINDS = ("event contact email message note task file memory observation transact
 CATEGORIES = ("calendar contacts mail messages notes tasks files memory health finance location credentials web "
               "profile").split()
 ACTIONS = ("create unlock failed-unlock lock read search write delete import export slot-add slot-remove rotate "
-           "anomaly rebuild read-audit").split()
+           "anomaly rebuild read-audit unlock-second failed-unlock-second lock-second").split()
 
 
 # ---------------------------------------------------------------- codec.md
@@ -346,6 +346,14 @@ def slot_keys(secret, vault, slot):
             XWing(derive(secret, "aura/v1/slot/kem", context)))
 
 
+def second_keys(root, vault, generation, factor, typed):
+    """KEY-13: the seeds of the second lock's two key pairs. The file key is of no use to a reader."""
+    base = derive(root, "aura/v1/second-lock/base", encode([vault, *generation]))             # KEY-10
+    _, kib, passes, lanes, salt = factor
+    joint = base + password_hash(typed, salt, kib, passes, lanes)
+    return derive(joint, "aura/v1/second-lock/sign"), derive(joint, "aura/v1/second-lock/kem")
+
+
 # ---------------------------------------------------------------- authority.md
 
 ed, xwing = octets(32), octets(1216)
@@ -391,6 +399,7 @@ CLAIMS = {
                    and rising(v[3]) and AUTHORITY not in v[3] and ROOT not in v[3]),
     14: octets(16),
     15: row(uint(), uint()),
+    16: row(at_least_1, at_least_1, lambda v: slot_kind(v) and v[0] == 1, ed, xwing),
 }
 
 
@@ -404,6 +413,7 @@ class Roster:
 
     def __init__(self, vault=None):
         self.vault, self.devices, self.identities, self.slots, self.grants = vault, {}, {}, {}, {}
+        self.second = None                                                                    # the lock in force
         self.gone, self.wraps, self.epochs, self.floor, self.counted = set(), [], set(), (0, 0), set()
 
     def take(self, signed):
@@ -425,12 +435,18 @@ class Roster:
         active = {i for i, d in self.devices.items() if d["keys"][0] in keys and d["confirmed"] and not d["revoke"]}
         if kind not in CLAIMS:
             raise Newer("AUT-4") if active else Refused("AUT-4")
+        if kind == 16 and type(claim) is list and len(claim) == 5 and type(claim[2]) is list and claim[2][:1] not in ([1], []):
+            raise Newer("AUT-19") if active else Refused("AUT-19")
         need(CLAIMS[kind](claim), "AUT-15")
         if sha256(payload) in self.counted:
             return None                                                                       # AUT-13
         recovery = any(s["kind"][0] == 2 and s["sign"] in keys for s in self.slots.values())
-        need(active or kind == 2 or kind == 3 and recovery, "AUT-9")
-        self._claim(kind, claim, keys, active, recovery)
+        by_second = self.second is not None and self.second["sign"] in keys
+        need(active or kind == 2 or kind == 3 and (recovery or by_second), "AUT-9")
+        if kind == 16:
+            self._second(claim, keys, recovery or by_second)
+        else:
+            self._claim(kind, claim, keys, active, recovery)
         self.counted.add(sha256(payload))
         return None
 
@@ -478,6 +494,13 @@ class Roster:
         elif kind == 15:
             need(claim[0] >= self.floor[0] and claim[1] >= self.floor[1], "AUT-12")
             self.floor = tuple(claim)
+
+    def _second(self, claim, keys, may_replace):
+        lock, generation, factor, sign, kem = claim
+        need(sign in keys and tuple(generation) in self.identities, "AUT-19")
+        need(lock[0] == (self.second["lock"][0] + 1 if self.second else 1), "AUT-20")
+        need(self.second is None or may_replace, "AUT-20")
+        self.second = {"lock": tuple(lock), "generation": tuple(generation), "factor": factor, "sign": sign, "kem": kem}
 
     def _of_device(self, kind, claim, recovery):
         device = self.devices.get(claim if kind in (3, 6) else claim[1 if kind == 10 else 0])
@@ -631,6 +654,7 @@ CHANGES = {
     4: row(collection_id, uint(8)),
     5: octets(),
     6: row(text, text),
+    7: row(collection_id, epoch_id, at_least_1, octets()),
 }
 
 
@@ -733,6 +757,7 @@ class Vault:
     def __init__(self, home):
         self.home, self.faults, self.notes, self.feeds, self.chunks = pathlib.Path(home), [], [], {}, {}
         self.keys, self.purposes, self.records, self.logs = {}, {}, {}, []
+        self.second_keys, self.shut, self.waiting = {}, set(), 0
         marker = self._file("aura-vault", 256).split(b"\n")
         need(len(marker) > 2 and marker[0] == b"aura vault 1" and len(marker[1]) == 64, "DIR-1")
         need(not set(marker[1].lower()) - set(b"0123456789abcdef"), "IDS-2")
@@ -766,13 +791,14 @@ class Vault:
             need(database.execute("SELECT id FROM vault").fetchall() == [(self.id,)], "DIR-2")
             yield database
 
-    def open(self, password=None, secret_key=None, recovery=None):
+    def open(self, password=None, secret_key=None, recovery=None, second=None):
         with self._database() as self.database:
             self._load_feeds()
             self._load_statements()
             self._load_heads()
             roots = self._root_keys(password, secret_key, recovery)
             self._load_keyring(roots)
+            self._open_second(roots, second)
             self._load_collections()
         self._check_logs()
 
@@ -933,11 +959,39 @@ class Vault:
                             self.fault(f"a key in {feed_name(key)} {number}", error)
                     elif kind == 4:
                         self.purposes.setdefault(*change)
+                    elif kind == 7:
+                        collection, epoch, lock, sealed = change
+                        self.second_keys.setdefault((collection, tuple(epoch)), {}).setdefault(tuple(lock), sealed)
+
+    def _open_second(self, roots, typed):
+        """DIR-12, KRG-7, KRG-8: without the second password the collections behind the lock wait."""
+        behind, lock = {collection for collection, _ in self.second_keys}, self.roster.second
+        if typed is None:
+            self.shut = behind
+            return
+        need(lock is not None, "AUT-20: there is no second lock")
+        need(lock["generation"] in roots, "KEY-13: no root key of the lock's generation")
+        sign, kem = second_keys(roots[lock["generation"]], self.id, lock["generation"], lock["factor"], typed)
+        public = Ed25519PrivateKey.from_private_bytes(sign).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        kem = XWing(kem)
+        if not (hmac.compare_digest(public, lock["sign"]) and hmac.compare_digest(kem.public, lock["kem"])):
+            raise WrongSecret
+        for (collection, epoch), sealed in self.second_keys.items():
+            if lock["lock"] in sealed:
+                try:
+                    key = hpke_open(kem, ["aura/v1/hpke/second-lock", self.id, collection, *epoch], sealed[lock["lock"]])
+                    need(len(key) == 32, "SLT-11")
+                    self.keys[collection, epoch] = key
+                except Refused as error:
+                    self.fault(f"a second key of collection {collection.hex()}", error)
 
     def _load_collections(self):
         found = {}
         for key in self._applied(lambda c: c not in (AUTHORITY, ROOT)):
             collection, device, incarnation = key
+            if collection in self.shut:
+                self.waiting += self.ends[key]
+                continue
             purpose = self.purposes.get(collection)
             if purpose == 0:
                 self.logs.append({"feed": key, "events": []})
@@ -1054,12 +1108,12 @@ def run(options, code):
         else:
             key = vault._file("secret.key", 1024).decode("utf-8")
             secrets = {"password": code, "secret_key": typed_code(key, 16, 1)}                # DIR-3
-        vault.open(**secrets)
+        vault.open(**secrets, second=first_line(options.second_password_file) if options.second_password_file else None)
         show(vault, options)
     except WrongSecret:
         if not vault.faults:
             raise
-        vault.fault("the secret opens no slot, which may come of this damage")
+        vault.fault("a secret opens nothing, which may come of this damage")
     except Refused as error:
         vault.fault(str(error))
     for note in vault.notes:
@@ -1077,8 +1131,11 @@ def recovery_code(typed):
 
 
 def show(vault, options):
+    if vault.shut:
+        print(f"waiting: {vault.waiting} entries behind the second lock", file=sys.stderr)
+    whole = "null" if vault.shut else state_hash(vault.records).hex()                         # OPS-17
     if options.state_hash:
-        print(state_hash(vault.records).hex())
+        print(whole)
     elif options.audit:
         for log in vault.logs:
             show_log(log)
@@ -1087,7 +1144,8 @@ def show(vault, options):
         print(json.dumps({"records": sum(r[0] for r in vault.records.values()), "entries": sum(vault.ends.values()),
                           "heads": len(vault.heads), "statements": len(vault.roster.counted) + 1,
                           "events": sum(len(log["events"]) for log in vault.logs), "attachments": files,
-                          "faults": len(vault.faults), "state_hash": state_hash(vault.records).hex()}))
+                          "faults": len(vault.faults), "waiting": vault.waiting,
+                          "state_hash": None if vault.shut else whole}))
     else:
         for (_, record), (exists, kind, values, category) in sorted(vault.records.items(), key=lambda r: r[0][1]):
             if exists:
@@ -1101,6 +1159,7 @@ def main():
     secret = parser.add_mutually_exclusive_group(required=True)
     secret.add_argument("--password-file", metavar="F", help="a file whose first line is the password")
     secret.add_argument("--recovery-file", metavar="F", help="a file whose first line is the recovery code")
+    parser.add_argument("--second-password-file", metavar="F", help="a file whose first line is the second password")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="the records, one JSON object a line (the default)")
     what.add_argument("--state-hash", action="store_true", help="the state hash")
@@ -1114,7 +1173,7 @@ def main():
     try:
         return run(options, code)
     except WrongSecret:
-        print("wrong secret: it opens no slot of this vault", file=sys.stderr)
+        print("wrong secret: it opens no slot of this vault, or not its second lock", file=sys.stderr)
         return 3
     except BrokenPipeError:
         os._exit(1)

@@ -271,6 +271,11 @@ def kdf(case, name):
     elif case["rule"] == "KEY-8" and "secret" not in case:
         password = raw(case["password"]).decode()
         assert reader.password_hash(password, raw(case["salt"]), case["m_kib"], case["t"], case["p"]).hex() == case["hash"]
+    elif case["rule"] == "KEY-13":
+        generation, factor = [case["generation"][0], raw(case["generation"][1])], [1, case["m_kib"], case["t"], case["p"], raw(case["salt"])]
+        sign, kem = reader.second_keys(raw(case["root"]), raw(case["vault"]), generation, factor, case["password"])
+        assert (sign.hex(), kem.hex()) == (case["sign_seed"], case["kem_seed"])
+        assert reader.XWing(kem).public.hex() == case["kem_public"]
     else:
         return False
     return True
@@ -280,6 +285,11 @@ def slot(case, name):
     if case["rule"] == "SLT-12":
         words = 1 if "secret-key" in name else 2
         assert reader.typed_code(case["text"], len(raw(case["bytes"])), words) == raw(case["bytes"])
+        return True
+    if case["rule"] == "SLT-11":
+        epoch = [case["epoch"][0], raw(case["epoch"][1])]
+        context = ["aura/v1/hpke/second-lock", raw(case["vault"]), raw(case["collection"]), *epoch]
+        assert reader.hpke_open(reader.XWing(raw(case["kem_seed"])), context, raw(case["wrapped"])).hex() == case["key"]
         return True
     if case["rule"] == "SLT-4":
         key, context, given = reader.XWing(raw(case["kem_seed"])), reader.decode(raw(case["context"])), raw(case["sealed"])

@@ -123,6 +123,8 @@ secrets! {
     SlotSecret(32);
     /// Half of what opens second-locked collections; the other is the second factor.
     SecondLockBase(32);
+    /// Seals the file with the keys of the views behind the second lock.
+    SecondFileKey(32);
     /// The second factor's secret: a stretched second password, or from hardware.
     SecondFactor(32);
 }
@@ -131,3 +133,4 @@ impl SealingKey for ObjectKey {}
 impl SealingKey for AttachmentKey {}
 impl SealingKey for KeyringKey {}
 impl SealingKey for DeviceFileKey {}
+impl SealingKey for SecondFileKey {}

@@ -20,9 +20,13 @@ use crate::hpke::{
     SlotKemSecret,
 };
 use crate::kdf::{self, Argon2Params, KdfError};
-use crate::key::{CollectionKey, RecoveryCode, RootKey, SecondFactor, SecretKey, SlotSecret};
+use crate::key::{
+    CollectionKey, RecoveryCode, RootKey, SecondFactor, SecondFileKey, SecondLockBase, SecretKey,
+    SlotSecret,
+};
 use crate::password::{self, PasswordError};
-use crate::sign::{LabelledSigner as _, SlotSigningKey};
+use crate::sign::{LabelledSigner as _, SecondFactorSigningKey, SlotSigningKey};
+use crate::tree;
 
 /// Why a slot's secret was not computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -117,11 +121,13 @@ impl SlotSecrets {
     /// # Errors
     /// [`OpenError`].
     pub fn check(&self, listed: &SlotKeys) -> Result<(), OpenError> {
-        let own = self.public();
-        let is_same =
-            own.kem.as_slice().ct_eq(listed.kem.as_slice()) & own.sign.ct_eq(&listed.sign);
-        if bool::from(is_same) { Ok(()) } else { Err(OpenError) }
+        are_same(&self.public(), listed)
     }
+}
+
+fn are_same(own: &SlotKeys, listed: &SlotKeys) -> Result<(), OpenError> {
+    let is_same = own.kem.as_slice().ct_eq(listed.kem.as_slice()) & own.sign.ct_eq(&listed.sign);
+    if bool::from(is_same) { Ok(()) } else { Err(OpenError) }
 }
 
 /// Wraps a root key to a slot (SLT-10).
@@ -176,6 +182,41 @@ pub fn unwrap_from_device(
 ) -> Result<RootKey, OpenError> {
     let bytes = hpke::open(secret, &device_context(place), wrapped)?;
     RootKey::from_slice(&bytes).ok_or(OpenError)
+}
+
+/// A second lock's secret keys.
+#[derive(Debug)]
+pub struct SecondLockSecrets {
+    /// Opens epoch keys that are sealed to the lock.
+    pub kem: SecondLockKemSecret,
+    /// Signs for the lock.
+    pub sign: SecondFactorSigningKey,
+    /// Seals the file with the keys of the views behind it.
+    pub file: SecondFileKey,
+}
+
+impl SecondLockSecrets {
+    /// The keys that the base and the second factor determine together (KEY-13).
+    pub fn derive(base: &SecondLockBase, factor: &SecondFactor) -> Self {
+        Self {
+            kem: tree::second_lock_kem_secret(base, factor),
+            sign: tree::second_lock_signing_key(base, factor),
+            file: tree::second_lock_file_key(base, factor),
+        }
+    }
+
+    /// The public halves, as the lock's statement lists them.
+    pub fn public(&self) -> SlotKeys {
+        SlotKeys { sign: self.sign.verifying_key(), kem: self.kem.public_key() }
+    }
+
+    /// Whether these are the keys that are listed: otherwise the second factor was a wrong one.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn check(&self, listed: &SlotKeys) -> Result<(), OpenError> {
+        are_same(&self.public(), listed)
+    }
 }
 
 /// Wraps the key of a second-locked collection's epoch to the second lock (SLT-11).

@@ -3,7 +3,7 @@
 //!
 //! Each derivation binds its label, the vault and the root generation. The identity's keys bind the
 //! generation only: the vault's id is a hash of the genesis that contains them.
-//! Source: spec/keys.md, rule KEY-10.
+//! Source: spec/keys.md, rules KEY-10 and KEY-13.
 
 use aura_protocol::codec::Writer;
 use aura_protocol::id::{EpochId, VaultId};
@@ -13,9 +13,9 @@ use crate::hpke::{IdentityKemSecret, SecondLockKemSecret};
 use crate::kdf::{derive, derive_joint};
 use crate::key::{
     CollectionKey, DeviceFileKey, FromKeyBytes, HedgeKey, KeyringKey, RootKey, SecondFactor,
-    SecondLockBase,
+    SecondFileKey, SecondLockBase,
 };
-use crate::sign::IdentitySigningKey;
+use crate::sign::{IdentitySigningKey, SecondFactorSigningKey};
 
 /// The key that signs for the identity of this generation.
 pub fn identity_signing_key(root: &RootKey, generation: EpochId) -> IdentitySigningKey {
@@ -52,10 +52,23 @@ pub fn second_lock_base(root: &RootKey, vault: &VaultId, generation: EpochId) ->
     of_vault(root, Label::SecondLockBase, vault, generation)
 }
 
-/// What epoch keys of second-locked collections are wrapped to. The base already binds the vault
-/// and the generation.
+/// What epoch keys of second-locked collections are wrapped to (KEY-13). The base already binds the
+/// vault and the generation.
 pub fn second_lock_kem_secret(base: &SecondLockBase, factor: &SecondFactor) -> SecondLockKemSecret {
     derive_joint(base, factor, Label::SecondLockKem, &[])
+}
+
+/// The key that signs for the second lock (KEY-13).
+pub fn second_lock_signing_key(
+    base: &SecondLockBase,
+    factor: &SecondFactor,
+) -> SecondFactorSigningKey {
+    derive_joint(base, factor, Label::SecondLockSign, &[])
+}
+
+/// The key that seals the file with the keys of the views behind the second lock (KEY-13).
+pub fn second_lock_file_key(base: &SecondLockBase, factor: &SecondFactor) -> SecondFileKey {
+    derive_joint(base, factor, Label::SecondLockFile, &[])
 }
 
 fn of_vault<K: FromKeyBytes>(

@@ -14,8 +14,8 @@ use aura_crypto::aead::{Context, Hedge, Opener, Sealer, seal};
 use aura_crypto::hpke as kem;
 use aura_crypto::key::{
     AttachmentKey, AuditKey, CollectionKey, DatabaseKey, DeviceFileKey, GrantSecret, HedgeKey,
-    KeyringKey, ObjectKey, RecoveryCode, RootKey, SearchKey, SecondFactor, SecondLockBase,
-    SecretKey, SlotSecret,
+    KeyringKey, ObjectKey, RecoveryCode, RootKey, SearchKey, SecondFactor, SecondFileKey,
+    SecondLockBase, SecretKey, SlotSecret,
 };
 use aura_crypto::sign;
 use aura_crypto::slot::SlotSecrets;
@@ -71,6 +71,7 @@ secrets! {
     SlotSecret = "SlotSecret(redacted)",
     SecondLockBase = "SecondLockBase(redacted)",
     SecondFactor = "SecondFactor(redacted)",
+    SecondFileKey = "SecondFileKey(redacted)",
     sign::IdentitySigningKey = "IdentitySigningKey(redacted)",
     sign::DeviceSigningKey = "DeviceSigningKey(redacted)",
     sign::TransportSigningKey = "TransportSigningKey(redacted)",

@@ -16,13 +16,15 @@ use aura_crypto::hpke::{
     self, DeviceKemSecret, GrantKemSecret, KemSecret as _, SecondLockKemSecret,
 };
 use aura_crypto::kdf::{Argon2Params, KdfError, stretch};
-use aura_crypto::key::{CollectionKey, RecoveryCode, RootKey, SecretKey};
+use aura_crypto::key::{CollectionKey, RecoveryCode, RootKey, SecondLockBase, SecretKey};
 use aura_crypto::password::{PASSWORD_BYTES_MAX, PasswordError, normalise};
 use aura_crypto::sign::{DeviceSigningKey, LabelledSigner as _};
 use aura_crypto::slot::{
-    SlotError, SlotSecrets, password_params, password_secret, recovery_secret, unwrap_from_device,
-    unwrap_from_second_lock, unwrap_from_slot, wrap_to_device, wrap_to_second_lock, wrap_to_slot,
+    SecondLockSecrets, SlotError, SlotSecrets, password_params, password_secret, recovery_secret,
+    second_factor, unwrap_from_device, unwrap_from_second_lock, unwrap_from_slot, wrap_to_device,
+    wrap_to_second_lock, wrap_to_slot,
 };
+use aura_crypto::tree;
 use aura_crypto::words::passphrase;
 use aura_protocol::authority::PasswordParams;
 use aura_protocol::id::{CollectionId, DeviceId, EpochId, Nonce16, SlotId, VaultId};
@@ -150,6 +152,30 @@ fn wraps_open_in_their_place_only() {
     assert!(unwrap_from_second_lock(&lock, place, &sealed).unwrap().ct_eq(&key));
     let elsewhere = (&VAULT, &CollectionId([7; 16]), GENERATION);
     assert!(unwrap_from_second_lock(&lock, elsewhere, &sealed).is_err());
+}
+
+/// KEY-13: neither half alone determines a key of the second lock, a wrong second password does not
+/// have the listed keys, and one that is out of bounds costs nothing.
+#[test]
+fn second_lock_needs_both_halves() {
+    let params = PasswordParams { memory_kib: 65_536, passes: 3, lanes: 4, salt: [5; 16] };
+    let factor = |word: &str| second_factor(word, &params).unwrap();
+    let (base, other) = (
+        tree::second_lock_base(&root(), &VAULT, GENERATION),
+        SecondLockBase::from_slice(&[9; 32]).unwrap(),
+    );
+    let secrets = SecondLockSecrets::derive(&base, &factor("second"));
+    let listed = secrets.public();
+    assert!(secrets.check(&listed).is_ok());
+    assert!(SecondLockSecrets::derive(&base, &factor("Second")).check(&listed).is_err());
+    assert!(SecondLockSecrets::derive(&other, &factor("second")).check(&listed).is_err());
+    let mut mixed = secrets.public();
+    mixed.sign = [1; 32];
+    assert!(secrets.check(&mixed).is_err());
+    assert_ne!(secrets.kem.dangerous_seed(), secrets.file.dangerous_bytes());
+    assert_ne!(secrets.kem.dangerous_seed(), secrets.sign.dangerous_seed());
+    let dear = PasswordParams { memory_kib: u32::MAX, ..params };
+    assert!(matches!(second_factor("second", &dear), Err(SlotError::Kdf(_))));
 }
 
 /// KEY-06 and SLT-9: a secret whose public halves are not the listed ones opens nothing, even what

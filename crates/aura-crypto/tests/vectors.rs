@@ -18,17 +18,19 @@ use aura_crypto::aead::{Context, Hedge, open, seal};
 use aura_crypto::hpke::{self, GrantKemSecret, KemSecret as _};
 use aura_crypto::kdf::{Argon2Params, derive, derive_joint, stretch};
 use aura_crypto::key::{
-    HedgeKey, ObjectKey, RecoveryCode, RootKey, SecondFactor, SecondLockBase, SecretKey,
+    CollectionKey, HedgeKey, ObjectKey, RecoveryCode, RootKey, SecondFactor, SecondLockBase,
+    SecretKey,
 };
 use aura_crypto::pad::{pad_entry, padme_len, unpad};
 use aura_crypto::password::normalise;
 use aura_crypto::sign::{DeviceSigningKey, LabelledSigner as _};
 use aura_crypto::slot::{
-    SlotSecrets, password_secret, recovery_secret, unwrap_from_slot, wrap_to_slot,
+    SecondLockSecrets, SlotSecrets, password_secret, recovery_secret, second_factor,
+    unwrap_from_second_lock, unwrap_from_slot, wrap_to_second_lock, wrap_to_slot,
 };
 use aura_crypto::tree;
 use aura_protocol::authority::PasswordParams;
-use aura_protocol::id::{EpochId, Nonce16, SlotId, VaultId};
+use aura_protocol::id::{CollectionId, EpochId, Nonce16, SlotId, VaultId};
 use aura_protocol::label::Label;
 use fixture::{Scripted, hex, vectors};
 use serde_json::{Value, json};
@@ -323,6 +325,46 @@ fn slot_vectors() {
         ),
     ];
     compare(cases.map(|(name, case)| ("slot", name.to_owned(), case)).into());
+}
+
+/// KEY-13 and SLT-11: from root key and second password to the key of an epoch.
+#[test]
+fn second_lock_vectors() {
+    let Argon2Params { m_kib, t, p } = Argon2Params::FLOOR;
+    let salt: [u8; 16] = bytes(16, 0x30).try_into().unwrap();
+    let params = PasswordParams { memory_kib: m_kib, passes: t, lanes: p, salt };
+    let root = RootKey::from_slice(&bytes(32, 0)).unwrap();
+    let base = tree::second_lock_base(&root, &VAULT, GENERATION);
+    let factor = second_factor("a second one", &params).unwrap();
+    let secrets = SecondLockSecrets::derive(&base, &factor);
+    let public = secrets.public();
+    let keys = json!({
+        "rule": "KEY-13", "root": hex(root.dangerous_bytes()), "vault": hex(&VAULT.0),
+        "generation": [1, hex(&GENERATION.nonce.0)], "password": "a second one",
+        "salt": hex(&salt), "m_kib": m_kib, "t": t, "p": p,
+        "base": hex(base.dangerous_bytes()), "factor": hex(factor.dangerous_bytes()),
+        "kem_seed": hex(secrets.kem.dangerous_seed()),
+        "sign_seed": hex(secrets.sign.dangerous_seed()),
+        "file_key": hex(secrets.file.dangerous_bytes()),
+        "kem_public": hex(public.kem.as_slice()), "sign_public": hex(&public.sign),
+    });
+    let random = bytes(64, 1);
+    let key = CollectionKey::from_slice(&bytes(32, 0x50)).unwrap();
+    let collection = CollectionId([0x44; 16]);
+    let place = (&VAULT, &collection, EpochId { counter: 2, nonce: Nonce16([0x55; 16]) });
+    let wrapped =
+        wrap_to_second_lock(&key, &public.kem, place, &mut Scripted(random.clone())).unwrap();
+    assert!(unwrap_from_second_lock(&secrets.kem, place, &wrapped).unwrap().ct_eq(&key));
+    let wrap = json!({
+        "rule": "SLT-11", "vault": hex(&VAULT.0), "collection": hex(&collection.0),
+        "epoch": [2, hex(&place.2.nonce.0)], "kem_seed": hex(secrets.kem.dangerous_seed()),
+        "encapsulation_randomness": hex(&random), "key": hex(key.dangerous_bytes()),
+        "wrapped": hex(&wrapped),
+    });
+    compare(vec![
+        ("kdf", "key-13-second-lock".to_owned(), keys),
+        ("slot", "slt-11-second-lock".to_owned(), wrap),
+    ]);
 }
 
 /// SLT-2 to SLT-4: info and inner signature.

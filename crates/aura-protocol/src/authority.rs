@@ -3,7 +3,7 @@
 //!
 //! Authority entries are signed but not sealed, so that a store or peer can keep a vault's device list
 //! without a key. Names, policy and the details of grants are not here; they are sealed in the root
-//! collection. Source: spec/authority.md, rules AUT-1 to AUT-18.
+//! collection. Source: spec/authority.md, rules AUT-1 to AUT-20.
 
 mod claim;
 mod statement;
@@ -11,7 +11,8 @@ mod statement;
 mod roster;
 
 pub use claim::{
-    Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Recipient, SlotKeys, SlotKind,
+    Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Recipient, SecondLock,
+    SlotKeys, SlotKind,
 };
 pub use roster::{AuthorityError, Device, Roster, Slot, Standing};
 pub use statement::{SignedStatement, Statement, decode_body, encode_body};

@@ -45,6 +45,10 @@ labels! {
     SecondLockBase = "aura/v1/second-lock/base",
     /// Second-lock base and second factor to the second lock's X-Wing seed.
     SecondLockKem = "aura/v1/second-lock/kem",
+    /// Second-lock base and second factor to the second lock's Ed25519 seed.
+    SecondLockSign = "aura/v1/second-lock/sign",
+    /// Second-lock base and second factor to the key that seals the second lock's file.
+    SecondLockFile = "aura/v1/second-lock/file",
     /// Root key to the key that seals `device.key`.
     DeviceFile = "aura/v1/device-file",
     /// Root key to the hedge key.
@@ -67,6 +71,8 @@ labels! {
     KeyringFile = "aura/v1/object/keyring-file",
     /// One key of the keyring, carried by an op.
     KeyringKey = "aura/v1/object/keyring-key",
+    /// Keys of the views behind the second lock.
+    SecondViews = "aura/v1/object/second-views",
     /// The device's secret seeds.
     DeviceSeeds = "aura/v1/object/device-seeds",
     /// A file of the search index.

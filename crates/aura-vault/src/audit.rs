@@ -78,6 +78,12 @@ actions! {
     Rebuild = 15 "rebuild",
     /// The audit log was read.
     ReadAudit = 16 "read-audit",
+    /// The second lock was opened.
+    UnlockSecond = 17 "unlock-second",
+    /// A wrong second password was tried.
+    FailedUnlockSecond = 18 "failed-unlock-second",
+    /// The second lock was shut.
+    LockSecond = 19 "lock-second",
 }
 
 /// How it ended.

@@ -161,7 +161,7 @@ impl Pen {
             advance(&mut positions, &entry);
             entries.push(entry);
         }
-        let head = self.next_head(positions, &frontier);
+        let head = self.next_head(positions, &frontier, keyring.waiting());
         let payload = head.to_bytes();
         let signature = self.device.sign.sign(Label::SigHead, &payload);
         let signed = Signed::new(payload, signature);
@@ -237,7 +237,12 @@ impl Pen {
         Ok(seal::seal_entry(key, header, body, &mut keyring.hedge(entropy)))
     }
 
-    fn next_head(&self, positions: BTreeMap<CollectionId, Position>, frontier: &Frontier) -> Head {
+    fn next_head(
+        &self,
+        positions: BTreeMap<CollectionId, Position>,
+        frontier: &Frontier,
+        waiting: Vec<CollectionId>,
+    ) -> Head {
         let origin = audit::origin(self.device.id(), self.device.incarnation);
         let checkpoint = match frontier.size() {
             0 => Vec::new(),
@@ -252,7 +257,7 @@ impl Pen {
             previous: last.map_or(Hash([0; 32]), |head| head.previous),
             feeds: positions.into_iter().collect(),
             seen: last.map(|head| head.seen.clone()).unwrap_or_default(),
-            waiting: last.map(|head| head.waiting.clone()).unwrap_or_default(),
+            waiting,
             checkpoint,
             cosignatures: last.map(|head| head.cosignatures.clone()).unwrap_or_default(),
             clock: self.clock.last(),

@@ -64,6 +64,9 @@ pub enum GateError {
     /// There is no such record.
     #[error("there is no record with this id")]
     NoRecord,
+    /// There is no such record in what is open, and something is not.
+    #[error("there is no record with this id in what is open; the second lock is shut")]
+    PerhapsShut,
     /// The record was deleted.
     #[error("the record was deleted; `aura undo` brings it back")]
     Deleted,
@@ -246,9 +249,18 @@ impl Session {
         lock(&self.open.reads).add(self.principal.name(), action, category, count);
     }
 
+    /// Why a record was not found: there is none, or it may be behind the second lock.
+    pub fn absent(&self) -> GateError {
+        if self.open.shut_categories().is_empty() {
+            GateError::NoRecord
+        } else {
+            GateError::PerhapsShut
+        }
+    }
+
     fn live(&self, id: RecordId) -> Result<Row, GateError> {
-        match self.open.db.record(id)? {
-            None => Err(GateError::NoRecord),
+        match self.open.record_row(id)? {
+            None => Err(self.absent()),
             Some(row) if !row.state.is_live() => Err(GateError::Deleted),
             Some(row) => Ok(row),
         }
@@ -260,7 +272,7 @@ impl Session {
     /// When the vault cannot be read.
     pub fn get(&self, id: RecordId) -> Result<Option<Record>, GateError> {
         self.decide(Action::Read)?;
-        let row = self.open.db.record(id)?.filter(|row| row.state.is_live());
+        let row = self.open.record_row(id)?.filter(|row| row.state.is_live());
         self.count(Action::Read, row.as_ref().map(|row| row.category), 1);
         Ok(row.as_ref().map(Record::of))
     }
@@ -331,7 +343,7 @@ impl Session {
     /// When there is no such record, nothing to undo, or the vault fails.
     pub fn undo(&self, id: RecordId) -> Result<Option<Record>, GateError> {
         self.decide(Action::Write)?;
-        let row = self.open.db.record(id)?.ok_or(GateError::NoRecord)?;
+        let row = self.open.record_row(id)?.ok_or_else(|| self.absent())?;
         let event = self.event(Action::Write, Some(row.category), 1);
         let Some((before, _)) = self.open.before_last(&row)? else {
             // Only its creation is left to take back.
@@ -363,7 +375,7 @@ impl Session {
     /// When there is no such record or the vault cannot be read.
     pub fn history(&self, id: RecordId) -> Result<Vec<Version>, GateError> {
         self.decide(Action::Read)?;
-        let row = self.open.db.record(id)?.ok_or(GateError::NoRecord)?;
+        let row = self.open.record_row(id)?.ok_or_else(|| self.absent())?;
         self.count(Action::Read, Some(row.category), 1);
         let past = self.open.past(&row)?;
         Ok(past.iter().map(Version::of).collect())
@@ -375,7 +387,7 @@ impl Session {
     /// When the vault cannot be read.
     pub fn trash(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<Record>, GateError> {
         self.decide(Action::Read)?;
-        let rows = self.open.db.page(Which::Deleted, after, limit.min(PAGE_MAX))?;
+        let rows = self.open.page(Which::Deleted, after, limit.min(PAGE_MAX))?;
         self.count(Action::Read, None, rows.len() as u64);
         Ok(rows.iter().map(Record::of).collect())
     }
@@ -391,7 +403,7 @@ impl Session {
         out: &mut dyn Write,
     ) -> Result<AttachmentInfo, GateError> {
         self.decide(Action::Read)?;
-        let row = self.open.db.record(id)?.ok_or(GateError::NoRecord)?;
+        let row = self.open.record_row(id)?.ok_or_else(|| self.absent())?;
         let found = view::blobs(&row.state).into_iter().find(|(known, _)| *known == blob);
         let (_, field) = found.ok_or(GateError::NoAttachment)?;
         self.count(Action::Read, Some(row.category), 1);
@@ -406,7 +418,7 @@ impl Session {
     /// When the principal may not, or the vault cannot be read.
     pub fn importer(&self) -> Result<(u64, Importer), GateError> {
         self.decide(Action::Import)?;
-        let last = self.open.db.facts("import/")?.into_iter().next_back();
+        let last = self.open.first.db.facts("import/")?.into_iter().next_back();
         let last = last.and_then(|(name, _)| name.rsplit_once('/')?.1.parse::<u64>().ok());
         let run = last.unwrap_or_default().saturating_add(1);
         let principal = self.principal.name().to_owned();
@@ -419,7 +431,7 @@ impl Session {
     /// When the vault cannot be read.
     pub fn imports(&self) -> Result<Vec<(u64, serde_json::Value)>, GateError> {
         self.decide(Action::Read)?;
-        let runs = self.open.db.facts("import/")?.into_iter().filter_map(|(name, value)| {
+        let runs = self.open.first.db.facts("import/")?.into_iter().filter_map(|(name, value)| {
             let run = name.rsplit_once('/')?.1.parse().ok()?;
             Some((run, serde_json::from_str(&value).ok()?))
         });
@@ -437,7 +449,7 @@ impl Session {
         limit: usize,
     ) -> Result<Vec<Record>, GateError> {
         self.decide(Action::Export)?;
-        let rows = self.open.db.page(Which::Live, after, limit.min(PAGE_MAX))?;
+        let rows = self.open.page(Which::Live, after, limit.min(PAGE_MAX))?;
         if rows.is_empty() {
             return Ok(Vec::new());
         }

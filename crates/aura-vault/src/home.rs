@@ -2,7 +2,7 @@
 //! The vault directory: which file is where, and how small files are replaced without a torn moment.
 //!
 //! Everything in it is sealed but the marker, the secret key and the transport key; the directory is
-//! readable by the person alone. Source: spec/vault-directory.md, rules DIR-1 to DIR-8.
+//! readable by the person alone. Source: spec/vault-directory.md, rules DIR-1 to DIR-12.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -90,6 +90,26 @@ impl Home {
     /// The newest head seen of every device (DIR-11).
     pub fn seen(&self) -> PathBuf {
         self.0.join("seen")
+    }
+
+    /// The keys of the views behind the second lock, sealed (DIR-12).
+    pub fn second(&self) -> PathBuf {
+        self.0.join("second")
+    }
+
+    /// The encrypted database behind the second lock.
+    pub fn second_database(&self) -> PathBuf {
+        self.views().join("second.db")
+    }
+
+    /// The sealed search index behind the second lock.
+    pub fn second_index(&self) -> PathBuf {
+        self.views().join("second-index")
+    }
+
+    /// As `attempts`, of the second lock (DIR-12).
+    pub fn second_attempts(&self) -> PathBuf {
+        self.0.join("second-attempts")
     }
 
     /// How often a wrong secret was tried since the last right one, and when last (DIR-9).

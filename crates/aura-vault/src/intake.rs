@@ -58,6 +58,9 @@ pub enum TakeError {
     /// It has no fields at all.
     #[error("there is nothing in it")]
     Empty,
+    /// Its category is behind the second lock, and that is shut.
+    #[error("second lock")]
+    SecondLock,
     /// An attachment could not be read or kept.
     #[error("attachment: {0}")]
     Blob(#[from] BlobError),
@@ -71,7 +74,7 @@ impl TakeError {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Vault(_) | Self::Blob(BlobError::Store(_)) => true,
-            Self::TooLarge | Self::Empty | Self::Blob(_) => false,
+            Self::TooLarge | Self::Empty | Self::SecondLock | Self::Blob(_) => false,
         }
     }
 }
@@ -95,8 +98,7 @@ pub struct Importer {
 
 impl Importer {
     pub(crate) fn new(open: Arc<Open>, principal: String, author: String) -> Self {
-        open.index.begin_load();
-        open.db.begin_load();
+        open.begin_load();
         Self {
             pipeline: Some(Pipeline::start(Arc::clone(&open), author.clone())),
             open,
@@ -116,6 +118,9 @@ impl Importer {
     /// # Errors
     /// When it cannot be a record; others can still be taken in unless [`TakeError::is_fatal`] says so.
     pub fn take(&mut self, draft: &Draft) -> Result<Outcome, TakeError> {
+        if self.open.is_shut(draft.category) {
+            return Err(TakeError::SecondLock);
+        }
         let prints: Vec<Fingerprint> = draft
             .attachments
             .iter()
@@ -124,19 +129,19 @@ impl Importer {
         let mut values = values(draft, &prints)?;
         self.await_draft(&values.key)?;
         let is_second = values.key.first_chunk().is_some_and(|half| !self.met.insert(*half));
-        let mut origin = self.open.db.origin(&values.key).map_err(OpenError::from)?;
+        let mut origin = self.open.origin(&values.key).map_err(OpenError::from)?;
         let differs = |origin: &Origin| origin.content != values.content.as_bytes();
         if is_second && origin.as_ref().is_some_and(differs) {
             // One source tells two different things under one id: neither is an older form of the other,
             // so both are kept, and each is found again by what it says.
             values.tell_apart(draft.source);
-            origin = self.open.db.origin(&values.key).map_err(OpenError::from)?;
+            origin = self.open.origin(&values.key).map_err(OpenError::from)?;
         }
         match origin {
             Some(origin) if origin.content == values.content.as_bytes() => {
                 self.gather(origin.record, draft, values.flat)
             }
-            Some(origin) => match self.open.db.record(origin.record).map_err(OpenError::from)? {
+            Some(origin) => match self.open.record_row(origin.record).map_err(OpenError::from)? {
                 Some(row) => self.merge(&row, draft, &prints, values.flat),
                 None => self.create(draft, &prints, (values.flat, values.key)),
             },
@@ -156,7 +161,7 @@ impl Importer {
         if draft.kind != Kind::Email || members.peek().is_none() {
             return Ok(Outcome::Unchanged(id));
         }
-        let Some(row) = self.open.db.record(id).map_err(OpenError::from)? else {
+        let Some(row) = self.open.record_row(id).map_err(OpenError::from)? else {
             return Ok(Outcome::Unchanged(id));
         };
         // A member that was ever written and then removed was removed on purpose.
@@ -331,9 +336,7 @@ impl Drop for Importer {
     fn drop(&mut self) {
         // Also when the import was stopped: what it has written is findable then.
         self.pipeline = None;
-        self.open.db.end_load();
-        let payload = crate::open::encode_positions(&crate::open::lock(&self.open.indexed));
-        let _ = self.open.index.end_load(&payload);
+        let _ = self.open.end_load();
     }
 }
 

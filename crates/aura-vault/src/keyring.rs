@@ -5,22 +5,29 @@
 //! sealed under the keyring key, so that two devices that rotate at once lose nothing. The file is a
 //! cache of it, together with the keys of this device's own views, which are random, belong to no
 //! format and may be lost: the views are then built again.
-//! Source: spec/keyring.md, rules KRG-1 to KRG-6.
+//! Source: spec/keyring.md, rules KRG-1 to KRG-10.
+
+mod second;
 
 use std::collections::BTreeMap;
 
 use aura_crypto::aead::{self, Context, Hedge, OpenError};
 use aura_crypto::entropy::Entropy;
+use aura_crypto::hpke::RecipientError;
 use aura_crypto::kdf;
 use aura_crypto::key::{
     CollectionKey, DatabaseKey, DeviceFileKey, HedgeKey, KeyringKey, RootKey, SearchKey,
+    SecondFileKey, SecondLockBase,
 };
+use aura_crypto::slot::SecondLockSecrets;
 use aura_crypto::tree;
+use aura_protocol::authority::SecondLock;
 use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
 use aura_protocol::id::{CollectionId, EpochId, FeedId, VaultId};
 use aura_protocol::label::Label;
 use zeroize::Zeroizing;
 
+use self::second::Seconds;
 use crate::op::Change;
 use crate::record::Category;
 
@@ -81,6 +88,12 @@ impl RootKeys {
         &self.device_file
     }
 
+    /// Half of what opens the second lock, if these are the root keys that it hangs from.
+    pub fn second_base(&self, vault: VaultId, lock: &SecondLock) -> Option<SecondLockBase> {
+        let is_own = lock.generation == self.generation;
+        is_own.then(|| tree::second_lock_base(&self.root, &vault, self.generation))
+    }
+
     /// A hedge key of its own for the search index, which seals in threads of its own.
     pub fn search_hedge(&self) -> HedgeKey {
         kdf::derive(&self.hedge, Label::SearchHedge, &[])
@@ -110,6 +123,43 @@ impl ViewKeys {
     pub fn search_key(&self) -> SearchKey {
         SearchKey::from_bytes(Zeroizing::new(*self.search.dangerous_bytes()))
     }
+
+    /// The bytes of the file with the keys of the views behind this second lock (KRG-9).
+    pub fn to_second_file(
+        &self,
+        key: &SecondFileKey,
+        place: (VaultId, EpochId),
+        hedge: &mut Hedge<'_>,
+    ) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.map(2).uint(1).bytes(self.database.dangerous_bytes());
+        w.uint(2).bytes(self.search.dangerous_bytes());
+        let plain = Zeroizing::new(w.into_bytes());
+        aead::seal(key, &second_views_context(place), hedge, &plain)
+    }
+
+    /// The keys in such a file.
+    ///
+    /// # Errors
+    /// When the file is not one of this vault and lock.
+    pub fn from_second_file(
+        key: &SecondFileKey,
+        place: (VaultId, EpochId),
+        sealed: &[u8],
+    ) -> Result<Self, OpenError> {
+        let plain = aead::open(key, &second_views_context(place), sealed)?;
+        let mut reader = Reader::new(&plain);
+        let (views, _) = reader.map(read_views).map_err(|_| OpenError)?;
+        reader.finish().map_err(|_| OpenError)?;
+        Ok(views)
+    }
+}
+
+fn second_views_context((vault, lock): (VaultId, EpochId)) -> Context {
+    Context::new(Label::SecondViews)
+        .bytes(&vault.0)
+        .uint(u64::from(lock.counter))
+        .bytes(&lock.nonce.0)
 }
 
 /// Every key of an open vault.
@@ -117,6 +167,7 @@ pub struct Keyring {
     vault: VaultId,
     roots: RootKeys,
     keys: BTreeMap<(CollectionId, EpochId), CollectionKey>,
+    seconds: Seconds,
     names: BTreeMap<CollectionId, Purpose>,
     applied: BTreeMap<FeedId, u64>,
 }
@@ -133,7 +184,14 @@ impl Keyring {
         let mut keys = BTreeMap::new();
         let root = tree::root_collection_key(&roots.root, &vault, roots.generation);
         keys.insert((CollectionId::ROOT, roots.generation), root);
-        Self { vault, roots, keys, names: BTreeMap::new(), applied: BTreeMap::new() }
+        Self {
+            vault,
+            roots,
+            keys,
+            seconds: Seconds::default(),
+            names: BTreeMap::new(),
+            applied: BTreeMap::new(),
+        }
     }
 
     /// The root key and what follows from it.
@@ -151,13 +209,80 @@ impl Keyring {
         &self.roots.hedge
     }
 
-    /// The key of an epoch.
+    /// The key of an epoch. None of a collection that is shut, those of older epochs included (KRG-8).
     pub fn key(&self, collection: CollectionId, epoch: EpochId) -> Option<&CollectionKey> {
-        self.keys.get(&(collection, epoch))
+        if self.is_shut(collection) {
+            return None;
+        }
+        self.seconds.key((collection, epoch)).or_else(|| self.keys.get(&(collection, epoch)))
     }
 
-    /// The epoch that writers of a collection use: the newest for which there is a key (KRG-5).
+    /// Whether a collection is behind the second lock.
+    pub fn is_second_locked(&self, collection: CollectionId) -> bool {
+        self.seconds.covers(collection)
+    }
+
+    /// Whether a collection is behind the second lock, and that is shut.
+    pub fn is_shut(&self, collection: CollectionId) -> bool {
+        !self.seconds.is_open() && self.seconds.covers(collection)
+    }
+
+    /// Whether the second lock is open.
+    pub fn is_second_open(&self) -> bool {
+        self.seconds.is_open()
+    }
+
+    /// Collections that are behind the second lock, ascending.
+    pub fn second_locked(&self) -> Vec<CollectionId> {
+        self.seconds.collections()
+    }
+
+    /// Collections that wait because the second lock is shut, ascending.
+    pub fn waiting(&self) -> Vec<CollectionId> {
+        if self.seconds.is_open() { Vec::new() } else { self.seconds.collections() }
+    }
+
+    /// Opens what is behind the second lock with its secrets, which were compared with the listed keys.
+    pub fn open_second(&mut self, lock: EpochId, secrets: &SecondLockSecrets) {
+        self.seconds.open(self.vault, lock, &secrets.kem);
+    }
+
+    /// Wipes the keys behind the second lock.
+    pub fn shut_second(&mut self) {
+        self.seconds.shut();
+    }
+
+    /// An op for a new epoch behind the second lock, and the keyring with its key in it (KRG-7).
+    ///
+    /// # Errors
+    /// When the lock's public key is none.
+    pub fn start_second_epoch(
+        &mut self,
+        place: (CollectionId, EpochId),
+        lock: &SecondLock,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Change, RecipientError> {
+        self.seconds.start_epoch(self.vault, place, lock, entropy)
+    }
+
+    /// Ops that seal every key behind the second lock to the next one (KRG-10).
+    ///
+    /// # Errors
+    /// When the lock's public key is none.
+    pub fn reseal_second(
+        &mut self,
+        next: &SecondLock,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<Change>, RecipientError> {
+        self.seconds.reseal(self.vault, next, entropy)
+    }
+
+    /// The epoch that writers of a collection use: the newest for which there is a key (KRG-5); of a
+    /// second-locked one the newest whose key is sealed to a second lock (KRG-8).
     pub fn epoch(&self, collection: CollectionId) -> Option<EpochId> {
+        if let Some(newest) = self.seconds.epochs(collection).max() {
+            return Some(newest);
+        }
         let range = (collection, EpochId { counter: 0, ..EpochId::CLEAR });
         let of_collection = self.keys.range(range..).take_while(|((id, _), _)| *id == collection);
         of_collection.map(|((_, epoch), _)| *epoch).max()
@@ -211,6 +336,9 @@ impl Keyring {
                 // The first key of a place stays: a second one would be a fork (KRG-3).
                 self.keys.entry((*collection, *epoch)).or_insert(key);
             }
+            Change::SecondKey { collection, epoch, lock, sealed } => {
+                self.seconds.insert((*collection, *epoch), *lock, sealed);
+            }
             Change::Name { collection, category } => {
                 if let Some(purpose) = Purpose::from_code(*category) {
                     self.names.entry(*collection).or_insert(purpose);
@@ -239,7 +367,8 @@ impl Keyring {
     /// The cache file's bytes (KRG-6).
     pub fn to_file(&self, views: &ViewKeys, entropy: &mut dyn Entropy) -> Vec<u8> {
         let mut w = Writer::new();
-        w.map(5).uint(1).bytes(views.database.dangerous_bytes());
+        let has_seconds = !self.seconds.is_empty();
+        w.map(if has_seconds { 6 } else { 5 }).uint(1).bytes(views.database.dangerous_bytes());
         w.uint(2).bytes(views.search.dangerous_bytes());
         w.uint(3).array(self.keys.len());
         for ((collection, epoch), key) in &self.keys {
@@ -257,6 +386,10 @@ impl Keyring {
             feed.encode(&mut w);
             w.uint(*number);
         }
+        if has_seconds {
+            w.uint(6);
+            self.seconds.encode(&mut w);
+        }
         let plain = Zeroizing::new(w.into_bytes());
         let mut hedge = Hedge::new(&self.roots.hedge, entropy);
         aead::seal(&self.roots.keyring, &self.file_context(), &mut hedge, &plain)
@@ -269,11 +402,13 @@ impl Keyring {
     pub fn load_file(&mut self, sealed: &[u8]) -> Result<ViewKeys, OpenError> {
         let plain = aead::open(&self.roots.keyring, &self.file_context(), sealed)?;
         let mut reader = Reader::new(&plain);
-        let ((views, keys, names, applied), _) = reader.map(read_cache).map_err(|_| OpenError)?;
+        let ((views, keys, names, applied, seconds), _) =
+            reader.map(read_cache).map_err(|_| OpenError)?;
         reader.finish().map_err(|_| OpenError)?;
         self.keys.extend(keys);
         self.names.extend(names);
         self.applied.extend(applied);
+        self.seconds.extend(seconds);
         Ok(views)
     }
 }
@@ -283,13 +418,11 @@ type Cache = (
     Vec<((CollectionId, EpochId), CollectionKey)>,
     Vec<(CollectionId, Purpose)>,
     Vec<(FeedId, u64)>,
+    Seconds,
 );
 
 fn read_cache(map: &mut aura_protocol::codec::MapReader<'_, '_>) -> Result<Cache, CodecError> {
-    let database =
-        map.required(1, |r| DatabaseKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?;
-    let search =
-        map.required(2, |r| SearchKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?;
+    let views = read_views(map)?;
     let keys = map.required(3, |r| {
         r.array(COLLECTIONS_MAX, |r| {
             r.tuple(3, |r| {
@@ -310,5 +443,14 @@ fn read_cache(map: &mut aura_protocol::codec::MapReader<'_, '_>) -> Result<Cache
     let applied = map.required(5, |r| {
         r.array(COLLECTIONS_MAX, |r| r.tuple(2, |r| Ok((FeedId::decode(r)?, r.uint()?))))
     })?;
-    Ok((ViewKeys { database, search }, keys, names, applied))
+    let seconds = map.optional(6, Seconds::decode)?.unwrap_or_default();
+    Ok((views, keys, names, applied, seconds))
+}
+
+fn read_views(map: &mut aura_protocol::codec::MapReader<'_, '_>) -> Result<ViewKeys, CodecError> {
+    Ok(ViewKeys {
+        database: map
+            .required(1, |r| DatabaseKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?,
+        search: map.required(2, |r| SearchKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?,
+    })
 }

@@ -38,6 +38,8 @@ pub mod search;
 
 mod document;
 
+pub mod views;
+
 pub mod open;
 
 pub mod vault;

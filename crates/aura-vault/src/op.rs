@@ -76,6 +76,17 @@ pub enum Change {
         /// The sealed key.
         sealed: Vec<u8>,
     },
+    /// The same for a collection behind the second lock, sealed to that. In the root collection only.
+    SecondKey {
+        /// Which collection it opens.
+        collection: CollectionId,
+        /// Which epoch of it.
+        epoch: EpochId,
+        /// To which second lock it is sealed.
+        lock: EpochId,
+        /// The sealed key.
+        sealed: Vec<u8>,
+    },
     /// What a collection is for: the category's code, or 0 for the audit log. Root collection only.
     Name {
         /// The collection.
@@ -163,6 +174,13 @@ fn encode_op(op: &Op, feeds: &[(DeviceId, Incarnation)], packer: &mut Packer, w:
         Change::Fact { name, value } => {
             start(w, 6);
             w.array(2).text(name).text(value);
+        }
+        Change::SecondKey { collection, epoch, lock, sealed } => {
+            start(w, 7);
+            w.array(4).bytes(&collection.0);
+            epoch.encode(w);
+            lock.encode(w);
+            w.bytes(sealed);
         }
         Change::Unknown(encoded) => {
             w.raw(encoded);
@@ -281,6 +299,14 @@ fn decode_op(
             5 => Change::Event(r.bytes()?.to_vec()),
             6 => r.tuple(2, |r| {
                 Ok(Change::Fact { name: r.text()?.to_owned(), value: r.text()?.to_owned() })
+            })?,
+            7 => r.tuple(4, |r| {
+                Ok(Change::SecondKey {
+                    collection: CollectionId(r.bytes_exact()?),
+                    epoch: EpochId::decode(r)?,
+                    lock: EpochId::decode(r)?,
+                    sealed: r.bytes()?.to_vec(),
+                })
             })?,
             _ => {
                 r.any()?;

@@ -5,8 +5,10 @@
 //! own. Each view knows how far it has been applied; what a crash took from a view is applied again
 //! from the log when the vault is opened. Nothing here decides who may do what: that is `crate::gate`.
 
+mod second;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aura_crypto::entropy::Entropy;
@@ -17,13 +19,14 @@ use aura_protocol::store::{LocalLog, StoreError};
 
 use crate::audit::{Event, Reads};
 use crate::clock::WallClock;
-use crate::db::{Applicable, Applied, Db, DbError, Row};
+use crate::db::{Applicable, Applied, DbError, Row};
 use crate::document::Parts;
 use crate::feed::{self, Batch, Commit, FeedError, Pen, QuarantineReason};
 use crate::keyring::{Keyring, Purpose};
 use crate::op::Change;
-use crate::search::{Index, SearchError};
+use crate::search::SearchError;
 use crate::seen::Watermark;
+use crate::views::{ViewError, Views};
 
 const FEEDS_MAX: usize = 65_536;
 const AUDIT_LOST: &str = "audit-lost";
@@ -55,6 +58,18 @@ pub enum OpenError {
     /// An earlier failure left it unclear what the log holds; the vault must be locked and opened again.
     #[error("an earlier write failed half-way; lock and unlock the vault to go on")]
     Stale,
+    /// It is behind the second lock, and that is shut.
+    #[error("this is behind the second lock, which is shut")]
+    SecondLock,
+}
+
+impl From<ViewError> for OpenError {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::Db(error) => Self::Db(error),
+            ViewError::Search(error) => Self::Search(error),
+        }
+    }
 }
 
 impl OpenError {
@@ -99,13 +114,18 @@ pub struct Open {
     pub(crate) log: Arc<dyn LocalLog>,
     pub(crate) keyring: RwLock<Keyring>,
     pub(crate) pen: Mutex<Pen>,
-    pub(crate) db: Db,
-    pub(crate) index: Index,
+    /// What the first lock opens.
+    pub(crate) first: Views,
+    /// What is behind the second lock, while it is open.
+    pub(crate) second: Mutex<Option<Arc<Views>>>,
+    /// Held while the second lock is being opened or shut: passwords are tried one after the other.
+    pub(crate) second_turn: Mutex<()>,
+    /// How often something behind the second lock was used.
+    pub(crate) second_uses: AtomicU64,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) entropy: Mutex<Box<dyn Entropy + Send>>,
     pub(crate) entropy_source: EntropySource,
     pub(crate) quarantine: Mutex<Vec<Quarantined>>,
-    pub(crate) indexed: Mutex<BTreeMap<FeedId, u64>>,
     pub(crate) reads: Mutex<Reads>,
     pub(crate) watermark: Mutex<Watermark>,
     /// Whether the log has taken something that a view could not: it must catch up before the next write.
@@ -172,18 +192,20 @@ impl Open {
         // The change counts from here on, whatever becomes of the views.
         self.is_behind.store(true, Ordering::Release);
         let applied =
-            self.follow(&applicable).map_err(|error| OpenError::Behind(Box::new(error)))?;
+            self.follow(applicable).map_err(|error| OpenError::Behind(Box::new(error)))?;
         self.is_behind.store(false, Ordering::Release);
         Ok((applied, result))
     }
 
     /// Brings the views to where the log is, given the entries that they lack.
-    fn follow(&self, entries: &[Applicable]) -> Result<Applied, OpenError> {
-        let applied = self.db.apply(entries)?;
-        self.index_rows(&applied.rows, Freshness::Unknown)?;
-        let mut indexed = lock(&self.indexed);
-        for entry in entries {
-            indexed.insert(entry.feed, entry.number);
+    fn follow(&self, entries: Vec<Applicable>) -> Result<Applied, OpenError> {
+        let is_behind = |entry: &Applicable| self.side(entry.feed.collection) == Side::Second;
+        let (behind, before): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_behind);
+        let mut applied = follow_side(&self.first, &before)?;
+        if !behind.is_empty() {
+            let second = self.second().ok_or(OpenError::SecondLock)?;
+            applied.rows.extend(follow_side(&second, &behind)?.rows);
+            self.use_second();
         }
         Ok(applied)
     }
@@ -200,41 +222,34 @@ impl Open {
         }
     }
 
-    /// Tells the index what changed.
-    pub(crate) fn index_rows(&self, rows: &[Row], freshness: Freshness) -> Result<(), OpenError> {
-        for row in rows {
-            if !row.state.is_live() {
-                self.index.delete(row.id)?;
-                continue;
-            }
-            let parts = Parts::of(row);
-            let is_first = row.state.touches().len() == 1;
-            match freshness {
-                // A record with one op that the database has just taken in is not in the index.
-                Freshness::Unknown if is_first => self.index.add_new(&parts.document(row))?,
-                _ => self.index.add(&parts.document(row))?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the index last, as far as it has been told.
-    pub(crate) fn commit_index(&self) -> Result<(), OpenError> {
-        let payload = encode_positions(&lock(&self.indexed));
-        Ok(self.index.commit(&payload)?)
-    }
-
-    /// Applies what the log has and the views have not.
+    /// Applies what the log has and the views have not. What is behind the second lock waits while that
+    /// is shut.
     pub(crate) fn catch_up(&self) -> Result<(), OpenError> {
-        let behind = lock(&self.indexed).clone();
+        self.bring_up(&self.first, Side::First)?;
+        match self.second() {
+            Some(second) => self.bring_up(&second, Side::Second),
+            None => Ok(()),
+        }
+    }
+
+    /// Applies to one side what the log has and its views have not.
+    pub(crate) fn bring_up(&self, views: &Views, side: Side) -> Result<(), OpenError> {
+        let behind = lock(&views.indexed).clone();
         let feeds: BTreeMap<FeedId, Position> = self.log.feeds()?.into_iter().collect();
-        self.check_not_ahead(&behind, &feeds)?;
+        check_not_ahead(views, &behind, &feeds)?;
         let mut touched = BTreeSet::new();
         for (feed, position) in feeds {
             if feed.collection == CollectionId::AUTHORITY {
                 continue;
             }
-            let applied = self.db.applied(feed)?;
+            let applied = views.db.applied(feed)?;
+            if self.side(feed.collection) != side {
+                // What went behind the second lock may not stay in the first database.
+                if applied > 0 {
+                    return Err(DbError::Damaged.into());
+                }
+                continue;
+            }
             let indexed = behind.get(&feed).copied().unwrap_or_default();
             // Positions that the database applied and the index lost.
             if indexed < applied {
@@ -245,35 +260,22 @@ impl Open {
             }
             if applied < position.number {
                 self.each_entry(feed, applied, position.number, &mut |entries| {
-                    let applied = self.db.apply(entries)?;
-                    self.index_rows(&applied.rows, Freshness::PerhapsIndexed)
+                    let applied = views.db.apply(entries)?;
+                    index_rows(views, &applied.rows, Freshness::PerhapsIndexed)
                 })?;
             }
-            lock(&self.indexed).insert(feed, position.number);
+            lock(&views.indexed).insert(feed, position.number);
         }
         for id in touched {
-            if let Some(row) = self.db.record(id)? {
-                self.index_rows(&[row], Freshness::PerhapsIndexed)?;
+            if let Some(row) = views.db.record(id)? {
+                index_rows(views, &[row], Freshness::PerhapsIndexed)?;
             }
         }
         Ok(())
     }
 
-    /// That the views have taken nothing that the log does not have.
-    fn check_not_ahead(
-        &self,
-        indexed: &BTreeMap<FeedId, u64>,
-        logged: &BTreeMap<FeedId, Position>,
-    ) -> Result<(), OpenError> {
-        let ahead = |(feed, number): (&FeedId, &u64)| {
-            logged.get(feed).is_none_or(|position| position.number < *number)
-        };
-        let is_ahead = indexed.iter().any(ahead) || self.db.feeds()?.iter().any(ahead);
-        if is_ahead { Err(OpenError::WentBack) } else { Ok(()) }
-    }
-
     /// Opens the entries of a feed after one number up to another and hands them on, some at a time.
-    /// What cannot be used is set aside.
+    /// What cannot be used is set aside; what waits for the second lock is left alone.
     pub(crate) fn each_entry(
         &self,
         feed: FeedId,
@@ -281,6 +283,9 @@ impl Open {
         upto: u64,
         take: &mut dyn FnMut(&[Applicable]) -> Result<(), OpenError>,
     ) -> Result<(), OpenError> {
+        if self.with_keyring(|keyring| keyring.is_shut(feed.collection)) {
+            return Ok(());
+        }
         let category = self.category(feed.collection);
         while after < upto {
             let left = usize::try_from(upto - after).unwrap_or(CATCH_UP_ENTRIES);
@@ -316,12 +321,12 @@ impl Open {
 
     /// Remembers that events of this device's audit log were lost, until the views are built again.
     pub(crate) fn lose_audit(&self) -> Result<(), OpenError> {
-        Ok(self.db.remember(AUDIT_LOST, &[])?)
+        Ok(self.first.db.remember(AUDIT_LOST, &[])?)
     }
 
     /// Whether events of this device's audit log were lost.
     pub(crate) fn is_audit_lost(&self) -> Result<bool, OpenError> {
-        Ok(self.db.recall(AUDIT_LOST)?.is_some())
+        Ok(self.first.db.recall(AUDIT_LOST)?.is_some())
     }
 
     fn set_aside(&self, quarantined: Quarantined) {
@@ -348,18 +353,27 @@ impl Open {
         Ok(found)
     }
 
-    /// Empties database and index and fills them again from the log.
+    /// Empties databases and indexes and fills them again from the log; those behind the second lock
+    /// only while it is open.
     pub(crate) fn rebuild(&self) -> Result<(), OpenError> {
         let _writing = lock(&self.pen);
-        self.db.recreate()?;
-        self.index.clear()?;
-        lock(&self.indexed).clear();
-        self.index.begin_load();
-        let caught_up = self.catch_up();
-        let payload = encode_positions(&lock(&self.indexed));
-        self.index.end_load(&payload)?;
-        caught_up?;
-        Ok(())
+        self.rebuild_side(&self.first, Side::First)?;
+        match self.second() {
+            Some(second) => self.rebuild_side(&second, Side::Second),
+            None => Ok(()),
+        }
+    }
+
+    /// The same for one side, while nobody writes.
+    pub(crate) fn rebuild_side(&self, views: &Views, side: Side) -> Result<(), OpenError> {
+        views.db.recreate()?;
+        views.index.clear()?;
+        lock(&views.indexed).clear();
+        views.index.begin_load();
+        let caught_up = self.bring_up(views, side);
+        let payload = encode_positions(&lock(&views.indexed));
+        views.index.end_load(&payload)?;
+        caught_up
     }
 
     /// A batch for a category's collection.
@@ -370,8 +384,69 @@ impl Open {
     ) -> Result<Batch, OpenError> {
         let collection =
             self.with_keyring(|keyring| keyring.collection(purpose)).ok_or(FeedError::NoKey)?;
+        if self.with_keyring(|keyring| keyring.is_shut(collection)) {
+            return Err(OpenError::SecondLock);
+        }
         Ok(Batch { collection, ops, added: Vec::new(), dropped: Vec::new() })
     }
+}
+
+/// Which lock a collection's records are behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The vault's own.
+    First,
+    /// The second one.
+    Second,
+}
+
+/// That the views have taken nothing that the log does not have.
+fn check_not_ahead(
+    views: &Views,
+    indexed: &BTreeMap<FeedId, u64>,
+    logged: &BTreeMap<FeedId, Position>,
+) -> Result<(), OpenError> {
+    let ahead = |(feed, number): (&FeedId, &u64)| {
+        logged.get(feed).is_none_or(|position| position.number < *number)
+    };
+    let is_ahead = indexed.iter().any(ahead) || views.db.feeds()?.iter().any(ahead);
+    if is_ahead { Err(OpenError::WentBack) } else { Ok(()) }
+}
+
+/// Brings one side's views to where the log is, given the entries that they lack.
+fn follow_side(views: &Views, entries: &[Applicable]) -> Result<Applied, OpenError> {
+    let applied = views.db.apply(entries)?;
+    index_rows(views, &applied.rows, Freshness::Unknown)?;
+    let mut indexed = lock(&views.indexed);
+    for entry in entries {
+        indexed.insert(entry.feed, entry.number);
+    }
+    Ok(applied)
+}
+
+/// Tells the index what changed.
+fn index_rows(views: &Views, rows: &[Row], freshness: Freshness) -> Result<(), OpenError> {
+    for row in rows {
+        if !row.state.is_live() {
+            views.index.delete(row.id)?;
+            continue;
+        }
+        let parts = Parts::of(row);
+        let is_first = row.state.touches().len() == 1;
+        match freshness {
+            // A record with one op that the database has just taken in is not in the index.
+            Freshness::Unknown if is_first => views.index.add_new(&parts.document(row))?,
+            _ => views.index.add(&parts.document(row))?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes one side's index last, as far as it has been told, and its database.
+pub(crate) fn settle_side(views: &Views) -> Result<(), OpenError> {
+    let payload = encode_positions(&lock(&views.indexed));
+    views.index.commit(&payload)?;
+    Ok(views.db.checkpoint()?)
 }
 
 /// Whether the index may have a record already.

@@ -3,7 +3,7 @@
 //!
 //! Unlocking never needs a server: the authority feed lists the slots, a slot's secret opens the root
 //! key, and everything follows from that. Counting wrong passwords and delaying is here; asking for
-//! them is the program's. Source: spec/vault-directory.md, spec/key-slots.md; rules DIR-8 to DIR-10.
+//! them is the program's. Source: spec/vault-directory.md, spec/key-slots.md; rules DIR-8 to DIR-12.
 
 mod attempts;
 
@@ -15,10 +15,12 @@ mod enrol;
 
 mod unlock;
 
+mod second;
+
 mod create;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use aura_protocol::authority::{AuthorityError, Roster, SignedStatement, decode_body};
 use aura_protocol::codec::CodecError;
@@ -32,8 +34,9 @@ use crate::home::{self, Home};
 use crate::open::{Environment, Open, OpenError};
 use crate::search::SearchError;
 
-pub use attempts::wait_ms;
+pub use attempts::{second_wait_ms, wait_ms};
 pub use create::{Kit, MakeLog, Setup};
+pub use second::SecondStanding;
 pub use slots::SlotInfo;
 
 const DEVICE_KEY: &str = "device.key";
@@ -91,6 +94,18 @@ pub enum VaultError {
     /// The index failed.
     #[error(transparent)]
     Search(#[from] SearchError),
+    /// There is no second lock.
+    #[error("there is no second lock: health and credentials share the first one")]
+    NoSecond,
+    /// There is a second lock already.
+    #[error("there is a second lock already")]
+    SecondExists,
+    /// The password does not open the second lock.
+    #[error("that does not open the second lock")]
+    SecondSecret,
+    /// One password for both locks.
+    #[error("the second password must be another one than the first")]
+    SamePassword,
     /// The last way in cannot be removed.
     #[error("the last key slot cannot be removed; make another one first")]
     LastSlot,
@@ -148,6 +163,11 @@ impl<S> Vault<S> {
     /// Its local store.
     pub fn log(&self) -> &Arc<dyn LocalLog> {
         &self.log
+    }
+
+    /// Whether some categories have a lock of their own.
+    pub fn has_second(&self) -> bool {
+        self.roster.second_lock().is_some()
     }
 
     /// Ways to open it.
@@ -219,7 +239,11 @@ impl Vault<Unlocked> {
         let Self { home, vault, roster, log, state } = self;
         // Where a session still lives, the inside goes with the last one.
         let closed = match Arc::into_inner(state.open) {
-            Some(open) => open.index.close().map_err(VaultError::from),
+            Some(open) => {
+                let behind = open.second.into_inner().unwrap_or_else(PoisonError::into_inner);
+                let behind = behind.map_or(Ok(()), second::close);
+                open.first.index.close().map_err(VaultError::from).and(behind)
+            }
             None => Ok(()),
         };
         let finished = finished.and(closed);

@@ -20,7 +20,7 @@ fn flip(path: &Path, at: usize) {
     std::fs::write(path, bytes).unwrap();
 }
 
-fn filled(bench: &Bench) -> String {
+fn filled(bench: &Bench) -> Option<String> {
     let (vault, _) = bench.create();
     let session = owner(&vault);
     for n in 0..20 {
@@ -198,4 +198,15 @@ fn lost_audit_events_are_told_until_somebody_has_seen_to_it() {
         assert!(!is_lost(&vault));
     }
     assert_eq!(told, 1);
+}
+
+/// What the index had not committed is not there twice when it was built again.
+#[test]
+fn rebuilding_right_after_a_change_finds_everything_once() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    session.add(&note("a", "Fresh", "just added")).unwrap();
+    session.rebuild().unwrap();
+    assert_eq!(session.search("fresh", Typing::Done, 9).unwrap().len(), 1);
 }

@@ -18,13 +18,22 @@ use serde_json::Value;
 use crate::daemon::Readiness;
 use crate::exit::{Exit, Failure};
 use crate::place;
-use crate::wire::{self, ANSWER_BYTES_MAX, Answer, Progress, REQUEST_BYTES_MAX, Request, VERSION};
+use crate::wire::{
+    self, ANSWER_BYTES_MAX, Answer, Progress, REQUEST_BYTES_MAX, Request, Second, VERSION,
+};
 
 /// Another command may be starting or ending a daemon: for so long it is tried again.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 /// After so many, it is tried to start one again.
 const PAUSES: u32 = 25;
+
+/// After how many seconds without use a daemon that is started locks the vault, and shuts the second lock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Idle {
+    pub(crate) vault: u64,
+    pub(crate) second: u64,
+}
 
 /// A connection to the daemon.
 pub(crate) struct Client {
@@ -38,6 +47,8 @@ pub(crate) struct Client {
 pub(crate) struct Standing {
     pub(crate) locked: bool,
     pub(crate) wait_ms: u64,
+    pub(crate) second: Second,
+    pub(crate) second_wait_ms: u64,
 }
 
 /// Who hears what comes before the last word.
@@ -55,13 +66,13 @@ impl<F: FnMut(Value) -> Result<(), Failure>> Listen for F {
 
 impl Client {
     /// Connects to the daemon of a vault directory, and starts one if there is none.
-    pub(crate) fn reach(home: &Path, idle_seconds: u64) -> Result<Self, Failure> {
+    pub(crate) fn reach(home: &Path, idle: Idle) -> Result<Self, Failure> {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             if let Some(client) = Self::find(home)? {
                 return Ok(client);
             }
-            match start(home, idle_seconds)? {
+            match start(home, idle)? {
                 Readiness::Ready => {}
                 Readiness::Failed(failure) => return Err(failure),
                 // It is on its way up, or down.
@@ -95,7 +106,8 @@ impl Client {
                 .next("Check who may write to the vault's folder."));
         }
         let Ok(output) = stream.try_clone() else { return Ok(None) };
-        let standing = Standing { locked: true, wait_ms: 0 };
+        let standing =
+            Standing { locked: true, wait_ms: 0, second: Second::Absent, second_wait_ms: 0 };
         let mut client =
             Self { input: BufReader::with_capacity(64 << 10, stream), output, standing };
         let hello = Request::Hello { version: VERSION };
@@ -194,17 +206,19 @@ pub(crate) fn parse<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
     serde_json::from_value(value).map_err(|_| broken())
 }
 
-fn start(home: &Path, idle_seconds: u64) -> Result<Readiness, Failure> {
+fn start(home: &Path, idle: Idle) -> Result<Readiness, Failure> {
     let failed = |error: io::Error| Failure::file("The daemon could not be started", &error);
     let program = env::current_exe().map_err(failed)?;
     let mut child = Command::new(program)
         .arg("--home")
         .arg(home)
-        .args(["--idle", &format!("{idle_seconds}s"), "daemon", "--detached"])
+        .args(["--idle", &format!("{}s", idle.vault)])
+        .args(["--second-idle", &format!("{}s", idle.second), "daemon", "--detached"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .env_remove("AURA_PASSWORD_FILE")
+        .env_remove("AURA_SECOND_PASSWORD_FILE")
         .spawn()
         .map_err(failed)?;
     let mut line = String::new();

@@ -100,6 +100,7 @@ How to use it
   - A new device:        copy the vault's folder there, then  aura unlock
   - The file `secret.key` in the folder holds the secret key: if it is lost,
     write the secret key above into it.
+  - Nothing here opens what you put behind a second password.
   0 is zero and 1 is one: the letters O, I and L are never used.
 "
     ))
@@ -156,6 +157,7 @@ Whoever has it can open your vault. Without it, a lost password is a lost vault:
 <li>A new device: copy the vault's folder there, then <kbd>aura unlock</kbd></li>
 <li>The file <kbd>secret.key</kbd> in the folder holds the secret key: if it is lost, write the secret key
 above into it.</li>
+<li>Nothing here opens what you put behind a second password.</li>
 </ul>
 <footer>0 is zero and 1 is one: the letters O, I and L are never used.</footer>
 </body>

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -116,11 +116,23 @@ pub(crate) fn ask(question: &str) -> Result<Secret, Failure> {
     Ok(Secret(Zeroizing::new(answer)))
 }
 
+/// Asks a question that is answered with yes or no; anything but yes is no.
+pub(crate) fn agrees(question: &str) -> Result<bool, Failure> {
+    let failed =
+        |error: io::Error| Failure::file("The answer could not be read from the terminal", &error);
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
+    write!(terminal, "{question} ").map_err(failed)?;
+    let mut answer = String::new();
+    BufReader::new(terminal.take(1024)).read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
 /// A terminal that does not echo, from before the question is asked: who types early is not shown.
-struct Quiet(File, Termios);
+pub(crate) struct Quiet(File, Termios);
 
 impl Quiet {
-    fn begin() -> Option<Self> {
+    /// Until it is dropped; nothing where there is no terminal.
+    pub(crate) fn begin() -> Option<Self> {
         let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
         let before = tcgetattr(&terminal).ok()?;
         let mut quiet = before.clone();

@@ -22,15 +22,23 @@ pub(crate) struct Status {
     pub(crate) vault_id: String,
     pub(crate) home: String,
     pub(crate) records: Option<u64>,
-    pub(crate) by_category: Option<BTreeMap<String, u64>>,
+    pub(crate) by_category: Option<BTreeMap<String, Option<u64>>>,
     pub(crate) state_hash: Option<String>,
-    pub(crate) category_hashes: Option<BTreeMap<String, String>>,
+    pub(crate) category_hashes: Option<BTreeMap<String, Option<String>>>,
     pub(crate) devices: Vec<Device>,
     pub(crate) stores: Vec<Value>,
     pub(crate) backups: Vec<Value>,
     pub(crate) grants: Vec<Value>,
     /// Whether some categories have a lock of their own.
     pub(crate) second_lock: bool,
+    /// Whether that lock is open; not known while the vault is locked.
+    pub(crate) second_lock_open: Option<bool>,
+    /// Entries that are kept sealed, since it is shut.
+    pub(crate) waiting: Option<u64>,
+    /// In how many seconds without use it shuts itself.
+    pub(crate) second_idle_lock_seconds: u64,
+    /// How long until the next second password is looked at, after wrong ones.
+    pub(crate) second_wait_ms: u64,
     /// Entries that could not be used.
     pub(crate) quarantined: Option<u64>,
     /// What was found when the vault was opened and somebody should see to, in words.
@@ -124,6 +132,9 @@ pub(crate) struct Ledger {
     pub(crate) unchanged: u64,
     pub(crate) skipped: u64,
     pub(crate) failed: u64,
+    /// How many of those that were skipped wait for the second lock.
+    #[serde(default)]
+    pub(crate) second_lock: u64,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) paths: Vec<String>,
     pub(crate) found: Vec<Part>,
@@ -175,6 +186,8 @@ pub(crate) struct Export {
     /// Whether everything was read back and compared.
     pub(crate) verified: bool,
     pub(crate) failed: Vec<Lost>,
+    /// Categories that are not in it, since the second lock was shut.
+    pub(crate) missing: Vec<String>,
 }
 
 /// A record that an export could not write.
@@ -215,6 +228,8 @@ pub(crate) struct Verdict {
     /// How many things were looked at.
     pub(crate) checked: u64,
     pub(crate) problems: Vec<String>,
+    /// Entries of which only the place was checked, since the second lock is shut.
+    pub(crate) waiting: u64,
 }
 
 /// One way to open the vault.

@@ -17,7 +17,7 @@ use crate::exit::Failure;
 use crate::secret::Secret;
 
 /// Changes with every change of what is said.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// The largest request: a record with its text.
 pub(crate) const REQUEST_BYTES_MAX: u32 = 32 << 20;
 /// The largest frame of an answer: a record with its history.
@@ -77,13 +77,20 @@ pub(crate) enum Request {
     },
     Init {
         password: Secret,
+        /// The password of a second lock, if there is to be one.
+        second: Option<Secret>,
         cost: Cost,
     },
     Unlock {
         way: Way,
         secret: Secret,
     },
+    UnlockSecond {
+        secret: Secret,
+    },
     Lock,
+    /// Shut the second lock alone.
+    LockSecond,
     /// Lock, and end the daemon.
     Stop,
     Status,
@@ -143,6 +150,30 @@ pub(crate) enum Request {
         password: Secret,
         cost: Cost,
     },
+    SetSecond {
+        way: Way,
+        secret: Secret,
+        second: Secret,
+        cost: Cost,
+    },
+    ChangeSecond {
+        current: Secret,
+        second: Secret,
+        cost: Cost,
+    },
+}
+
+/// How the second lock stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Second {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It is shut, or the whole vault is.
+    Shut,
+    /// It is open.
+    Open,
 }
 
 /// What it answers.

@@ -26,6 +26,9 @@ use tempfile::TempDir;
 /// The password of every vault here.
 pub const PASSWORD: &str = "canyon ripple velvet octave harbor lantern";
 
+/// The second password of those vaults that have one.
+pub const SECOND: &str = "meadow copper lattice signal thimble orchard";
+
 /// The program.
 pub fn program() -> PathBuf {
     if let Some(program) = env::var_os("AURA_BIN") {
@@ -104,10 +107,20 @@ impl Person {
         person
     }
 
+    /// Somebody with a new vault that has a second lock; both are open. Its password is in `second`.
+    pub fn with_second_lock() -> Self {
+        let person = Self::without_vault();
+        let (kit, second) = (person.path("kit.txt"), person.path("second"));
+        let (kit, second) = (kit.to_str().unwrap(), second.to_str().unwrap());
+        person.does(["--second-password-file", second, "init", "--no-verify-kit", "--kit", kit]);
+        person
+    }
+
     /// Somebody without one.
     pub fn without_vault() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         fs::write(folder.path().join("password"), PASSWORD).unwrap();
+        fs::write(folder.path().join("second"), SECOND).unwrap();
         let watchman = watchman(&folder.path().join("vault"));
         Self { folder, watchman }
     }
@@ -134,6 +147,8 @@ impl Person {
             .env("NO_COLOR", "1")
             .env_remove("AURA_HOME")
             .env_remove("AURA_PASSWORD_FILE")
+            .env_remove("AURA_SECOND_PASSWORD_FILE")
+            .env_remove("AURA_SECOND_IDLE")
             .stdin(Stdio::null());
         command
     }

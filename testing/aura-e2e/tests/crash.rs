@@ -185,3 +185,48 @@ fn import_and_kill(rounds: Range<u64>, fate: &mut Fate) {
     }
     assert_whole(&nora);
 }
+
+/// F-23 of the second lock: a kill leaves no lock or one, the old second password or the new one, and
+/// everything that was there.
+#[test]
+fn killed_while_the_second_lock_is_made_or_changed() {
+    let nora = Person::new();
+    let (mut fate, rounds) = Fate::new();
+    nora.does(["add", "observation", "--title", "Pulse", "--text", "seventy"]);
+    nora.adds("Plain", "text").unwrap();
+    let state = nora.state();
+    let mut kill_during = |args: &[&str]| {
+        let moment = fate.moment(2500);
+        let child = nora.starts(args);
+        thread::sleep(moment);
+        nora.kills_daemon();
+        drop(child.wait_with_output());
+    };
+    let set = ["--second-password-file", "second", "second", "set"];
+    for _ in 0..rounds {
+        kill_during(&set);
+        nora.does(["unlock"]);
+        if nora.asks(["status"])["second_lock"] == true {
+            break;
+        }
+        assert_eq!(nora.state(), state);
+    }
+    if nora.asks(["status"])["second_lock"] == false {
+        nora.does(set);
+    }
+    let passwords = ["second", "second-2"];
+    fs::write(nora.path("second-2"), "another second password").unwrap();
+    let mut at = 0;
+    for _ in 0..rounds {
+        let (old, new) = (passwords[at % 2], passwords[(at + 1) % 2]);
+        let change = ["second", "passwd", "--new-password-file", new];
+        kill_during(&[&["--second-password-file", old][..], &change].concat());
+        if nora.types(["--second-password-file", old, "unlock", "--second"]).code != 0 {
+            nora.does(["--second-password-file", new, "unlock", "--second"]);
+            at += 1;
+        }
+        assert_eq!(nora.state(), state);
+        assert_eq!(nora.lists(["search", "seventy"]).len(), 1);
+    }
+    assert_whole(&nora);
+}

@@ -76,3 +76,41 @@ fn it_judges_every_vector_as_this_implementation_does() {
     println!("{}", done.out.trim());
     assert_eq!(done.code, 0, "{done:?}");
 }
+
+/// The same behind the second lock: with the second password everything, without it the rest and a count.
+#[test]
+fn the_second_lock_opens_for_it_with_the_second_password_only() {
+    if reader().is_none() {
+        return;
+    }
+    let person = Person::with_second_lock();
+    person.does(["add", "note", "--title", "Plain"]);
+    person.does(["add", "observation", "--title", "Pulse", "--text", "seventy"]);
+    let login = person.asks(["add", "login", "--title", "Bank"]);
+    person.does(["edit", login["id"].as_str().unwrap(), "name=Other bank"]);
+    let changed = ["second", "passwd", "--new-password-file", "password-2"];
+    fs::write(person.path("password-2"), "another one, for later").unwrap();
+    person.does([&["--second-password-file", "second"][..], &changed].concat());
+    person.does(["add", "observation", "--title", "Pulse, later"]);
+    let status = person.asks(["status"]);
+    person.does(["lock"]);
+    let read = |second: Option<&str>, what: &str| {
+        let mut command = reader().expect("it was there before");
+        command.arg(person.home()).arg("--password-file").arg(person.path("password")).arg(what);
+        if let Some(second) = second {
+            command.arg("--second-password-file").arg(person.path(second));
+        }
+        Done::of(&command.output().expect("Python runs"))
+    };
+    let whole = read(Some("password-2"), "--state-hash");
+    assert_eq!((whole.code, whole.out.trim()), (0, status["state_hash"].as_str().unwrap()));
+    assert_eq!(read(Some("password-2"), "--list").lines().len(), 4);
+    assert_eq!(read(Some("second"), "--list").code, 3, "the old second password");
+    let shut = read(None, "--state-hash");
+    assert_eq!((shut.code, shut.out.trim()), (0, "null"));
+    let listed = read(None, "--list");
+    assert_eq!(listed.lines().len(), 1);
+    assert!(listed.err.contains("waiting: 4 entries"), "{listed:?}");
+    let verified = read(None, "--verify").json();
+    assert_eq!((&verified["waiting"], &verified["faults"]), (&4.into(), &0.into()));
+}

@@ -3,7 +3,7 @@
 //!
 //! All types are in the format from its first version, also those whose feature comes later, so that an
 //! older device recognises what it must not ignore. Lists are ascending and name each member once, so
-//! that no two readers can take a different one of two. Source: spec/authority.md, rules AUT-4, AUT-15.
+//! that no two readers can take a different one of two. Source: spec/authority.md, rules AUT-4, AUT-15, AUT-19.
 
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::head::Position;
@@ -79,6 +79,19 @@ pub struct SlotKeys {
     pub sign: [u8; 32],
     /// X-Wing public key to which root keys are wrapped.
     pub kem: Box<[u8; KEM_KEY_BYTES]>,
+}
+
+/// A second lock: what epoch keys of the collections behind it are sealed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondLock {
+    /// Which one: counts from 1, one more whenever the second factor is changed.
+    pub lock: EpochId,
+    /// The root generation from whose second-lock base its keys follow.
+    pub generation: EpochId,
+    /// How the second password is stretched.
+    pub params: PasswordParams,
+    /// Its public keys.
+    pub keys: SlotKeys,
 }
 
 /// Whom a root key is wrapped to.
@@ -193,6 +206,8 @@ pub enum Claim {
         /// Protocol version.
         protocol: u64,
     },
+    /// A second lock, or the next one in its place.
+    Second(SecondLock),
 }
 
 impl Claim {
@@ -214,6 +229,7 @@ impl Claim {
             Self::Grant { .. } => 13,
             Self::Ungrant(_) => 14,
             Self::Floor { .. } => 15,
+            Self::Second(_) => 16,
         }
     }
 }
@@ -290,6 +306,13 @@ pub(super) fn encode_claim(claim: &Claim, w: &mut Writer) {
         }
         Claim::Floor { security, protocol } => {
             w.array(2).uint(*security).uint(*protocol);
+        }
+        Claim::Second(second) => {
+            w.array(5);
+            second.lock.encode(w);
+            second.generation.encode(w);
+            encode_slot_kind(&SlotKind::Password(second.params), w);
+            w.bytes(&second.keys.sign).bytes(&second.keys.kem[..]);
         }
     }
 }
@@ -377,6 +400,11 @@ pub(super) fn decode_claim(code: u64, r: &mut Reader<'_>) -> Result<Claim, Codec
         })?,
         14 => Claim::Ungrant(GrantId(r.bytes_exact()?)),
         15 => r.tuple(2, |r| Ok(Claim::Floor { security: r.uint()?, protocol: r.uint()? }))?,
+        16 => r.tuple(5, |r| {
+            let (lock, generation, params) = (keyed_epoch(r)?, keyed_epoch(r)?, decode_factor(r)?);
+            let keys = SlotKeys { sign: r.bytes_exact()?, kem: kem_key(r)? };
+            Ok(Claim::Second(SecondLock { lock, generation, params, keys }))
+        })?,
         // AUT-4: a statement of an unknown type is critical.
         unknown => return Err(CodecError::UnknownType(unknown)),
     })
@@ -431,6 +459,20 @@ fn encode_slot_kind(kind: &SlotKind, w: &mut Writer) {
         SlotKind::Recovery => {
             w.array(5).uint(2).uint(0).uint(0).uint(0).bytes(&[0; 16]);
         }
+    }
+}
+
+/// AUT-19: what a second lock is opened with. Another factor than a password is of a newer version.
+fn decode_factor(r: &mut Reader<'_>) -> Result<PasswordParams, CodecError> {
+    let code = r.clone().tuple(5, |r| {
+        let code = r.uint()?;
+        (0..4).try_for_each(|_| r.any().map(drop))?;
+        Ok(code)
+    })?;
+    match (code, decode_slot_kind(r)) {
+        (1, Ok(SlotKind::Password(params))) => Ok(params),
+        (1, _) => Err(CodecError::Bounds),
+        (other, _) => Err(CodecError::UnknownType(other)),
     }
 }
 

@@ -3,11 +3,11 @@
 //!
 //! A statement that lacks a signature it needs changes nothing; the vault keeps it and says so. How
 //! concurrent statements are ordered is the caller's business.
-//! Source: spec/authority.md, rules AUT-5 to AUT-18.
+//! Source: spec/authority.md, rules AUT-5 to AUT-20.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::claim::{Claim, DeviceKeys, IdentityKeys, Recipient, SlotKeys, SlotKind};
+use super::claim::{Claim, DeviceKeys, IdentityKeys, Recipient, SecondLock, SlotKeys, SlotKind};
 use super::statement::{SignedStatement, Statement};
 use crate::head::Position;
 use crate::id::{CollectionId, DeviceId, EpochId, GrantId, Hash, Incarnation, SlotId, VaultId};
@@ -117,6 +117,7 @@ pub struct Roster {
     identities: BTreeMap<EpochId, IdentityKeys>,
     devices: BTreeMap<DeviceId, Device>,
     slots: BTreeMap<SlotId, Slot>,
+    seconds: BTreeMap<EpochId, SecondLock>,
     wraps: Vec<(Recipient, EpochId, Vec<u8>)>,
     epochs: BTreeMap<CollectionId, BTreeSet<EpochId>>,
     grants: BTreeSet<GrantId>,
@@ -149,6 +150,7 @@ impl Roster {
             identities: BTreeMap::from([(generation, identity)]),
             devices: BTreeMap::new(),
             slots: BTreeMap::new(),
+            seconds: BTreeMap::new(),
             wraps: Vec::new(),
             epochs: BTreeMap::new(),
             grants: BTreeSet::new(),
@@ -183,6 +185,11 @@ impl Roster {
     /// The slots that open the vault.
     pub fn slots(&self) -> &BTreeMap<SlotId, Slot> {
         &self.slots
+    }
+
+    /// The second lock that is in force, if the person has made one.
+    pub fn second_lock(&self) -> Option<&SecondLock> {
+        self.seconds.values().next_back()
     }
 
     /// Sealed root keys: to whom, which generation, sealed bytes; oldest first.
@@ -310,6 +317,7 @@ impl Roster {
                 }
                 self.floor = (security, protocol);
             }
+            Claim::Second(second) => return self.lock_second(second, signers),
         }
         Ok(())
     }
@@ -363,6 +371,33 @@ impl Roster {
         Ok(())
     }
 
+    /// AUT-19, AUT-20: a second lock proves that its maker holds its secret, and only who opens the one
+    /// in force, or holds the recovery code, puts another in its place.
+    fn lock_second(
+        &mut self,
+        second: SecondLock,
+        signers: &[[u8; 32]],
+    ) -> Result<(), AuthorityError> {
+        if !signers.contains(&second.keys.sign) {
+            return Err(AuthorityError::Reverse);
+        }
+        let counter = self.second_lock().map_or(0, |second| second.lock.counter);
+        if counter.checked_add(1) != Some(second.lock.counter) {
+            return Err(AuthorityError::Monotone);
+        }
+        if !self.identities.contains_key(&second.generation) {
+            return Err(AuthorityError::State);
+        }
+        let may_replace = self.second_lock().is_none()
+            || self.is_by_second(signers)
+            || self.is_by_recovery(signers);
+        if !may_replace {
+            return Err(AuthorityError::Signer);
+        }
+        self.seconds.insert(second.lock, second);
+        Ok(())
+    }
+
     /// AUT-7: the new device signs, and a listed device or the identity signs.
     fn add(&mut self, keys: DeviceKeys, signers: &[[u8; 32]]) -> Result<(), AuthorityError> {
         if !signers.contains(&keys.sign) {
@@ -376,9 +411,10 @@ impl Roster {
         self.list(keys, quarantine)
     }
 
-    /// AUT-8: a listed device or a recovery slot ends a quarantine, never the device itself.
+    /// AUT-8: a listed device, a recovery slot or the second lock ends a quarantine, never the device
+    /// itself.
     fn confirm(&mut self, id: DeviceId, signers: &[[u8; 32]]) -> Result<(), AuthorityError> {
-        if !self.is_by_recovery(signers) {
+        if !self.is_by_recovery(signers) && !self.is_by_second(signers) {
             self.require_device(signers)?;
         }
         let device = self.listed(id)?;
@@ -435,6 +471,10 @@ impl Roster {
         self.slots
             .values()
             .any(|slot| slot.kind == SlotKind::Recovery && signers.contains(&slot.keys.sign))
+    }
+
+    fn is_by_second(&self, signers: &[[u8; 32]]) -> bool {
+        self.second_lock().is_some_and(|second| signers.contains(&second.keys.sign))
     }
 
     fn is_by_identity(&self, signers: &[[u8; 32]]) -> bool {

@@ -523,3 +523,31 @@ fn writers_use_the_newest_epoch() {
     assert_eq!(roster.epoch(collection), Some(epoch(2, 3)));
     assert_eq!(roster.epochs()[&collection].len(), 4);
 }
+
+/// KEY-10, AUT-19, AUT-20: who opens the lock in force, or holds the recovery code, replaces it; a device alone
+/// does not, nor does who opened an earlier one.
+#[test]
+fn second_locks_follow_each_other() {
+    let mut roster = roster_with_guest();
+    assert!(roster.second_lock().is_none());
+    let lock = |counter, seed: u8, by: &[u8]| said(Claim::Second(second(counter, seed)), by);
+    let first = lock(1, SECOND, &[LAPTOP, SECOND]);
+    assert_eq!(
+        roster.apply(&lock(1, SECOND, &[PHONE, SECOND])),
+        Err(AuthorityError::Signer),
+        "a quarantined device"
+    );
+    assert_eq!(roster.apply(&lock(1, SECOND, &[LAPTOP])), Err(AuthorityError::Reverse));
+    roster.apply(&first).unwrap();
+    roster.apply(&first).unwrap();
+    let by_device = lock(2, SECOND_TWO, &[LAPTOP, SECOND_TWO]);
+    assert_eq!(roster.apply(&by_device), Err(AuthorityError::Signer));
+    assert_eq!(roster.second_lock(), Some(&second(1, SECOND)));
+    roster.apply(&lock(2, SECOND_TWO, &[LAPTOP, SECOND, SECOND_TWO])).unwrap();
+    let by_former = lock(3, STRANGER, &[LAPTOP, SECOND, STRANGER]);
+    assert_eq!(roster.apply(&by_former), Err(AuthorityError::Signer));
+    let behind = lock(2, STRANGER, &[LAPTOP, SECOND_TWO, STRANGER]);
+    assert_eq!(roster.apply(&behind), Err(AuthorityError::Monotone));
+    roster.apply(&lock(3, STRANGER, &[LAPTOP, RECOVERY, STRANGER])).unwrap();
+    assert_eq!(roster.second_lock(), Some(&second(3, STRANGER)));
+}

@@ -4,8 +4,8 @@
 //! Source: CBR-1 to CBR-7.
 
 use aura_protocol::authority::{
-    Claim, DeviceKeys, IdentityKeys, PasswordParams, Position, Recipient, SignedStatement,
-    SlotKeys, SlotKind, Statement, decode_body, encode_body,
+    Claim, DeviceKeys, IdentityKeys, PasswordParams, Position, Recipient, SecondLock,
+    SignedStatement, SlotKeys, SlotKind, Statement, decode_body, encode_body,
 };
 use aura_protocol::codec::{Decode, Encode, Extra, Reader};
 use aura_protocol::entry::{ChunkAdded, Entry, EntryHeader};
@@ -193,6 +193,13 @@ fn claim() -> impl Strategy<Value = Claim> {
         ),
         id().prop_map(|grant| Claim::Ungrant(GrantId(grant))),
         any::<(u64, u64)>().prop_map(|(security, protocol)| Claim::Floor { security, protocol }),
+        (epoch(), epoch(), any::<[u32; 3]>(), any::<[u8; 32]>()).prop_map(
+            |(lock, generation, [memory_kib, passes, lanes], sign)| {
+                let params = PasswordParams { memory_kib, passes, lanes, salt: [sign[1]; 16] };
+                let keys = SlotKeys { sign, kem: kem(sign[0]) };
+                Claim::Second(SecondLock { lock, generation, params, keys })
+            }
+        ),
     ]
 }
 

@@ -2,7 +2,7 @@
 //! Keys, statements, entries and heads to test with: the same bytes in every run.
 
 use aura_protocol::authority::{
-    Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Position, Roster,
+    Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Position, Roster, SecondLock,
     SignedStatement, SlotKeys, SlotKind, Statement,
 };
 use aura_protocol::codec::{Encode, Extra};
@@ -24,6 +24,8 @@ pub(crate) const PHONE: u8 = 20;
 pub(crate) const TABLET: u8 = 30;
 pub(crate) const RECOVERY: u8 = 40;
 pub(crate) const PASSWORD: u8 = 41;
+pub(crate) const SECOND: u8 = 42;
+pub(crate) const SECOND_TWO: u8 = 43;
 
 pub(crate) const INCARNATION: Incarnation = Incarnation([7; 8]);
 
@@ -116,6 +118,16 @@ pub(crate) fn said_at(clock: u64, claim: Claim, by: &[u8]) -> SignedStatement {
 pub(crate) fn slot(seed: u8, kind: SlotKind) -> Claim {
     let keys = SlotKeys { sign: public(seed), kem: kem(seed) };
     Claim::Slot { slot: SlotId([seed; 16]), kind, keys }
+}
+
+/// The second lock with this counter, whose keys are of this seed.
+pub(crate) fn second(counter: u32, seed: u8) -> SecondLock {
+    SecondLock {
+        lock: epoch(counter, seed),
+        generation: epoch(1, 1),
+        params: PasswordParams { memory_kib: 262_144, passes: 3, lanes: 4, salt: [6; 16] },
+        keys: SlotKeys { sign: public(seed), kem: kem(seed) },
+    }
 }
 
 pub(crate) fn password_slot() -> Claim {

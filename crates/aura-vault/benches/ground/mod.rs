@@ -121,7 +121,7 @@ pub(crate) fn vault(home: &Path, password: &Zeroizing<String>) -> Vault<Unlocked
             .map(|store| Arc::new(store) as Arc<dyn LocalLog>)
             .map_err(|_| StoreError::Absent)
     };
-    let setup = Setup { password: password.clone(), cost: Argon2Params::FLOOR };
+    let setup = Setup { password: password.clone(), second: None, cost: Argon2Params::FLOOR };
     Vault::create(home, &make, &setup, environment()).unwrap().0
 }
 

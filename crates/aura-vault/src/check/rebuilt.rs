@@ -21,10 +21,10 @@ pub(super) struct Rebuilt {
 }
 
 impl Rebuilt {
-    /// None yet.
-    pub(super) fn begin(open: &Open) -> Result<Self, OpenError> {
+    /// None yet, beside the database that they will be compared with.
+    pub(super) fn begin(open: &Open, db: &Db) -> Result<Self, OpenError> {
         let mut entropy = open.fresh_entropy();
-        Ok(Self { db: open.db.beside(entropy.as_mut())? })
+        Ok(Self { db: db.beside(entropy.as_mut())? })
     }
 
     /// Takes in entries that were opened.

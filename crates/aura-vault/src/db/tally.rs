@@ -46,6 +46,15 @@ impl Tally {
         Ok(())
     }
 
+    /// The counts and sums of other categories as well.
+    pub fn join(&mut self, other: Self) {
+        for (category, (count, sum)) in other.0 {
+            let (own, own_sum) = self.0.entry(category).or_default();
+            *own = own.saturating_add(count);
+            add(own_sum, &sum);
+        }
+    }
+
     /// One more live record.
     pub fn add(&mut self, category: Category, leaf: &[u8; 32]) {
         let (count, sum) = self.0.entry(category).or_default();

@@ -46,12 +46,12 @@ impl Session {
     ) -> Result<Vec<Found>, GateError> {
         self.decide(Action::Search)?;
         let query = Query::parse(text, typing)?;
-        let hits = self.open.index.search(&query, &Scope::everything(), limit.min(HITS_MAX))?;
+        let hits = self.open.search(&query, &Scope::everything(), limit.min(HITS_MAX))?;
         self.count(Action::Search, None, 1);
         let mut found = Vec::with_capacity(hits.len());
         for hit in hits {
             // The index may know a record that a commit since has deleted.
-            let Some(row) = self.open.db.record(hit.id)?.filter(|row| row.state.is_live()) else {
+            let Some(row) = self.open.record_row(hit.id)?.filter(|row| row.state.is_live()) else {
                 continue;
             };
             let parts = Parts::of(&row);

@@ -11,13 +11,22 @@ use crate::seen::Missing;
 /// The vault at a glance.
 #[derive(Debug, Clone)]
 pub struct Status {
-    /// Live records.
+    /// Live records, of what is open.
     pub records: u64,
-    /// Live records by category, in the order of categories.
+    /// Live records by category, in the order of categories; those that are shut are left out.
     pub by_category: Vec<(Category, u64)>,
-    /// The state hash: the same for every device with the same records. Hexadecimal.
-    pub state_hash: String,
-    /// The state hash of each category that has records.
+    /// The state hash: the same for every device with the same records. Hexadecimal; nothing while the
+    /// second lock is shut, since it is not known then (OPS-17).
+    pub state_hash: Option<String>,
+    /// The same, over what is open only.
+    pub open_hash: String,
+    /// Categories that have a lock of their own.
+    pub second: Vec<Category>,
+    /// Those of which nothing is known, since that lock is shut.
+    pub shut: Vec<Category>,
+    /// Entries that are kept sealed for that reason.
+    pub waiting: u64,
+    /// The state hash of each open category that has records.
     pub category_hashes: Vec<(Category, String)>,
     /// Entries that could not be used.
     pub quarantined: Vec<Quarantined>,
@@ -39,7 +48,9 @@ impl Session {
     /// # Errors
     /// When the vault cannot be read.
     pub fn status(&self) -> Result<Status, GateError> {
-        let tally = self.open.db.tally()?;
+        let tally = self.open.tally()?;
+        let shut = self.open.shut_categories();
+        let open_hash = Hash(tally.state_hash()).to_string();
         let (log_bytes, chunk_bytes) = self.open.log.size_bytes()?;
         let feeds = self.open.log.feeds()?;
         let sealed = feeds.iter().filter(|(feed, _)| feed.collection != CollectionId::AUTHORITY);
@@ -49,7 +60,11 @@ impl Session {
         Ok(Status {
             records: tally.total(),
             by_category: tally.counts().collect(),
-            state_hash: Hash(tally.state_hash()).to_string(),
+            state_hash: shut.is_empty().then(|| open_hash.clone()),
+            open_hash,
+            second: self.open.second_categories(),
+            waiting: self.open.waiting_entries()?,
+            shut,
             category_hashes: hashes.collect(),
             quarantined: lock(&self.open.quarantine).clone(),
             is_audit_lost: self.open.is_audit_lost()?,

@@ -68,8 +68,11 @@ impl Importer {
     /// # Errors
     /// As [`Importer::take`]; also when an attachment is not the one that was archived.
     pub fn restore(&mut self, record: &Restored) -> Result<Outcome, TakeError> {
+        if self.open.is_shut(record.category) {
+            return Err(TakeError::SecondLock);
+        }
         self.await_draft(&record.id.0)?;
-        if self.open.db.record(record.id).map_err(OpenError::from)?.is_some() {
+        if self.open.record_row(record.id).map_err(OpenError::from)?.is_some() {
             return Ok(Outcome::Unchanged(record.id));
         }
         let mut writes = change::create(record.values());

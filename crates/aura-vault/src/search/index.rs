@@ -22,7 +22,7 @@ use tantivy::{IndexReader, IndexSettings, IndexWriter, ReloadPolicy};
 use super::document::{Document, Fields, TOKENIZER, schema};
 use super::error::SearchError;
 use super::hit::{Columns, Hit};
-use super::lookup::Lookup;
+use super::lookup::{Lookup, search_all};
 use super::query::Query;
 use super::scope::Scope;
 use super::sealed_directory::{Keys, SealedDirectory};
@@ -207,13 +207,16 @@ impl Index {
         Ok(())
     }
 
-    /// Removes everything.
+    /// Removes everything, also what was added since the last commit.
     ///
     /// # Errors
     /// As [`Index::commit`].
     pub fn clear(&self) -> Result<(), SearchError> {
         let mut writer = self.writer();
-        let cleared = writer.inner.delete_all_documents();
+        // What waits for a commit would come with it, and be there twice once it is added anew.
+        let cleared = writer.inner.rollback().and_then(|_| writer.inner.delete_all_documents());
+        // A rollback begins a writer anew.
+        writer.inner.set_merge_policy(Box::new(merge_policy()));
         cleared.map_err(|error| failure(self.directory.as_ref(), &error))?;
         writer.payload = None;
         self.commit_with(&mut writer)
@@ -249,7 +252,26 @@ impl Index {
         scope: &Scope,
         limit: usize,
     ) -> Result<Vec<Hit>, SearchError> {
-        self.look(|lookup| lookup.search(query, scope, limit))
+        self.look(|lookup| search_all(core::slice::from_ref(lookup), query, scope, limit))
+    }
+
+    /// The best hits in this index and another one, ranked as if both were one: words are weighed by how
+    /// common they are in the two together.
+    ///
+    /// # Errors
+    /// As [`Index::search`].
+    pub fn search_with(
+        &self,
+        other: &Self,
+        query: &Query,
+        (scope, limit): (&Scope, usize),
+    ) -> Result<Vec<Hit>, SearchError> {
+        let both = [self.lookup()?, other.lookup()?];
+        let is_damaged = || [self, other].iter().any(|index| is_damaged(index.directory.as_ref()));
+        match search_all(&both, query, scope, limit) {
+            _ if is_damaged() => Err(SearchError::Damaged),
+            found => found.map_err(|error| SearchError::of(&error)),
+        }
     }
 
     /// How many records within the scope the query finds, spelled as it is.
@@ -264,14 +286,19 @@ impl Index {
         &self,
         look: impl FnOnce(&Lookup<'_>) -> tantivy::Result<T>,
     ) -> Result<T, SearchError> {
+        let lookup = self.lookup()?;
+        let found = look(&lookup).map_err(|error| failure(self.directory.as_ref(), &error))?;
+        // Tantivy takes some files that do not open for absent ones.
+        if is_damaged(self.directory.as_ref()) { Err(SearchError::Damaged) } else { Ok(found) }
+    }
+
+    /// The index as it is now, what has not been committed included.
+    fn lookup(&self) -> Result<Lookup<'_>, SearchError> {
         if self.pending.load(Ordering::Relaxed) > 0 && !self.is_loading.load(Ordering::Relaxed) {
             self.commit_with(&mut self.writer())?;
         }
         let searcher = self.reader.searcher();
-        let lookup = Lookup { searcher, fields: &self.fields, columns: &self.columns };
-        let found = look(&lookup).map_err(|error| failure(self.directory.as_ref(), &error))?;
-        // Tantivy takes some files that do not open for absent ones.
-        if is_damaged(self.directory.as_ref()) { Err(SearchError::Damaged) } else { Ok(found) }
+        Ok(Lookup { searcher, fields: &self.fields, columns: &self.columns })
     }
 
     /// Joins all parts of the index into one, which is fastest to search. Takes about half as long

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One search, on one state of the index.
+//! One search, on one state of the index, or on those of two as if they were one.
 //!
 //! Rank is BM25 with a little for being recent: of two records that fit equally well the newer one
 //! comes first, and a year counts five per cent. The newest candidate is the present, so no clock
@@ -14,7 +14,7 @@ use super::hit::{Columns, Hit};
 use super::plan::{Planner, Spelling, can_guess, scope_node};
 use super::query::Query;
 use super::scope::Scope;
-use super::statistics::ScopeStatistics;
+use super::statistics::{Counts, JointStatistics, ScopeStatistics};
 
 /// Hits of one search.
 pub const HITS_MAX: usize = 1000;
@@ -35,31 +35,73 @@ pub(super) struct Lookup<'a> {
     pub(super) columns: &'a Columns,
 }
 
-impl Lookup<'_> {
-    pub(super) fn search(
-        &self,
-        query: &Query,
-        scope: &Scope,
-        limit: usize,
-    ) -> tantivy::Result<Vec<Hit>> {
-        let limit = limit.min(HITS_MAX);
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        if !query.has_words() {
-            return self.newest(&self.planned(query, scope, Spelling::Exact), limit);
-        }
-        let mut hits = self.best(query, scope, Spelling::Exact, limit)?;
-        if hits.len() < HITS_FEW.min(limit) && can_guess(query) {
-            let guesses = self.best(query, scope, Spelling::Guessed, limit)?;
-            let known: Vec<_> = hits.iter().map(|hit| hit.id).collect();
-            let guesses = guesses.into_iter().filter(|hit| !known.contains(&hit.id));
-            hits.extend(guesses.map(|hit| Hit { is_guess: true, ..hit }));
-            hits.truncate(limit);
-        }
-        Ok(hits)
+/// The best hits in all of them, at most `limit`.
+pub(super) fn search_all(
+    all: &[Lookup<'_>],
+    query: &Query,
+    scope: &Scope,
+    limit: usize,
+) -> tantivy::Result<Vec<Hit>> {
+    let limit = limit.min(HITS_MAX);
+    if limit == 0 {
+        return Ok(Vec::new());
     }
+    if !query.has_words() {
+        return newest(all, query, scope, limit);
+    }
+    let mut hits = best(all, (query, Spelling::Exact), scope, limit)?;
+    if hits.len() < HITS_FEW.min(limit) && can_guess(query) {
+        let guesses = best(all, (query, Spelling::Guessed), scope, limit)?;
+        let known: Vec<_> = hits.iter().map(|hit| hit.id).collect();
+        let guesses = guesses.into_iter().filter(|hit| !known.contains(&hit.id));
+        hits.extend(guesses.map(|hit| Hit { is_guess: true, ..hit }));
+        hits.truncate(limit);
+    }
+    Ok(hits)
+}
 
+fn newest(
+    all: &[Lookup<'_>],
+    query: &Query,
+    scope: &Scope,
+    limit: usize,
+) -> tantivy::Result<Vec<Hit>> {
+    let mut hits = Vec::new();
+    for lookup in all {
+        hits.extend(lookup.newest(&lookup.planned(query, scope, Spelling::Exact), limit)?);
+    }
+    // Each part is sorted already; a stable sort leaves a single one as it is.
+    hits.sort_by_key(|hit: &Hit| core::cmp::Reverse(hit.time_ms));
+    hits.truncate(limit);
+    Ok(hits)
+}
+
+fn best(
+    all: &[Lookup<'_>],
+    (query, spelling): (&Query, Spelling),
+    scope: &Scope,
+    limit: usize,
+) -> tantivy::Result<Vec<Hit>> {
+    let counts = all.iter().map(|lookup| lookup.counts(scope)).collect::<Result<Vec<_>, _>>()?;
+    let counts = JointStatistics(counts);
+    let mut hits = Vec::new();
+    for (lookup, own) in all.iter().zip(&counts.0) {
+        let node = lookup.planned(query, scope, spelling);
+        let top = TopDocs::with_limit(limit.saturating_add(CANDIDATES_MORE)).order_by_score();
+        let found = match (own, all) {
+            // What a search in one whole index counts by itself.
+            (Counts::Whole(_), [_]) => lookup.searcher.search(&node, &top)?,
+            (Counts::Scoped(inside), _) if inside.is_empty() => continue,
+            _ => lookup.searcher.search_with_statistics_provider(&node, &top, &counts)?,
+        };
+        hits.extend(lookup.hits(found.into_iter())?);
+    }
+    rank(&mut hits);
+    hits.truncate(limit);
+    Ok(hits)
+}
+
+impl Lookup<'_> {
     pub(super) fn count(&self, query: &Query, scope: &Scope) -> tantivy::Result<usize> {
         self.searcher.search(&self.planned(query, scope, Spelling::Exact), &Count)
     }
@@ -68,29 +110,12 @@ impl Lookup<'_> {
         Planner { fields: self.fields, spelling }.node(query, scope)
     }
 
-    fn best(
-        &self,
-        query: &Query,
-        scope: &Scope,
-        spelling: Spelling,
-        limit: usize,
-    ) -> tantivy::Result<Vec<Hit>> {
-        let node = self.planned(query, scope, spelling);
-        let top = TopDocs::with_limit(limit.saturating_add(CANDIDATES_MORE)).order_by_score();
-        let found = if scope.is_everything() {
-            self.searcher.search(&node, &top)?
-        } else {
-            let inside = scope_node(self.fields, scope);
-            let statistics = ScopeStatistics::new(&self.searcher, inside)?;
-            if statistics.is_empty() {
-                return Ok(Vec::new());
-            }
-            self.searcher.search_with_statistics_provider(&node, &top, &statistics)?
-        };
-        let mut hits = self.hits(found.into_iter())?;
-        rank(&mut hits);
-        hits.truncate(limit);
-        Ok(hits)
+    fn counts(&self, scope: &Scope) -> tantivy::Result<Counts<'_>> {
+        if scope.is_everything() {
+            return Ok(Counts::Whole(&self.searcher));
+        }
+        let inside = scope_node(self.fields, scope);
+        Ok(Counts::Scoped(ScopeStatistics::new(&self.searcher, inside)?))
     }
 
     fn newest(&self, node: &dyn Node, limit: usize) -> tantivy::Result<Vec<Hit>> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How common a word is inside a scope, counted there and nowhere else.
+//! How common a word is inside a scope, counted there and nowhere else; or in two indexes together.
 //!
 //! BM25 weighs a word by how many records have it. Under a grant that number must not be taken
 //! from records that the grant leaves out, or the order of the hits would speak about them. The
@@ -48,5 +48,46 @@ impl Bm25StatisticsProvider for ScopeStatistics<'_> {
             (Occur::Must, self.scope.box_clone()),
         ]);
         Ok(self.searcher.search(&both, &Count)? as u64)
+    }
+}
+
+/// How common words are in one index: inside a scope, or in all of it.
+pub(super) enum Counts<'a> {
+    Whole(&'a Searcher),
+    Scoped(ScopeStatistics<'a>),
+}
+
+impl Counts<'_> {
+    fn provider(&self) -> &dyn Bm25StatisticsProvider {
+        match self {
+            Self::Whole(searcher) => *searcher,
+            Self::Scoped(inside) => inside,
+        }
+    }
+}
+
+/// The same in several indexes together, so that scores of one compare with those of another.
+pub(super) struct JointStatistics<'a>(pub(super) Vec<Counts<'a>>);
+
+impl JointStatistics<'_> {
+    fn sum(
+        &self,
+        count: impl Fn(&dyn Bm25StatisticsProvider) -> tantivy::Result<u64>,
+    ) -> tantivy::Result<u64> {
+        self.0.iter().try_fold(0u64, |sum, one| Ok(sum.saturating_add(count(one.provider())?)))
+    }
+}
+
+impl Bm25StatisticsProvider for JointStatistics<'_> {
+    fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
+        self.sum(|one| one.total_num_tokens(field))
+    }
+
+    fn total_num_docs(&self) -> tantivy::Result<u64> {
+        self.sum(|one| one.total_num_docs())
+    }
+
+    fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
+        self.sum(|one| one.doc_freq(term))
     }
 }

@@ -3,9 +3,10 @@
 //!
 //! Argon2id is what makes guessing dear for a thief of the disk; the delay is for whoever sits at the
 //! unlocked machine. The count becomes audit events at the next right secret.
-//! Source: spec/vault-directory.md, rule DIR-9.
+//! Source: spec/vault-directory.md, rules DIR-9 and DIR-12.
 
 use std::io;
+use std::path::Path;
 
 use aura_protocol::codec::{CodecError, Reader, Writer};
 
@@ -24,7 +25,7 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    pub(super) fn read(home: &Home) -> Self {
+    pub(super) fn read(path: &Path) -> Self {
         let parse = |bytes: Vec<u8>| -> Result<Self, CodecError> {
             let mut reader = Reader::new(&bytes);
             reader.tuple(2, |r| {
@@ -32,13 +33,13 @@ impl Attempts {
                 Ok(Self { count, last_ms: r.int()? })
             })
         };
-        home::read(&home.attempts()).ok().and_then(|bytes| parse(bytes).ok()).unwrap_or_default()
+        home::read(path).ok().and_then(|bytes| parse(bytes).ok()).unwrap_or_default()
     }
 
-    pub(super) fn write(self, home: &Home) -> io::Result<()> {
+    pub(super) fn write(self, path: &Path) -> io::Result<()> {
         let mut w = Writer::new();
         w.array(2).uint(u64::from(self.count)).int(self.last_ms);
-        home::replace(&home.attempts(), &w.into_bytes())
+        home::replace(path, &w.into_bytes())
     }
 
     pub(super) fn failed(self, now_ms: i64) -> Self {
@@ -57,7 +58,12 @@ impl Attempts {
 
 /// How long to wait before the next try at this vault, in milliseconds.
 pub fn wait_ms(home: &Home, now_ms: i64) -> u64 {
-    Attempts::read(home).wait_ms(now_ms)
+    Attempts::read(&home.attempts()).wait_ms(now_ms)
+}
+
+/// How long to wait before the next try at this vault's second lock, in milliseconds.
+pub fn second_wait_ms(home: &Home, now_ms: i64) -> u64 {
+    Attempts::read(&home.second_attempts()).wait_ms(now_ms)
 }
 
 #[cfg(test)]

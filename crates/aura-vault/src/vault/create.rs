@@ -21,6 +21,7 @@ use aura_protocol::log::Frontier;
 use aura_protocol::store::{LocalLog, StoreError};
 use zeroize::Zeroizing;
 
+use super::second::{NewSecond, is_behind};
 use super::slots::NewSlot;
 use super::statement::{random_nonce, sign};
 use super::{Unlocked, Vault, VaultError, unlock};
@@ -39,7 +40,9 @@ use crate::seen::{Seen, Watermark};
 pub struct Setup {
     /// The password of its first slot.
     pub password: Zeroizing<String>,
-    /// What stretching it costs.
+    /// The password of its second lock, if it is to have one.
+    pub second: Option<Zeroizing<String>>,
+    /// What stretching them costs.
     pub cost: Argon2Params,
 }
 
@@ -79,10 +82,13 @@ impl Vault<Unlocked> {
         if home.store().exists() || home.device_key().exists() {
             return Err(VaultError::Unfinished);
         }
+        if setup.second.as_ref().is_some_and(|second| **second == *setup.password) {
+            return Err(VaultError::SamePassword);
+        }
         home.create().map_err(|error| VaultError::Io("directory", error))?;
         let mut entropy = (environment.entropy)();
-        let founding = Founding::new(setup, environment.clock.as_ref(), entropy.as_mut())?;
-        let (kit, vault) = (founding.kit(), founding.vault);
+        let mut founding = Founding::new(setup, environment.clock.as_ref(), entropy.as_mut())?;
+        let (kit, vault, second) = (founding.kit(), founding.vault, founding.second.take());
         let views = ViewKeys::generate(entropy.as_mut());
         founding.write_files(&home, &views, entropy.as_mut())?;
         let log = make_log(vault)?;
@@ -91,7 +97,11 @@ impl Vault<Unlocked> {
         let watermark = Watermark::new(&home, Seen::default(), Vec::new());
         let parts = unlock::Parts { vault, keyring, pen, views, watermark };
         let open = unlock::assemble(&home, Arc::clone(&log), parts, environment)?;
-        Ok((Self { home, vault, roster, log, state: Unlocked { open: Arc::new(open) } }, kit))
+        let made = Self { home, vault, roster, log, state: Unlocked { open: Arc::new(open) } };
+        if let Some(second) = second {
+            made.enter_second(&second.secrets)?;
+        }
+        Ok((made, kit))
     }
 }
 
@@ -103,6 +113,7 @@ struct Founding {
     transport: TransportSigningKey,
     secret_key: SecretKey,
     recovery: RecoveryCode,
+    second: Option<NewSecond>,
     statements: Vec<SignedStatement>,
     ops: Vec<Change>,
     now_ms: i64,
@@ -133,6 +144,12 @@ impl Founding {
         for slot in &new_slots {
             statements.extend(slot.statements(vault, &roots, &device, entropy)?);
         }
+        let second = setup
+            .second
+            .as_ref()
+            .map(|password| NewSecond::new(password, setup.cost, (vault, &roots), 1, entropy));
+        let second = second.transpose()?;
+        statements.extend(second.as_ref().map(|second| second.statement(vault, &device, None)));
         let mut keyring = Keyring::new(vault, roots);
         let mut ops = Vec::new();
         for purpose in purposes() {
@@ -143,7 +160,12 @@ impl Founding {
             let statement =
                 Statement { vault: Some(vault), claim, clock: 0, extra: Extra::default() };
             statements.push(sign(&statement, &[&device.sign]));
-            ops.push(keyring.start_epoch(collection, epoch, entropy));
+            ops.push(match &second {
+                Some(second) if is_behind(purpose) => keyring
+                    .start_second_epoch((collection, epoch), &second.listed, entropy)
+                    .map_err(|_| VaultError::NoSecond)?,
+                _ => keyring.start_epoch(collection, epoch, entropy),
+            });
             let name = Change::Name { collection, category: purpose.code() };
             // A name is no secret of its own and always opens.
             let _ = keyring.apply(&name);
@@ -156,6 +178,7 @@ impl Founding {
             transport,
             secret_key,
             recovery,
+            second,
             statements,
             ops,
             now_ms,

@@ -4,9 +4,8 @@
 //! A view that is damaged, missing or of another version is thrown away and built again from the log;
 //! nothing that the person wrote is in a view alone. Source: rules DIR-6, DIR-7, DIR-9.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock};
 
 use aura_crypto::entropy::Entropy;
@@ -25,9 +24,10 @@ use crate::feed::{self, Pen};
 use crate::home::{self, Home};
 use crate::keyring::{Keyring, Purpose, RootKeys, ViewKeys};
 use crate::op::Change;
-use crate::open::{Environment, Open, OpenError, decode_positions, lock};
-use crate::search::{Index, Keys, Params, SearchError};
+use crate::open::{Environment, Open, OpenError, decode_positions, lock, settle_side};
+use crate::search::Keys;
 use crate::seen::{Missing, Seen, Watermark, When};
+use crate::views::Views;
 
 const FRONTIER: &str = "audit-frontier";
 
@@ -55,7 +55,7 @@ pub(super) fn open(
     environment: Environment,
 ) -> Result<Open, VaultError> {
     let home = &vault.home;
-    let attempts = Attempts::read(home);
+    let attempts = Attempts::read(&home.attempts());
     let now_ms = environment.clock.now_ms();
     match attempts.wait_ms(now_ms) {
         0 => {}
@@ -67,7 +67,7 @@ pub(super) fn open(
     };
     let opened = slots::open(&vault.roster, credential, secret_key.as_ref());
     if let Err(VaultError::Secret) = opened {
-        let failed = attempts.failed(now_ms).write(home);
+        let failed = attempts.failed(now_ms).write(&home.attempts());
         failed.map_err(|error| VaultError::Io("attempts", error))?;
     }
     let (root, generation) = opened?;
@@ -110,13 +110,13 @@ pub(super) fn open(
     }
     if attempts != Attempts::default() {
         // The wrong tries are on the record now.
-        let cleared = Attempts::default().write(home);
+        let cleared = Attempts::default().write(&home.attempts());
         cleared.map_err(|error| VaultError::Io("attempts", error))?;
     }
     Ok(open)
 }
 
-fn event(time_ms: i64, action: Action, outcome: Outcome, count: u32) -> Event {
+pub(super) fn event(time_ms: i64, action: Action, outcome: Outcome, count: u32) -> Event {
     Event {
         time_ms,
         principal: "owner".to_owned(),
@@ -191,7 +191,10 @@ fn follow_root(
                 continue;
             };
             for op in ops {
-                is_changed |= matches!(op.change, Change::Key { .. } | Change::Name { .. });
+                is_changed |= matches!(
+                    op.change,
+                    Change::Key { .. } | Change::SecondKey { .. } | Change::Name { .. }
+                );
                 is_whole &= keyring.apply(&op.change).is_ok();
             }
         }
@@ -269,25 +272,34 @@ pub(super) fn assemble(
 ) -> Result<Open, VaultError> {
     fs::create_dir_all(home.views()).map_err(|error| VaultError::Io("views", error))?;
     Db::sweep(&home.database())?;
-    let (db, index, indexed) = open_views(home, &parts, &environment)?;
+    let keys = || Keys {
+        vault: parts.vault,
+        search: parts.views.search_key(),
+        hedge: parts.keyring.roots().search_hedge(),
+        entropy: (environment.entropy)(),
+    };
+    let places = (&*home.database(), &*home.index());
+    let first = Views::open(places, &parts.views, &keys, decode_positions);
+    let first = first.map_err(OpenError::from)?;
     let Parts { vault, keyring, pen, watermark, .. } = parts;
     let open = Open {
         vault,
         log,
         keyring: RwLock::new(keyring),
         pen: Mutex::new(pen),
-        db,
-        index,
+        first,
+        second: Mutex::new(None),
+        second_turn: Mutex::new(()),
+        second_uses: AtomicU64::new(0),
         clock: environment.clock,
         entropy: Mutex::new((environment.entropy)()),
         entropy_source: environment.entropy,
         quarantine: Mutex::new(Vec::new()),
-        indexed: Mutex::new(indexed),
         reads: Mutex::new(Reads::default()),
         watermark: Mutex::new(watermark),
         is_behind: AtomicBool::new(false),
     };
-    let caught_up = open.catch_up().and_then(|()| Ok(open.db.tally().map(drop)?));
+    let caught_up = open.catch_up().and_then(|()| Ok(open.first.db.tally().map(drop)?));
     let went_back = matches!(caught_up, Err(OpenError::WentBack));
     match caught_up {
         Err(error) if error.is_damage() => open.rebuild()?,
@@ -302,35 +314,14 @@ pub(super) fn assemble(
     Ok(open)
 }
 
-fn open_views(
-    home: &Home,
-    parts: &Parts,
-    environment: &Environment,
-) -> Result<(Db, Index, BTreeMap<FeedId, u64>), VaultError> {
-    let db = match Db::open(&home.database(), parts.views.database_key()) {
-        Err(error) if error.is_damage() => {
-            Db::remove(&home.database())?;
-            Db::open(&home.database(), parts.views.database_key())
-        }
-        other => other,
-    };
-    let (db, opened) = db?;
-    let keys = || Keys {
-        vault: parts.vault,
-        search: parts.views.search_key(),
-        hedge: parts.keyring.roots().search_hedge(),
-        entropy: (environment.entropy)(),
-    };
-    let index = match (opened, Index::open(&home.index(), keys(), Params::default())) {
-        // A database that was built again, or an index that is of no use: both start from the log.
-        (crate::db::Opened::New, _)
-        | (_, Err(SearchError::Missing | SearchError::Damaged | SearchError::Outdated)) => {
-            Index::create(&home.index(), keys(), Params::default())?
-        }
-        (_, index) => index?,
-    };
-    let indexed = index.payload().and_then(|bytes| decode_positions(&bytes)).unwrap_or_default();
-    Ok((db, index, indexed))
+/// What the index of an open vault's second lock is opened with.
+pub(super) fn index_keys(vault: VaultId, keys: &ViewKeys, open: &Open) -> Keys {
+    Keys {
+        vault,
+        search: keys.search_key(),
+        hedge: open.with_keyring(|keyring| keyring.roots().search_hedge()),
+        entropy: open.fresh_entropy(),
+    }
 }
 
 /// Where this device's audit log stands: what was remembered, and the events since.
@@ -340,7 +331,7 @@ fn restore_frontier(open: &Open) -> Result<(), VaultError> {
         return Ok(());
     };
     let feed = pen.feed(collection);
-    let remembered = open.db.recall(FRONTIER)?.and_then(|bytes| {
+    let remembered = open.first.db.recall(FRONTIER)?.and_then(|bytes| {
         let (number, rest) = bytes.split_first_chunk::<8>()?;
         let frontier = Frontier::from_bytes(rest, 4096).ok()?;
         Some((u64::from_be_bytes(*number), frontier))
@@ -378,19 +369,21 @@ pub(super) fn close(open: &Open) -> Result<(), VaultError> {
     Ok(settled?)
 }
 
-/// Commits the index, remembers the audit log's frontier and empties the write-ahead log.
+/// Commits the indexes, remembers the audit log's frontier and empties the write-ahead logs.
 pub(crate) fn settle(open: &Open) -> Result<(), OpenError> {
-    open.commit_index()?;
     {
         let pen = lock(&open.pen);
         if let Some(collection) = open.with_keyring(|keyring| keyring.collection(Purpose::Audit)) {
             let number = pen.next_number(collection).saturating_sub(1);
             let mut value = number.to_be_bytes().to_vec();
             value.extend(pen.frontier().to_bytes());
-            open.db.remember(FRONTIER, &value)?;
+            open.first.db.remember(FRONTIER, &value)?;
         }
     }
-    open.db.checkpoint()?;
+    settle_side(&open.first)?;
+    if let Some(second) = open.second() {
+        settle_side(&second)?;
+    }
     // One that could not be written is late, and no harm done.
     drop(lock(&open.watermark).mark(open.log.as_ref(), (open.clock.now_ms(), When::Now)));
     Ok(())

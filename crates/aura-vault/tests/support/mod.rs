@@ -73,9 +73,16 @@ impl Bench {
     }
 
     pub fn create(&self) -> (Vault<Unlocked>, Kit) {
+        self.create_with(None)
+    }
+
+    pub fn create_with(&self, second: Option<&str>) -> (Vault<Unlocked>, Kit) {
         let home = self.home();
-        let setup =
-            Setup { password: Zeroizing::new(PASSWORD.to_owned()), cost: Argon2Params::FLOOR };
+        let setup = Setup {
+            password: Zeroizing::new(PASSWORD.to_owned()),
+            second: second.map(|second| Zeroizing::new(second.to_owned())),
+            cost: Argon2Params::FLOOR,
+        };
         let store = Home::new(&home).store();
         let make = move |vault| {
             LocalStore::create(&store, vault, Box::new(|| START_MS))

@@ -233,6 +233,12 @@ fn show(op: &Op) -> Value {
         Change::Name { collection, category } => {
             (4, json!({ "collection": collection.to_string(), "purpose": category }))
         }
+        Change::SecondKey { collection, epoch, lock, sealed } => {
+            let collection = collection.to_string();
+            let (epoch, lock) = (epoch_json(*epoch), epoch_json(*lock));
+            let sealed = hex(sealed);
+            (7, json!({ "collection": collection, "epoch": epoch, "lock": lock, "sealed": sealed }))
+        }
         Change::Event(event) => (5, json!({ "event": hex(event) })),
         Change::Fact { name, value } => (6, json!({ "name": name, "value": value })),
         Change::Unknown(encoded) => return json!({ "unknown": hex(encoded) }),

@@ -60,7 +60,13 @@ pub(crate) fn write(
     options.write(true).create_new(true).mode(0o600);
     let file = options.open(path).map_err(|error| unwritten(&error))?;
     let mut out = BufWriter::with_capacity(256 << 10, file);
-    let mut end = End { records: 0, attachments: 0, state_hash: session.status()?.state_hash };
+    let status = session.status()?;
+    let mut end = End {
+        records: 0,
+        attachments: 0,
+        state_hash: status.open_hash,
+        missing: status.shut.iter().map(ToString::to_string).collect(),
+    };
     let header = Header { aura_archive: FORMAT, time: rfc3339(now_ms()) };
     line(&mut out, &header).map_err(|error| unwritten(&error))?;
     let mut failed = Vec::new();
@@ -73,7 +79,7 @@ pub(crate) fn write(
         Ok(())
     })?;
     // ARC-5: no end that is not true.
-    if session.status()?.state_hash != end.state_hash {
+    if session.status()?.open_hash != end.state_hash {
         return Err(Failure::new(Exit::Failed, "The vault was changed while it was exported.")
             .safe("The last archive, if there is one, is as it was.")
             .next("Run it again."));
@@ -92,6 +98,7 @@ pub(crate) fn write(
         bytes,
         state_hash: end.state_hash,
         failed,
+        missing: end.missing,
         ..Export::default()
     })
 }
@@ -222,11 +229,11 @@ pub(crate) fn check(path: &Path, export: &Export) -> Result<(), Failure> {
             .next("Check the disk, and export to another one.")
     };
     let mut lines = Lines::open(path).map_err(|_| bad())?;
-    let mut found = End { records: 0, attachments: 0, state_hash: String::new() };
+    let (mut records, mut attachments) = (0u64, 0u64);
     loop {
         match lines.next().map_err(|_| bad())? {
             Line::Record(entry) => {
-                found.records = found.records.saturating_add(1);
+                records = records.saturating_add(1);
                 for file in &entry.attachments {
                     let content = PieceContent::new(path, &lines, file.size);
                     let print = content.open().and_then(fingerprint).map_err(|_| bad())?;
@@ -234,11 +241,11 @@ pub(crate) fn check(path: &Path, export: &Export) -> Result<(), Failure> {
                         return Err(bad());
                     }
                     lines.skip_pieces(file.size).map_err(|_| bad())?;
-                    found.attachments = found.attachments.saturating_add(1);
+                    attachments = attachments.saturating_add(1);
                 }
             }
             Line::End(end) => {
-                let counts = (end.records, end.attachments) == (found.records, found.attachments);
+                let counts = (end.records, end.attachments) == (records, attachments);
                 let is_same = end.records == export.records && end.state_hash == export.state_hash;
                 return if counts && is_same { Ok(()) } else { Err(bad()) };
             }

@@ -55,4 +55,7 @@ pub(super) struct End {
     pub(super) records: u64,
     pub(super) attachments: u64,
     pub(super) state_hash: String,
+    /// Categories that were behind a shut second lock and are not in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) missing: Vec<String>,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aura_import::draft::Stop;
 use aura_protocol::id::{BlobId, RecordId};
-use aura_vault::intake::{Importer, Outcome, Restored};
+use aura_vault::intake::{Importer, Outcome, Restored, TakeError};
 use aura_vault::record::{Attachment, Category, Kind};
 
 use super::lines::{Line, Lines, PieceContent};
@@ -23,6 +23,9 @@ pub(crate) trait Receive {
 
     /// A record could not be taken in; others can.
     fn failed(&mut self, place: &str, reason: &str);
+
+    /// A record waits for the second lock, which is shut; so many bytes have been read.
+    fn waits(&mut self, progress: u64) -> Result<(), Stop>;
 
     /// Nothing more can be taken in.
     fn broke(&mut self, failure: Failure);
@@ -67,6 +70,7 @@ pub(crate) fn read(path: &Path, receive: &mut dyn Receive) -> Result<(), Stop> {
         }
         match receive.importer().restore(&restored) {
             Ok(outcome) => receive.took(&outcome, lines.at())?,
+            Err(TakeError::SecondLock) => receive.waits(lines.at())?,
             Err(error) if error.is_fatal() => {
                 receive.broke(error.into());
                 return Err(Stop);

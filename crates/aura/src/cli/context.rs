@@ -7,12 +7,12 @@ use aura_vault::vault::{Locked, Vault, VaultError};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use crate::client::{Client, Listen};
+use crate::client::{Client, Idle, Listen};
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, is_watched, tell};
 use crate::secret::{self, Secret};
 use crate::view::Opened;
-use crate::wire::{Progress, Request, Way};
+use crate::wire::{Progress, Request, Second, Way};
 
 /// What every command knows.
 #[derive(Debug, Clone)]
@@ -20,7 +20,8 @@ pub(crate) struct Context {
     pub(crate) home: PathBuf,
     pub(crate) screen: Screen,
     pub(crate) password_file: Option<PathBuf>,
-    pub(crate) idle_seconds: u64,
+    pub(crate) second_password_file: Option<PathBuf>,
+    pub(crate) idle: Idle,
 }
 
 impl Context {
@@ -31,11 +32,53 @@ impl Context {
         }
         // Said by the command itself, so that no daemon is started for what is no vault.
         Vault::<Locked>::identify(&self.home)?;
-        Client::reach(&self.home, self.idle_seconds)
+        Client::reach(&self.home, self.idle)
     }
 
-    /// The daemon with the vault open: with the password file, or by asking.
+    /// The daemon with the vault open: with the password file, or by asking. The second lock is opened as
+    /// well where a file with its password is named; nobody is asked for it.
     pub(crate) fn open(&self) -> Result<Client, Failure> {
+        let mut client = self.open_first()?;
+        self.open_second(&mut client)?;
+        Ok(client)
+    }
+
+    /// Opens the second lock if there is one and a file with its password is named.
+    pub(crate) fn open_second(&self, client: &mut Client) -> Result<(), Failure> {
+        if self.second_password_file.is_some() && client.standing().second == Second::Shut {
+            let secret = self.current_second(client, "Second password")?;
+            client.ask::<Value>(&Request::UnlockSecond { secret })?;
+        }
+        Ok(())
+    }
+
+    /// The password of the second lock that is there, from its file or the person.
+    pub(crate) fn current_second(
+        &self,
+        client: &Client,
+        question: &str,
+    ) -> Result<Secret, Failure> {
+        let standing = client.standing();
+        if standing.second == Second::Absent {
+            return Err(VaultError::NoSecond.into());
+        }
+        if standing.second_wait_ms > 0 {
+            return Err(VaultError::TooSoon(standing.second_wait_ms).into());
+        }
+        match &self.second_password_file {
+            Some(path) => secret::from_file(path),
+            None if secret::can_ask() => secret::ask(question),
+            None => Err(Failure::new(
+                Exit::Locked,
+                "The second lock is shut, and there is nobody to ask.",
+            )
+            .safe("Nothing was read or changed.")
+            .next("Name a file with its password: --second-password-file FILE.")),
+        }
+    }
+
+    /// The daemon with the vault open, the second lock left as it is.
+    pub(crate) fn open_first(&self) -> Result<Client, Failure> {
         let mut client = self.reach()?;
         if client.standing().locked {
             refuse_early(&client)?;

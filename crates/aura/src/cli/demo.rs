@@ -15,7 +15,7 @@ use clap::{Args, Parser as _};
 use serde_json::Value;
 
 use super::Cli;
-use crate::client::{Client, parse};
+use crate::client::{Client, Idle, parse};
 use crate::daemon::keeper::SystemEntropy;
 use crate::exit::{Exit, Failure};
 use crate::life;
@@ -227,7 +227,7 @@ impl Stage {
 }
 
 fn client(home: &Path) -> Result<Client, Failure> {
-    Client::reach(home, IDLE_SECONDS)
+    Client::reach(home, Idle { vault: IDLE_SECONDS, second: IDLE_SECONDS })
 }
 
 fn state(home: &Path) -> Result<String, Failure> {

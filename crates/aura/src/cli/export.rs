@@ -45,7 +45,8 @@ impl Export {
         drop(watch);
         let export: view::Export = parse(value.clone())?;
         report(context, &value, (&export, shape))?;
-        Ok(if export.failed.is_empty() { Exit::Done } else { Exit::Partly })
+        let is_whole = export.failed.is_empty() && export.missing.is_empty();
+        Ok(if is_whole { Exit::Done } else { Exit::Partly })
     }
 }
 
@@ -78,6 +79,12 @@ fn report(
     }
     if !export.failed.is_empty() {
         screen.line("The rest is there. What is missing comes back from a copy of the vault.")?;
+    }
+    if !export.missing.is_empty() {
+        let missing = export.missing.join(" and ");
+        screen
+            .line(&screen.bad(&format!("  {missing} are not in it: the second lock is shut.")))?;
+        screen.line("  To have them: aura unlock --second, then export again.")?;
     }
     note("It is not encrypted: keep it where only you can look.");
     Ok(())

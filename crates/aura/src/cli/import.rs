@@ -75,7 +75,7 @@ fn import(context: &Context, paths: &[PathBuf]) -> Result<Exit, Failure> {
         report(screen, &read, REASONS_SHOWN)?;
         screen.line(&format!("This is kept: aura import show {}", read.run))?;
     }
-    let is_whole = read.failed == 0 && read.stopped.is_none();
+    let is_whole = read.failed == 0 && read.second_lock == 0 && read.stopped.is_none();
     Ok(if is_whole { Exit::Done } else { Exit::Partly })
 }
 
@@ -110,6 +110,11 @@ fn report(screen: &Screen, ledger: &Ledger, reasons: usize) -> Result<(), Failur
     }
     if ledger.reasons.len() > reasons {
         screen.line(&format!("        … and {} other reasons", ledger.reasons.len() - reasons))?;
+    }
+    if ledger.second_lock > 0 {
+        screen.line(
+            "What is behind the second lock comes in by `aura unlock --second` and the same again.",
+        )?;
     }
     if let Some(stopped) = &ledger.stopped {
         let text = format!("It ended early: {stopped}. Run it again to go on.");

@@ -2,6 +2,8 @@
 //! The commands: what may be typed, and which file sees to it.
 
 mod context;
+mod ask;
+mod second;
 mod vault;
 mod import;
 mod search;
@@ -19,6 +21,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use self::context::Context;
+use crate::client::Idle;
 use crate::daemon::{self, Start};
 use crate::exit::{Exit, Failure};
 use crate::place;
@@ -50,6 +53,15 @@ pub(crate) struct Cli {
         hide_env_values = true
     )]
     password_file: Option<PathBuf>,
+    /// Read the second password from the first line of a file, and open health and credentials with it
+    #[arg(
+        long,
+        global = true,
+        env = "AURA_SECOND_PASSWORD_FILE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    second_password_file: Option<PathBuf>,
     /// Lock the vault after so long without use; counts when the daemon starts
     #[arg(
         long,
@@ -61,6 +73,17 @@ pub(crate) struct Cli {
         hide_env_values = true
     )]
     idle: u64,
+    /// Shut the second lock after so long without use of what is behind it
+    #[arg(
+        long,
+        global = true,
+        env = "AURA_SECOND_IDLE",
+        value_name = "TIME",
+        default_value = "5m",
+        value_parser = parse_idle,
+        hide_env_values = true
+    )]
+    second_idle: u64,
     #[command(subcommand)]
     command: Command,
 }
@@ -107,6 +130,9 @@ enum Command {
     Slot(slot::Slot),
     /// Change the password
     Passwd(slot::Passwd),
+    /// A lock of their own for health and credentials
+    #[command(subcommand)]
+    Second(second::SecondLock),
     /// Write a new emergency kit: the recovery code of the old one opens nothing any more
     Kit(slot::NewKit),
     /// Print completions for a shell
@@ -181,6 +207,7 @@ impl Cli {
             Command::Verify(args) => args.run(&context),
             Command::Slot(args) => args.run(&context),
             Command::Passwd(args) => args.run(&context),
+            Command::Second(args) => args.run(&context),
             Command::Kit(args) => args.run(&context),
             Command::Daemon { detached } => hold(&context, detached),
             Command::Completions(_) | Command::Man(_) | Command::Demo(_) => Ok(Exit::Done),
@@ -200,14 +227,16 @@ impl Cli {
             home,
             screen: Screen::new(self.json),
             password_file: self.password_file.clone(),
-            idle_seconds: self.idle,
+            second_password_file: self.second_password_file.clone(),
+            idle: Idle { vault: self.idle, second: self.second_idle },
         })
     }
 }
 
 fn hold(context: &Context, detached: bool) -> Result<Exit, Failure> {
     let start = if detached { Start::Detached } else { Start::Foreground };
-    let idle = Duration::from_secs(context.idle_seconds);
-    daemon::run(&daemon::Options { home: context.home.clone(), idle, start })?;
+    let idle = Duration::from_secs(context.idle.vault);
+    let second_idle = Duration::from_secs(context.idle.second);
+    daemon::run(&daemon::Options { home: context.home.clone(), idle, second_idle, start })?;
     Ok(Exit::Done)
 }

@@ -188,9 +188,20 @@ impl Verify {
 }
 
 fn report(screen: &Screen, verdict: &Verdict) -> Result<(), Failure> {
+    if verdict.waiting > 0 {
+        let entries = if verdict.waiting == 1 { "entry" } else { "entries" };
+        let waiting = format!("{} {entries}", count(verdict.waiting));
+        screen.line(&format!(
+            "Behind the second lock, which is shut: {waiting}, of which only the"
+        ))?;
+        screen.line(
+            "place was checked, and nothing was built again. `aura unlock --second` first.",
+        )?;
+    }
     if verdict.ok {
         let checked = counted(verdict.checked, "thing");
-        return screen.line(&screen.good(&format!("Everything verifies: {checked} checked.")));
+        let what = if verdict.waiting > 0 { "All else" } else { "Everything" };
+        return screen.line(&screen.good(&format!("{what} verifies: {checked} checked.")));
     }
     screen.line(&screen.bad("Not everything verifies:"))?;
     for problem in &verdict.problems {

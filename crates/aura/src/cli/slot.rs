@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::ask::{new_password, way};
 use super::context::{Context, refuse_early};
-use super::vault::{new_password, way};
 use crate::client::parse;
 use crate::exit::{Exit, Failure};
 use crate::kit::{Kit, Page};

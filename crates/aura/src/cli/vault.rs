@@ -11,7 +11,9 @@ use aura_vault::vault::VaultError;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::ask::{new_password, way};
 use super::context::{Context, refuse_early, warn};
+use super::second;
 use crate::client::Client;
 use crate::daemon::keeper::SystemEntropy;
 use crate::exit::{Exit, Failure};
@@ -19,12 +21,9 @@ use crate::kit::{Kit, Page, groups};
 use crate::moment::{day, now_ms};
 use crate::place;
 use crate::screen::{count, counted, note, size, wrap};
-use crate::secret::{self, Secret};
+use crate::secret;
 use crate::view;
-use crate::wire::{Cost, Request, Way};
-
-/// Guesses, as a power of ten, from which a password is strong enough.
-const GUESSES_LOG10_MIN: f64 = 10.0;
+use crate::wire::{Cost, Request, Second};
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
@@ -62,11 +61,13 @@ impl Init {
             suggest();
         }
         let password = new_password(context, "New password")?;
+        let second = second::offer(context)?;
+        let has_second = second.is_some();
         let existed = context.home.exists();
         Home::new(&context.home)
             .create()
             .map_err(|error| Failure::file("The vault's folder could not be made", &error))?;
-        let kit = make(context, &Request::Init { password, cost: self.cost });
+        let kit = make(context, &Request::Init { password, second, cost: self.cost });
         if kit.is_err() && !existed {
             // Only goes when it is empty.
             drop(fs::remove_dir(&context.home));
@@ -79,10 +80,16 @@ impl Init {
                 "vault_id": kit.vault_id,
                 "home": context.home.display().to_string(),
                 "kit": path.display().to_string(),
+                "second_lock": has_second,
             }))?;
         } else {
             screen.line(&format!("The vault is made and open: {}", context.home.display()))?;
             screen.line(&format!("The emergency kit is in:    {}", path.display()))?;
+            if has_second {
+                screen.line(
+                    "Health and credentials have a second lock; only its password opens it.",
+                )?;
+            }
         }
         if !self.no_verify_kit {
             prove(&kit, &path)?;
@@ -95,7 +102,7 @@ impl Init {
 }
 
 fn make(context: &Context, request: &Request) -> Result<Kit, Failure> {
-    Client::reach(&context.home, context.idle_seconds)?.ask(request)
+    Client::reach(&context.home, context.idle)?.ask(request)
 }
 
 /// Whether a vault can be made in this folder.
@@ -126,37 +133,6 @@ fn suggest() {
     note(&format!("    {}\n", *words));
 }
 
-/// A new password, typed twice or from the file, with what it is worth.
-pub(super) fn new_password(context: &Context, question: &str) -> Result<Secret, Failure> {
-    if let Some(path) = &context.password_file {
-        let password = secret::from_file(path)?;
-        if guesses_log10(&password) < GUESSES_LOG10_MIN {
-            note(
-                "Note: this password is weak; whoever has the disk and the secret key may guess it.",
-            );
-        }
-        return Ok(password);
-    }
-    loop {
-        let password = secret::ask(question)?;
-        let strength = guesses_log10(&password);
-        note(&format!("  It takes about 10^{strength:.0} guesses."));
-        if strength < GUESSES_LOG10_MIN {
-            note("  That is too few. Take six words, or a longer sentence of your own.");
-            continue;
-        }
-        let again = secret::ask("The same again")?;
-        if again.reveal() == password.reveal() {
-            return Ok(password);
-        }
-        note("  The two differ. Once more, please.");
-    }
-}
-
-fn guesses_log10(password: &Secret) -> f64 {
-    zxcvbn::zxcvbn(password.reveal(), &["aura", "vault"]).guesses_log10()
-}
-
 /// Asks for two groups of the kit, so that it is known to be in the person's hands.
 fn prove(kit: &Kit, path: &Path) -> Result<(), Failure> {
     note(&format!("\nOpen {} now: two groups of it are asked for.", path.display()));
@@ -183,10 +159,16 @@ pub(crate) struct Unlock {
     /// With the recovery code of the emergency kit instead of the password
     #[arg(long)]
     recovery: bool,
+    /// Open health and credentials as well, which have a lock of their own
+    #[arg(long, conflicts_with = "recovery")]
+    second: bool,
 }
 
 impl Unlock {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        if self.second {
+            return second::unlock(context);
+        }
         let mut client = context.reach()?;
         if client.standing().locked {
             refuse_early(&client)?;
@@ -194,18 +176,17 @@ impl Unlock {
             let secret = context.password(question)?;
             warn(&client.ask(&Request::Unlock { way, secret })?);
         }
+        context.open_second(&mut client)?;
         if context.screen.json {
             context.screen.value(&json!({ "locked": false }))?;
         } else {
             context.screen.line("The vault is open.")?;
+            if client.standing().second == Second::Shut && context.second_password_file.is_none() {
+                context.screen.line("Health and credentials stay shut: aura unlock --second")?;
+            }
         }
         Ok(Exit::Done)
     }
-}
-
-/// What is asked for.
-pub(super) fn way(recovery: bool) -> (Way, &'static str) {
-    if recovery { (Way::Recovery, "Recovery code") } else { (Way::Password, "Password") }
 }
 
 #[derive(Debug, Args)]
@@ -213,11 +194,17 @@ pub(crate) struct Lock {
     /// End the daemon as well
     #[arg(long)]
     stop: bool,
+    /// Shut health and credentials alone, which have a lock of their own
+    #[arg(long, conflicts_with = "stop")]
+    second: bool,
 }
 
 impl Lock {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         aura_vault::vault::Vault::<aura_vault::vault::Locked>::identify(&context.home)?;
+        if self.second {
+            return second::lock(context);
+        }
         if let Some(client) = Client::find(&context.home)? {
             if self.stop {
                 client.stop()?;
@@ -253,10 +240,7 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
     screen.line(&format!("Vault       {state}"))?;
     screen.line(&format!("  folder    {}", status.home))?;
     screen.line(&format!("  id        {}", status.vault_id))?;
-    let idle = match status.idle_lock_seconds {
-        seconds if seconds.is_multiple_of(60) => counted(seconds / 60, "minute"),
-        seconds => counted(seconds, "second"),
-    };
+    let idle = duration(status.idle_lock_seconds);
     let text =
         format!("  locks     after {idle} without use, and once the machine wakes from sleep");
     screen.line(&text)?;
@@ -266,19 +250,20 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
         let wait = format!("next try in {} s", status.wait_ms.div_ceil(1000));
         screen.line(&format!("  password  {}", screen.bad(&wait)))?;
     }
-    if !status.second_lock {
-        screen.line("  lock      one for all; health and credentials share it")?;
-    }
+    show_second(context, status)?;
     if let (Some(records), Some(categories)) = (status.records, &status.by_category) {
         screen.line(&format!("Records     {}", count(records)))?;
         for (category, number) in categories {
-            screen.line(&format!("  {category:<12}{:>9}", count(*number)))?;
+            let number = number.map_or_else(|| "shut".to_owned(), count);
+            screen.line(&format!("  {category:<12}{number:>9}"))?;
         }
     } else {
         screen.line("Records     known when it is open: aura unlock")?;
     }
     if let Some(hash) = &status.state_hash {
         screen.line(&format!("  state     {hash}"))?;
+    } else if status.second_lock_open == Some(false) {
+        screen.line("  state     not known while the second lock is shut")?;
     }
     if let (Some(log), Some(files)) = (status.log_bytes, status.attachment_bytes) {
         screen.line(&format!(
@@ -299,5 +284,36 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
     screen.line("Synced      with nothing: everything is on this device only")?;
     screen.line("Backup      none: keep a copy of `aura export --archive FILE`")?;
     screen.line("Assistants  none")?;
+    Ok(())
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        seconds if seconds.is_multiple_of(60) => counted(seconds / 60, "minute"),
+        seconds => counted(seconds, "second"),
+    }
+}
+
+/// How the second lock stands.
+fn show_second(context: &Context, status: &view::Status) -> Result<(), Failure> {
+    let screen = &context.screen;
+    if !status.second_lock {
+        return screen.line("  lock      one for all; health and credentials share it");
+    }
+    let idle = duration(status.second_idle_lock_seconds);
+    let waiting = status.waiting.unwrap_or_default();
+    let text = match status.second_lock_open {
+        Some(true) => format!("open: health and credentials shut after {idle} without use"),
+        Some(false) => {
+            let entries = if waiting == 1 { "entry" } else { "entries" };
+            format!("shut: {} {entries} of health and credentials waiting", count(waiting))
+        }
+        None => "shut: health and credentials have one of their own".to_owned(),
+    };
+    screen.line(&format!("  second    {text}"))?;
+    if status.second_wait_ms > 0 {
+        let wait = format!("next try of the second in {} s", status.second_wait_ms.div_ceil(1000));
+        screen.line(&format!("  password  {}", screen.bad(&wait)))?;
+    }
     Ok(())
 }

@@ -18,17 +18,17 @@ use crate::exit::{Exit, Failure};
 use crate::kit::Kit;
 use crate::secret::Secret;
 use crate::view;
-use crate::wire::{Request, VERSION, Way};
+use crate::wire::{Request, Second, VERSION, Way};
 
 /// Answers requests.
 pub(crate) struct Desk {
     keeper: Keeper,
-    idle: Duration,
+    idle: (Duration, Duration),
     memory: String,
 }
 
 impl Desk {
-    pub(crate) fn new(keeper: Keeper, idle: Duration, memory: String) -> Self {
+    pub(crate) fn new(keeper: Keeper, idle: (Duration, Duration), memory: String) -> Self {
         Self { keeper, idle, memory }
     }
 
@@ -40,15 +40,22 @@ impl Desk {
     pub(crate) fn answer(&self, request: Request, reply: &mut Reply) -> Result<Value, Failure> {
         match request {
             Request::Hello { version } => self.hello(version),
-            Request::Init { password, cost } => {
-                self.create(&Setup { password: password.into_text(), cost: argon2(cost) })
-            }
+            Request::Init { password, second, cost } => self.create(&Setup {
+                password: password.into_text(),
+                second: second.map(Secret::into_text),
+                cost: argon2(cost),
+            }),
             Request::Unlock { way, secret } => {
                 self.keeper.unlock(&credential(way, secret))?;
                 self.keeper.with_open(|_, session| {
                     said(&view::Opened { warnings: proof::warnings(&session.status()?) })
                 })
             }
+            Request::UnlockSecond { secret } => self.keeper.with_open(|vault, _| {
+                vault.unlock_second(secret.reveal())?;
+                Ok(Value::Null)
+            }),
+            Request::LockSecond => self.keeper.lock_second().map(|()| Value::Null),
             Request::Lock | Request::Stop => self.keeper.lock().map(|()| Value::Null),
             Request::Status => self.status(),
             Request::Slots => self.slots(),
@@ -60,6 +67,17 @@ impl Desk {
                     Ok(Value::Null)
                 })
             }
+            Request::SetSecond { way, secret, second, cost } => {
+                let current = credential(way, secret);
+                self.keeper.with_open_mut(|vault| {
+                    vault.set_second(&current, second.reveal(), argon2(cost))?;
+                    Ok(Value::Null)
+                })
+            }
+            Request::ChangeSecond { current, second, cost } => self.keeper.with_open_mut(|vault| {
+                vault.change_second(current.reveal(), second.reveal(), argon2(cost))?;
+                Ok(Value::Null)
+            }),
             // Alone: what is written meanwhile, if only an audit event, would look like damage.
             Request::Verify { rebuild } => self.keeper.with_open_mut(|vault| {
                 let session = vault.session(Principal::Owner);
@@ -108,7 +126,13 @@ impl Desk {
                 .next("Stop it with `aura lock --stop` and run the command again."));
         }
         let (is_locked, wait_ms) = self.keeper.standing();
-        Ok(json!({ "locked": is_locked, "wait_ms": wait_ms }))
+        let (second, second_wait_ms) = self.keeper.second();
+        Ok(json!({
+            "locked": is_locked,
+            "wait_ms": wait_ms,
+            "second": second,
+            "second_wait_ms": second_wait_ms,
+        }))
     }
 
     fn create(&self, setup: &Setup) -> Result<Value, Failure> {
@@ -144,12 +168,18 @@ impl Desk {
             |vault, session| proof::status(vault, &session),
             |vault| Ok(proof::outside(vault)),
         )?;
-        let (_, wait_ms) = self.keeper.standing();
+        let (is_locked, wait_ms) = self.keeper.standing();
+        let (second, second_wait_ms) = self.keeper.second();
+        let has_second = second != Second::Absent;
         said(&view::Status {
             home: self.keeper.home().display().to_string(),
             memory: self.memory.clone(),
-            idle_lock_seconds: self.idle.as_secs(),
+            idle_lock_seconds: self.idle.0.as_secs(),
             wait_ms,
+            second_lock: has_second,
+            second_lock_open: (has_second && !is_locked).then_some(second == Second::Open),
+            second_idle_lock_seconds: self.idle.1.min(self.idle.0).as_secs(),
+            second_wait_ms,
             ..status
         })
     }

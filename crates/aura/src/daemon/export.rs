@@ -196,11 +196,13 @@ fn standard(session: &Arc<Session>, to: &Path, pages: &mut Pages<'_>) -> Result<
         result.map(|()| outcome)
     })?;
     let failed = outcome.failed.into_iter().map(|(id, reason)| Lost { id, reason });
+    let status = session.status()?;
     let mut export = Export {
         path: to.display().to_string(),
         records: outcome.records,
         attachments: outcome.attachments,
-        state_hash: session.status()?.state_hash,
+        state_hash: status.open_hash,
+        missing: status.shut.iter().map(ToString::to_string).collect(),
         failed: failed.collect(),
         ..Export::default()
     };
@@ -227,6 +229,7 @@ fn write_manifest(root: &Path, export: &mut Export) -> io::Result<()> {
         "attachments": export.attachments,
         "state_hash": export.state_hash,
         "failed": export.failed,
+        "missing": export.missing,
         "files": files,
     });
     let path = root.join(MANIFEST);

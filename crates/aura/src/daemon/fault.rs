@@ -46,6 +46,23 @@ impl From<VaultError> for Failure {
             VaultError::Secret => Failure::new(Exit::Locked, "That does not open this vault.")
                 .safe("The vault stays locked and unharmed; the try was counted.")
                 .next("Check the password, or use the recovery code: `aura unlock --recovery`."),
+            VaultError::SecondSecret => Failure::new(
+                Exit::Locked,
+                "That does not open the second lock.",
+            )
+            .safe("It stays shut and unharmed; the try was counted.")
+            .next("Check the second password. Nothing else opens it, the recovery code neither."),
+            VaultError::NoSecond => {
+                Failure::usage("This vault has no second lock.", "Make one: `aura second set`.")
+            }
+            VaultError::SecondExists => Failure::usage(
+                "This vault has a second lock already.",
+                "Change its password with `aura second passwd`.",
+            ),
+            VaultError::SamePassword => Failure::usage(
+                what,
+                "Choose another one: whoever knows one of them is not to know the other.",
+            ),
             VaultError::TooSoon(ms) => {
                 Failure::new(Exit::Locked, "There were too many wrong tries.")
                     .safe("The vault stays locked and unharmed.")
@@ -91,12 +108,20 @@ impl From<OpenError> for Failure {
             OpenError::Db(error) if error.is_damage() => Failure::new(Exit::Damaged, what)
                 .safe("Everything is in the log still.")
                 .next("Run `aura verify --rebuild`."),
+            OpenError::SecondLock => shut(),
             OpenError::Stale => Failure::new(Exit::Failed, what)
                 .safe(NOTHING_LOST)
                 .next("Run `aura lock`, then `aura unlock`."),
             _ => Failure::new(Exit::Failed, what).safe(NOTHING_LOST).next(VERIFY),
         }
     }
+}
+
+/// What was asked for is behind the second lock.
+pub(super) fn shut() -> Failure {
+    Failure::new(Exit::Locked, "Health and credentials are behind the second lock, which is shut.")
+        .safe("Nothing was read or changed.")
+        .next("Run `aura unlock --second`, or name a file with its password: --second-password-file FILE.")
 }
 
 impl From<StoreError> for Failure {
@@ -171,6 +196,9 @@ impl From<GateError> for Failure {
                     .safe(NOTHING_CHANGED)
                     .next("Look for it with `aura search` or `aura trash`.")
             }
+            GateError::PerhapsShut => Failure::new(Exit::Failed, what)
+                .safe(NOTHING_CHANGED)
+                .next("If it is in health or credentials: `aura unlock --second`."),
             GateError::NothingToUndo => Failure::new(Exit::Failed, what)
                 .safe(NOTHING_CHANGED)
                 .next("See what was done with `aura history ID`."),
@@ -190,6 +218,7 @@ impl From<TakeError> for Failure {
         match error {
             TakeError::Vault(error) => error.into(),
             TakeError::Blob(error) => error.into(),
+            TakeError::SecondLock => shut(),
             TakeError::TooLarge => {
                 Failure::usage(what, "Put large content into a file: --file FILE.")
             }

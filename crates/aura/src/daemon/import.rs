@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use aura_import::draft::{Finding, Sink, Stop};
 use aura_import::{Given, Survey, read, survey_all};
 use aura_vault::gate::Session;
-use aura_vault::intake::{Importer, Outcome};
+use aura_vault::intake::{Importer, Outcome, TakeError};
+use aura_vault::record::Category;
 use serde_json::{Value, json};
 
 use super::keeper::Keeper;
@@ -25,6 +26,8 @@ use crate::wire::Progress;
 const REASONS_MAX: usize = 200;
 /// Places that are kept for each reason.
 const PLACES_MAX: usize = 20;
+/// Why a record behind the second lock was not taken in.
+const SECOND_LOCK: &str = "second lock: it is shut";
 /// Longer places are cut.
 const PLACE_CHARS_MAX: usize = 200;
 
@@ -55,6 +58,7 @@ pub(super) fn import(
     }
     reply.flush()?;
     let (run, importer) = session.importer()?;
+    let second = session.status()?.second;
     ledger.run = run;
     let progress = Progress { task: "importing".to_owned(), total: bytes, ..Progress::default() };
     let mut desk = Receiver {
@@ -65,6 +69,7 @@ pub(super) fn import(
         reply,
         progress,
         before: 0,
+        second,
         end: None,
     };
     for source in &sources {
@@ -143,6 +148,8 @@ struct Receiver<'a> {
     progress: Progress,
     /// Bytes of the sources that are done.
     before: u64,
+    /// Categories of whose records nothing is kept in the ledger but their number: the first lock opens it.
+    second: Vec<Category>,
     end: Option<End>,
 }
 
@@ -163,9 +170,11 @@ impl Sink for Receiver<'_> {
                         self.end = Some(End::Failed(error.into()));
                         return Err(Stop);
                     }
+                    Err(TakeError::SecondLock) => self.wait(),
                     Err(error) => {
-                        let place = draft.source_id.as_deref().unwrap_or(draft.source);
-                        self.fail(place, &error.to_string());
+                        let is_open = !self.second.contains(&category);
+                        let place = draft.source_id.as_deref().filter(|_| is_open);
+                        self.fail(place.unwrap_or(draft.source), &error.to_string());
                     }
                 }
             }
@@ -190,6 +199,11 @@ impl archive::Receive for Receiver<'_> {
         self.fail(place, reason);
     }
 
+    fn waits(&mut self, progress: u64) -> Result<(), Stop> {
+        self.wait();
+        self.go_on(progress)
+    }
+
     fn broke(&mut self, failure: Failure) {
         self.end = Some(End::Failed(failure));
     }
@@ -209,6 +223,12 @@ impl Receiver<'_> {
         increase(&mut self.ledger.read);
         increase(&mut self.ledger.skipped);
         self.reasons.add("skipped", reason, place);
+    }
+
+    /// A record whose category is behind the second lock, which is shut.
+    fn wait(&mut self) {
+        increase(&mut self.ledger.second_lock);
+        self.skip("", SECOND_LOCK);
     }
 
     fn fail(&mut self, place: &str, reason: &str) {
@@ -267,7 +287,7 @@ impl Reasons {
             places: Vec::new(),
         });
         increase(&mut entry.count);
-        if entry.places.len() < PLACES_MAX {
+        if !place.is_empty() && entry.places.len() < PLACES_MAX {
             entry.places.push(place.chars().take(PLACE_CHARS_MAX).collect());
         }
     }

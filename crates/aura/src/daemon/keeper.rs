@@ -19,11 +19,14 @@ use aura_vault::clock::WallClock;
 use aura_vault::gate::{Principal, Session};
 use aura_vault::home::{Home, Kind};
 use aura_vault::open::Environment;
-use aura_vault::vault::{Credential, Kit, Locked, Setup, Unlocked, Vault, VaultError, wait_ms};
+use aura_vault::vault::{
+    Credential, Kit, Locked, SecondStanding, Setup, Unlocked, Vault, VaultError, second_wait_ms,
+    wait_ms,
+};
 
 use crate::exit::{Exit, Failure};
 use crate::moment::now_ms;
-use crate::wire::Cost;
+use crate::wire::{Cost, Second};
 
 enum State {
     /// There is no vault in the folder yet.
@@ -42,6 +45,8 @@ pub(crate) struct Keeper {
     /// Whether secrets may have left traces in memory since the process began.
     is_worn: AtomicBool,
     last_use: Mutex<Instant>,
+    /// The uses of what is behind the second lock that were last seen, and when there were fewer.
+    second_use: Mutex<(u64, Instant)>,
 }
 
 /// The system's clock.
@@ -89,6 +94,7 @@ impl Keeper {
             is_locking: AtomicBool::new(false),
             is_worn: AtomicBool::new(false),
             last_use: Mutex::new(Instant::now()),
+            second_use: Mutex::new((0, Instant::now())),
         })
     }
 
@@ -133,6 +139,52 @@ impl Keeper {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let wait = wait_ms(&Home::new(&self.home), now_ms());
         (!matches!(&*state, State::Open(_)), wait)
+    }
+
+    /// How the second lock stands, and in how many milliseconds its password is looked at.
+    pub(crate) fn second(&self) -> (Second, u64) {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let second = match &*state {
+            State::Open(vault) => match vault.second() {
+                SecondStanding::Open => Second::Open,
+                SecondStanding::Shut => Second::Shut,
+                SecondStanding::Absent => Second::Absent,
+            },
+            State::Locked(vault) if vault.has_second() => Second::Shut,
+            _ => Second::Absent,
+        };
+        (second, second_wait_ms(&Home::new(&self.home), now_ms()))
+    }
+
+    /// Shuts the second lock alone: long tasks end at their next record.
+    pub(crate) fn lock_second(&self) -> Result<(), Failure> {
+        self.is_locking.store(true, Ordering::SeqCst);
+        let state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let result = match &*state {
+            State::Open(vault) => vault.lock_second().map_err(Failure::from),
+            State::Locked(_) => Ok(()),
+            State::Absent => Err(VaultError::Absent.into()),
+            State::Lost => Err(lost()),
+        };
+        self.is_locking.store(false, Ordering::SeqCst);
+        result
+    }
+
+    /// Shuts the second lock when nothing behind it was used for so long and nobody is in the way.
+    pub(crate) fn shut_idle_second(&self, idle: Duration) {
+        let Ok(state) = self.state.try_write() else { return };
+        let State::Open(vault) = &*state else { return };
+        if vault.second() != SecondStanding::Open {
+            return;
+        }
+        let mut last = self.second_use.lock().unwrap_or_else(PoisonError::into_inner);
+        let uses = vault.second_uses();
+        if last.0 != uses {
+            *last = (uses, Instant::now());
+        } else if last.1.elapsed() >= idle {
+            // What could not be made last is in the log, and applied when it is opened next.
+            drop(vault.lock_second());
+        }
     }
 
     pub(crate) fn is_absent(&self) -> bool {

@@ -57,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) home: PathBuf,
     /// Without use for so long, the vault is locked.
     pub(crate) idle: Duration,
+    /// Without use of what is behind it for so long, the second lock is shut.
+    pub(crate) second_idle: Duration,
     pub(crate) start: Start,
 }
 
@@ -104,7 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Err(Trouble::Taken) if options.start == Start::Detached => return Ok(()),
         Err(Trouble::Taken) => return Err(taken()),
     };
-    watch(&ready, options.idle);
+    watch(&ready, (options.idle, options.second_idle));
     let result = ready.desk.keeper().close();
     drop(fs::remove_file(&ready.socket));
     result
@@ -153,7 +155,7 @@ fn prepare(options: &Options, memory: &str) -> Result<Ready, Trouble> {
     let legacy = Legacy { listener: listener.try_clone().map_err(failed)?, lock };
     let (sender, notices) = mpsc::channel();
     watch_signals(sender.clone())?;
-    let desk = Arc::new(Desk::new(keeper, options.idle, memory.to_owned()));
+    let desk = Arc::new(Desk::new(keeper, (options.idle, options.second_idle), memory.to_owned()));
     let crowd = Crowd::default();
     let (shared, counted) = (Arc::clone(&desk), crowd.clone());
     thread::Builder::new()
@@ -208,7 +210,7 @@ fn watch_signals(notices: Sender<Notice>) -> Result<(), Failure> {
 }
 
 /// Once a second until it is time to end.
-fn watch(ready: &Ready, idle: Duration) {
+fn watch(ready: &Ready, (idle, second_idle): (Duration, Duration)) {
     let keeper = ready.desk.keeper();
     let mut asleep = slept();
     let mut locked_since = Instant::now();
@@ -233,6 +235,8 @@ fn watch(ready: &Ready, idle: Duration) {
                 // What could not be made last is in the log, and applied at the next unlock.
                 drop(keeper.lock());
                 renew(ready);
+            } else {
+                keeper.shut_idle_second(second_idle);
             }
             continue;
         }

@@ -33,17 +33,17 @@ fn seen<S>(vault: &Vault<S>, locked: bool) -> view::Status {
 pub(super) fn status(vault: &Vault<Unlocked>, session: &Session) -> Result<view::Status, Failure> {
     let status = session.status()?;
     let warnings = warnings(&status);
-    let words = |pairs: Vec<(aura_vault::record::Category, u64)>| {
-        pairs.into_iter().map(|(category, count)| (category.to_string(), count)).collect()
-    };
-    let hashes = status.category_hashes.into_iter();
+    // Of what is shut nothing is known: that is said, and not "none".
+    let shut = || status.shut.iter().map(ToString::to_string);
+    let counts = status.by_category.iter().map(|(category, n)| (category.to_string(), Some(*n)));
+    let hashes = status.category_hashes.iter();
+    let hashes = hashes.map(|(category, hash)| (category.to_string(), Some(hash.clone())));
     Ok(view::Status {
         records: Some(status.records),
-        by_category: Some(words(status.by_category)),
-        state_hash: Some(status.state_hash),
-        category_hashes: Some(
-            hashes.map(|(category, hash)| (category.to_string(), hash)).collect(),
-        ),
+        by_category: Some(counts.chain(shut().map(|category| (category, None))).collect()),
+        category_hashes: Some(hashes.chain(shut().map(|category| (category, None))).collect()),
+        state_hash: status.state_hash,
+        waiting: Some(status.waiting),
         warnings,
         quarantined: Some(status.quarantined.len() as u64),
         log_bytes: Some(status.log_bytes),
@@ -157,5 +157,10 @@ pub(super) fn verify(
     if report.unnamed > 0 {
         problems.push(format!("{} further problems", report.unnamed));
     }
-    Ok(view::Verdict { ok: report.is_ok(), checked: report.checked, problems })
+    Ok(view::Verdict {
+        ok: report.is_ok(),
+        checked: report.checked,
+        problems,
+        waiting: report.waiting,
+    })
 }

@@ -82,7 +82,7 @@ pub(super) fn get(session: &Session, id: &str) -> Result<view::Record, Failure> 
 fn find(session: &Session, id: RecordId) -> Result<view::Record, Failure> {
     match session.get(id)? {
         Some(record) => Ok(show(record)),
-        None => Err(GateError::NoRecord.into()),
+        None => Err(session.absent().into()),
     }
 }
 

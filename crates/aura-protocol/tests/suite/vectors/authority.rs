@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Statements after a genesis, and what may be wrong with the last of them (AUT-1 to AUT-18).
+//! Statements after a genesis, and what may be wrong with the last of them (AUT-1 to AUT-20).
 
 use aura_protocol::authority::{Claim, SignedStatement, SlotKind, Statement};
 use aura_protocol::codec::{Encode, Extra};
@@ -182,6 +182,67 @@ fn values() -> Vec<Case> {
     ]
 }
 
+fn seconds() -> Vec<Case> {
+    let good = |name, note| Case::accepted(name, note, "statements");
+    let bad = |name, note| Case::refused(name, note, "statements");
+    let lock = |counter, seed: u8, by: &[u8]| said(Claim::Second(second(counter, seed)), by);
+    let first = lock(1, SECOND, &[LAPTOP, SECOND]);
+    let since = std::slice::from_ref(&first);
+    let mut other_generation = second(1, SECOND);
+    other_generation.generation = epoch(7, 7);
+    let hardware = {
+        let mut statement = first.clone();
+        let factor = statement.payload.windows(3).position(|bytes| bytes == [0x85, 0x01, 0x1a]);
+        statement.payload[factor.unwrap() + 1] = 2;
+        for (seed, (_, signature)) in [LAPTOP, SECOND].iter().zip(&mut statement.signatures) {
+            *signature = sign(*seed, Label::SigStatement, &statement.payload);
+        }
+        statement
+    };
+    vec![
+        good("AUT-19_second", "a second lock").of(then(first.clone())),
+        bad("AUT-19_no-reverse", "a second lock that does not sign for itself").of(then(lock(
+            1,
+            SECOND,
+            &[LAPTOP],
+        ))),
+        bad("AUT-19_no-device", "a second lock without a device's signature").of(then(lock(
+            1,
+            SECOND,
+            &[SECOND],
+        ))),
+        bad("AUT-19_generation", "a second lock of a root generation that is not listed")
+            .of(then(said(Claim::Second(other_generation), &[LAPTOP, SECOND]))),
+        bad("AUT-19_newer", "a second factor of another kind than a password").of(then(hardware)),
+        bad("AUT-15_clear-lock", "a second lock with counter 0").of(then(lock(
+            0,
+            SECOND,
+            &[LAPTOP, SECOND],
+        ))),
+        bad("AUT-20_ahead", "a first second lock with counter 2").of(then(lock(
+            2,
+            SECOND,
+            &[LAPTOP, SECOND],
+        ))),
+        good("AUT-20_next", "the next second lock, by the one in force")
+            .of(after(since, lock(2, SECOND_TWO, &[LAPTOP, SECOND, SECOND_TWO]))),
+        good("AUT-20_by-recovery", "the next second lock, by a recovery slot")
+            .of(after(since, lock(2, SECOND_TWO, &[LAPTOP, RECOVERY, SECOND_TWO]))),
+        bad("AUT-20_by-device", "the next second lock, by a device alone")
+            .of(after(since, lock(2, SECOND_TWO, &[LAPTOP, SECOND_TWO]))),
+        bad("AUT-20_again", "a second lock with the counter of the one in force")
+            .of(after(since, lock(1, SECOND_TWO, &[LAPTOP, SECOND, SECOND_TWO]))),
+        good("AUT-8_by-second", "a quarantine ends by the second lock")
+            .of(after(since, said(Claim::Confirm(device(PHONE)), &[SECOND]))),
+        bad("AUT-8_by-former-second", "a quarantine ends by a second lock that was replaced").of(
+            after(
+                &[first.clone(), lock(2, SECOND_TWO, &[LAPTOP, SECOND, SECOND_TWO])],
+                said(Claim::Confirm(device(PHONE)), &[SECOND]),
+            ),
+        ),
+    ]
+}
+
 pub(crate) fn cases() -> Vec<Case> {
-    [beginnings(), devices(), values()].into_iter().flatten().collect()
+    [beginnings(), devices(), values(), seconds()].into_iter().flatten().collect()
 }
