@@ -121,6 +121,8 @@ fn compare(path: Option<&str>, count: usize, rounds: usize) {
 fn child(name: &str, path: Option<&str>, count: usize) -> Figures {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg(format!("--as={name}")).args(path).arg(count.to_string());
+    // As the program starts its daemon.
+    command.env("MIMALLOC_PURGE_DELAY", "0");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8(output.stdout).unwrap();

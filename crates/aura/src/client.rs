@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::daemon::Readiness;
+use crate::daemon::{MEMORY, Readiness};
 use crate::exit::{Exit, Failure};
 use crate::place;
 use crate::wire::{
@@ -219,6 +219,7 @@ fn start(home: &Path, idle: Idle) -> Result<Readiness, Failure> {
         .stderr(Stdio::null())
         .env_remove("AURA_PASSWORD_FILE")
         .env_remove("AURA_SECOND_PASSWORD_FILE")
+        .env(MEMORY.0, MEMORY.1)
         .spawn()
         .map_err(failed)?;
     let mut line = String::new();

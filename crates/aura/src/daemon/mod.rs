@@ -36,6 +36,7 @@ use signal_hook::iterator::Signals;
 use self::desk::Desk;
 use self::keeper::Keeper;
 use self::renew::Legacy;
+pub(crate) use self::renew::MEMORY;
 use self::server::{Crowd, Notice};
 use crate::exit::{Exit, Failure};
 use crate::place;
