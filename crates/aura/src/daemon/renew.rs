@@ -36,9 +36,10 @@ pub(super) fn inherited(socket: &Path) -> Option<UnixListener> {
     is_ours.then_some(listener)
 }
 
-/// Tells the allocator of a new process to give back at once what is free: a daemon lives long, does little, and
-/// would keep a hundred MiB after an import.
-pub(crate) const MEMORY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "0");
+/// Tells the allocator of a new process to give back at once what is free, and by unmapping it, which is
+/// the only way while all memory is locked. A daemon would keep hundreds of MiB after an unlock otherwise.
+pub(crate) const MEMORY: [(&str, &str); 2] =
+    [("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_DISALLOW_ARENA_ALLOC", "1")];
 
 /// Begins anew. Returns only if that fails: then everything is as it was.
 pub(super) fn again(legacy: &Legacy) -> io::Result<()> {
@@ -60,5 +61,5 @@ fn exec(program: &Path) -> io::Error {
     if let Some(name) = args.next() {
         command.arg0(name);
     }
-    command.args(args).env(MEMORY.0, MEMORY.1).exec()
+    command.args(args).envs(MEMORY).exec()
 }
