@@ -219,7 +219,7 @@ fn start(home: &Path, idle: Idle) -> Result<Readiness, Failure> {
         .stderr(Stdio::null())
         .env_remove("AURA_PASSWORD_FILE")
         .env_remove("AURA_SECOND_PASSWORD_FILE")
-        .envs(MEMORY)
+        .env(MEMORY.0, MEMORY.1)
         .spawn()
         .map_err(failed)?;
     let mut line = String::new();

@@ -344,3 +344,25 @@ fn a_locked_daemon_remembers_nothing_of_the_open_vault() {
         }
     }
 }
+
+/// What a process holds that stands in no file, in MiB.
+fn anonymous_mib(process: Pid) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.as_raw_nonzero())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn the_memory_of_the_password_hash_is_given_back() {
+    if !cfg!(target_os = "linux") {
+        println!("skipped: this system does not say how much a process holds");
+        return;
+    }
+    // The hash alone takes 64 MiB even where it is made cheap for tests.
+    let nora = Person::new();
+    nora.does(["lock"]);
+    nora.does(["unlock"]);
+    nora.does(["status"]);
+    let held = anonymous_mib(nora.daemon().unwrap());
+    assert!(held < 48, "{held} MiB");
+}

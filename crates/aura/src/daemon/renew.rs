@@ -36,10 +36,9 @@ pub(super) fn inherited(socket: &Path) -> Option<UnixListener> {
     is_ours.then_some(listener)
 }
 
-/// Tells the allocator of a new process to give back at once what is free, and by unmapping it, which is
-/// the only way while all memory is locked. A daemon would keep hundreds of MiB after an unlock otherwise.
-pub(crate) const MEMORY: [(&str, &str); 2] =
-    [("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_DISALLOW_ARENA_ALLOC", "1")];
+/// Tells the allocator of a new process to unmap what is free, which is the only way to give it back while all
+/// memory is locked. A daemon would keep hundreds of MiB after an unlock otherwise.
+pub(crate) const MEMORY: (&str, &str) = ("MIMALLOC_DISALLOW_ARENA_ALLOC", "1");
 
 /// Begins anew. Returns only if that fails: then everything is as it was.
 pub(super) fn again(legacy: &Legacy) -> io::Result<()> {
@@ -61,5 +60,5 @@ fn exec(program: &Path) -> io::Error {
     if let Some(name) = args.next() {
         command.arg0(name);
     }
-    command.args(args).envs(MEMORY).exec()
+    command.args(args).env(MEMORY.0, MEMORY.1).exec()
 }
