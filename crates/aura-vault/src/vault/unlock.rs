@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock};
 
 use aura_crypto::entropy::Entropy;
+use aura_crypto::sign::LabelledSigner as _;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::head::Head;
 use aura_protocol::id::{CollectionId, FeedId, Incarnation, VaultId};
@@ -240,7 +241,7 @@ fn renew(
 
 fn take_pen(vault: &Vault<Locked>, device: device::Device, seen: &Seen) -> Result<Pen, VaultError> {
     let head = newest_head(vault, device.id(), device.incarnation)?;
-    let clock = seen.clock(device.id());
+    let clock = seen.clock(device.id(), &device.sign.verifying_key());
     let mut pen = Pen::new(vault.vault, device, head, Frontier::new());
     pen.continue_after(clock);
     Ok(pen)
