@@ -299,6 +299,7 @@ pub(super) fn assemble(
         reads: Mutex::new(Reads::default()),
         watermark: Mutex::new(watermark),
         is_behind: AtomicBool::new(false),
+        is_importing: AtomicBool::new(false),
     };
     let caught_up = open.catch_up().and_then(|()| Ok(open.first.db.tally().map(drop)?));
     let went_back = matches!(caught_up, Err(OpenError::WentBack));
