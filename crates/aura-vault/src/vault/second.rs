@@ -247,7 +247,7 @@ impl Vault<Unlocked> {
     }
 
     /// Changes the second password, in one durable step: a crash leaves the old one or the new one. The
-    /// lock is open then.
+    /// lock is open then. What is written from then on has keys that the old one never opens.
     ///
     /// # Errors
     /// [`VaultError::SecondSecret`] when `current` does not open it; nothing is changed then.
@@ -277,7 +277,10 @@ impl Vault<Unlocked> {
                 keyring.reseal_second(&new.listed, entropy.as_mut())
             });
             let ops = ops.map_err(|_| FeedError::NoKey)?;
-            Ok((commit(pen, (statements, ops), now_ms), roster))
+            let (epochs, started) = second_epochs(&open, &new.listed, pen, entropy.as_mut())?;
+            let roster = applied(&roster, &epochs)?;
+            let written = ([statements, epochs].concat(), [ops, started].concat());
+            Ok((commit(pen, written, now_ms), roster))
         })?;
         self.roster = roster;
         match keys {
