@@ -14,6 +14,7 @@ mod status;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use aura_protocol::id::{BlobId, RecordId};
 
@@ -82,6 +83,9 @@ pub enum GateError {
     /// The principal may not do this.
     #[error("this is not allowed for {0}")]
     Refused(&'static str),
+    /// Another import is running.
+    #[error("another import is running, and one runs at a time")]
+    Importing,
     /// The search was not understood.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -412,17 +416,30 @@ impl Session {
         info.ok_or(GateError::NoAttachment)
     }
 
-    /// Takes in many drafts. `label` says what is imported, for the record.
+    /// Takes in many drafts, as the run of this number. One import runs at a time.
     ///
     /// # Errors
-    /// When the principal may not, or the vault cannot be read.
+    /// When the principal may not, another import runs, or the vault cannot be read.
     pub fn importer(&self) -> Result<(u64, Importer), GateError> {
         self.decide(Action::Import)?;
+        if self.open.is_importing.swap(true, Ordering::AcqRel) {
+            return Err(GateError::Importing);
+        }
+        let principal = self.principal.name().to_owned();
+        let begin = |run| Importer::new(Arc::clone(&self.open), principal, format!("import:{run}"));
+        match self.next_run() {
+            Ok(run) => Ok((run, begin(run))),
+            Err(error) => {
+                self.open.is_importing.store(false, Ordering::Release);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn next_run(&self) -> Result<u64, DbError> {
         let last = self.open.first.db.facts("import/")?.into_iter().next_back();
         let last = last.and_then(|(name, _)| name.rsplit_once('/')?.1.parse::<u64>().ok());
-        let run = last.unwrap_or_default().saturating_add(1);
-        let principal = self.principal.name().to_owned();
-        Ok((run, Importer::new(Arc::clone(&self.open), principal, format!("import:{run}"))))
+        Ok(last.unwrap_or_default().saturating_add(1))
     }
 
     /// Ledgers of past imports, oldest first: run and what it came to.

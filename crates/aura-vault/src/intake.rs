@@ -11,6 +11,7 @@ mod restore;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use aura_crypto::aead::Hedge;
 use aura_crypto::key::AttachmentKey;
@@ -97,6 +98,7 @@ pub struct Importer {
 }
 
 impl Importer {
+    /// The caller has set `open.is_importing`, which dropping the importer takes back.
     pub(crate) fn new(open: Arc<Open>, principal: String, author: String) -> Self {
         open.begin_load();
         Self {
@@ -135,6 +137,7 @@ impl Importer {
             // One source tells two different things under one id: neither is an older form of the other,
             // so both are kept, and each is found again by what it says.
             values.tell_apart(draft.source);
+            self.await_draft(&values.key)?;
             origin = self.open.origin(&values.key).map_err(OpenError::from)?;
         }
         match origin {
@@ -337,6 +340,7 @@ impl Drop for Importer {
         // Also when the import was stopped: what it has written is findable then.
         self.pipeline = None;
         let _ = self.open.end_load();
+        self.open.is_importing.store(false, Ordering::Release);
     }
 }
 

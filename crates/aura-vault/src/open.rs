@@ -130,6 +130,8 @@ pub struct Open {
     pub(crate) watermark: Mutex<Watermark>,
     /// Whether the log has taken something that a view could not: it must catch up before the next write.
     pub(crate) is_behind: AtomicBool,
+    /// Whether an import runs: two would not see each other's drafts, nor their numbers.
+    pub(crate) is_importing: AtomicBool,
 }
 
 /// Locks a mutex; what a panicking thread left is consistent, since state changes in one place only.

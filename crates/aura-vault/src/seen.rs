@@ -89,10 +89,12 @@ impl Seen {
         w.into_bytes()
     }
 
-    /// The clock of the newest head seen of this device; 0 for none.
-    pub fn clock(&self, device: DeviceId) -> u64 {
+    /// The clock of the newest head seen of this device, which this key verifies; 0 for none.
+    pub fn clock(&self, device: DeviceId, key: &[u8; 32]) -> u64 {
         let own = self.0.iter().filter(|((of, _), _)| *of == device);
-        own.filter_map(|(_, signed)| Some(signed.claim().ok()?.clock)).max().unwrap_or_default()
+        own.filter_map(|(_, signed)| Some(signed.clone().verify(key).ok()?.into_value().clock))
+            .max()
+            .unwrap_or_default()
     }
 
     /// What was seen and the log does not have.

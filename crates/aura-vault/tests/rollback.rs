@@ -7,9 +7,12 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use aura_protocol::codec::{Decode as _, Encode as _, Reader, Writer};
+use aura_protocol::head::Head;
+use aura_protocol::signed::Signed;
 use aura_vault::search::Typing;
 use aura_vault::vault::{Unlocked, Vault};
-use support::{Bench, note, owner};
+use support::{Bench, START_MS, note, owner};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -151,6 +154,26 @@ fn a_mark_that_is_late_or_gone_or_made_up_says_nothing() {
     put_back(&bench, "store");
     fs::write(&seen, forged).unwrap();
     assert_eq!(owner(&bench.unlock()).status().unwrap().missing, Vec::new());
+}
+
+/// PHY-05: the mark stands outside everything that is sealed, so only what the device signed moves its clock.
+#[test]
+fn phy_05_a_made_up_mark_does_not_move_the_clock() {
+    let bench = grown();
+    let seen = bench.home().join("seen");
+    let bytes = fs::read(&seen).unwrap();
+    let mut reader = Reader::new(&bytes);
+    let heads = reader.array(2, Signed::<Head>::decode).unwrap();
+    let signed = heads.first().unwrap();
+    let head = Head { clock: u64::MAX, ..signed.claim().unwrap() };
+    let mut w = Writer::new();
+    w.array(1);
+    Signed::<Head>::new(head.to_bytes(), *signed.signature()).encode(&mut w);
+    fs::write(&seen, w.into_bytes()).unwrap();
+    let session = owner(&bench.unlock());
+    let id = session.add(&note("f", "f", "some text")).unwrap();
+    let modified_ms = session.get(id).unwrap().unwrap().modified_ms;
+    assert!((START_MS..START_MS + 60_000).contains(&modified_ms), "{modified_ms}");
 }
 
 #[test]

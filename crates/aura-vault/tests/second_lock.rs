@@ -309,6 +309,18 @@ fn one_password_for_both_is_refused() {
         bench.create_with(Some(PASSWORD));
     }));
     assert!(made.is_err() && !bench.home().join("aura-vault").exists());
+
+    // Also where the first one is not typed, or the second one comes later.
+    let bench = Bench::new();
+    let (mut vault, kit) = bench.create();
+    let recovery = Credential::Recovery(kit.recovery_code.clone());
+    let same = vault.set_second(&recovery, PASSWORD, Argon2Params::FLOOR);
+    assert!(matches!(same, Err(VaultError::SamePassword)));
+    vault.set_second(&recovery, SECOND, Argon2Params::FLOOR).unwrap();
+    vault.lock_second().unwrap();
+    let same = vault.change_second(SECOND, PASSWORD, Argon2Params::FLOOR);
+    assert!(matches!(same, Err(VaultError::SamePassword)));
+    vault.unlock_second(SECOND).unwrap();
 }
 
 /// Tries side by side are answered one after the other: nobody gets more of them, or a lock opened twice.

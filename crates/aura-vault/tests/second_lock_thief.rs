@@ -288,3 +288,38 @@ fn what_goes_behind_a_later_lock_leaves_the_first_views() {
     let query = Query::parse("zebratext OR zebralogin", Typing::Done).unwrap();
     assert_eq!(index.unwrap().count(&query, &Scope::everything()).unwrap(), 0);
 }
+
+/// KRG-10: whoever knows the first password and an earlier second one reads what was written under it, and
+/// nothing that came after it was changed.
+#[test]
+fn an_earlier_second_password_opens_nothing_that_was_written_after_it() {
+    let bench = Bench::new();
+    let (mut vault, _) = bench.create_with(Some(SECOND));
+    let id = vault.id();
+    let session = owner(&vault);
+    session.add(&Draft { source_id: None, ..finding() }).unwrap();
+    drop(session);
+    let earlier = vault.roster().second_lock().unwrap().clone();
+    vault.change_second(SECOND, "the next one", Argon2Params::FLOOR).unwrap();
+    let later = owner(&vault).add(&Draft { source_id: None, ..login() }).unwrap();
+    let (locked, finished) = vault.lock();
+    finished.unwrap();
+    drop(locked);
+
+    let home = bench.home();
+    let mut thief = Thief::new(&home);
+    let base = thief.keyring.roots().second_base(id, &earlier).unwrap();
+    let factor = slot::second_factor(SECOND, &earlier.params).unwrap();
+    thief.keyring.open_second(earlier.lock, &slot::SecondLockSecrets::derive(&base, &factor));
+    let (ops, sealed) = thief.ops(&home);
+    assert_eq!(sealed, 1);
+    let read = encode_body(&ops, Compression::None);
+    let has = |word: &str| read.windows(word.len()).any(|window| window == word.as_bytes());
+    assert!(has("zebratext") && !has("zebralogin"));
+
+    let vault = bench.unlock();
+    vault.unlock_second("the next one").unwrap();
+    assert!(owner(&vault).get(later).unwrap().is_some());
+    assert_eq!(owner(&vault).status().unwrap().records, 2);
+    assert!(owner(&vault).verify(&mut |_| {}).unwrap().is_ok());
+}

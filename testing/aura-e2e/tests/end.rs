@@ -41,3 +41,18 @@ fn a_killed_test_leaves_no_daemon() {
         thread::sleep(Duration::from_millis(50));
     }
 }
+
+/// A daemon that has locked the vault waits a while for whoever is connected before it begins anew.
+#[test]
+fn who_ends_a_daemon_that_is_about_to_begin_anew_ends_it() {
+    let nora = Person::new();
+    let connected = UnixStream::connect(nora.home().join("daemon.sock")).unwrap();
+    let mut locking = nora.starts(["lock"]);
+    while nora.tries(["--json", "status"]).json()["locked"] != true {
+        thread::sleep(Duration::from_millis(5));
+    }
+    nora.does(["lock", "--stop"]);
+    assert_eq!(nora.daemon(), None);
+    assert!(locking.wait().unwrap().success());
+    drop(connected);
+}

@@ -14,6 +14,7 @@ use aura_crypto::slot::{self, SecondLockSecrets, SlotError};
 use aura_protocol::authority::{Claim, Roster, SecondLock, SignedStatement, Statement};
 use aura_protocol::codec::Extra;
 use aura_protocol::id::{CollectionId, EpochId, VaultId};
+use zeroize::Zeroizing;
 
 use super::attempts::Attempts;
 use super::slots;
@@ -227,6 +228,7 @@ impl Vault<Unlocked> {
         refuse_same(current, password)?;
         let secret_key = slots::read_secret_key(&self.home).ok();
         slots::open(&self.roster, current, secret_key.as_ref())?;
+        self.refuse_first(password)?;
         let (vault, open) = (self.vault, Arc::clone(self.open()));
         let mut entropy = open.fresh_entropy();
         let new = open.with_keyring(|keyring| {
@@ -247,10 +249,11 @@ impl Vault<Unlocked> {
     }
 
     /// Changes the second password, in one durable step: a crash leaves the old one or the new one. The
-    /// lock is open then.
+    /// lock is open then. What is written from then on has keys that the old one never opens.
     ///
     /// # Errors
-    /// [`VaultError::SecondSecret`] when `current` does not open it; nothing is changed then.
+    /// [`VaultError::SecondSecret`] when `current` does not open it, [`VaultError::SamePassword`] when
+    /// `password` opens the vault; nothing is changed then.
     pub fn change_second(
         &mut self,
         current: &str,
@@ -258,6 +261,7 @@ impl Vault<Unlocked> {
         cost: Argon2Params,
     ) -> Result<(), VaultError> {
         let former = self.second_secrets(current)?;
+        self.refuse_first(password)?;
         if self.second() != SecondStanding::Open {
             self.enter_second(&former)?;
         }
@@ -277,13 +281,26 @@ impl Vault<Unlocked> {
                 keyring.reseal_second(&new.listed, entropy.as_mut())
             });
             let ops = ops.map_err(|_| FeedError::NoKey)?;
-            Ok((commit(pen, (statements, ops), now_ms), roster))
+            let (epochs, started) = second_epochs(&open, &new.listed, pen, entropy.as_mut())?;
+            let roster = applied(&roster, &epochs)?;
+            let written = ([statements, epochs].concat(), [ops, started].concat());
+            Ok((commit(pen, written, now_ms), roster))
         })?;
         self.roster = roster;
         match keys {
             // A file that is missing means that the views are built again, no more.
             Some(keys) => self.write_second_file(&new.listed, &new.secrets, &keys),
             None => Ok(()),
+        }
+    }
+
+    /// Refuses for the second lock what opens the first one.
+    fn refuse_first(&self, password: &str) -> Result<(), VaultError> {
+        let secret_key = slots::read_secret_key(&self.home).ok();
+        let typed = Credential::Password(Zeroizing::new(password.to_owned()));
+        match slots::open(&self.roster, &typed, secret_key.as_ref()) {
+            Ok(_) => Err(VaultError::SamePassword),
+            Err(_) => Ok(()),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock};
 
 use aura_crypto::entropy::Entropy;
+use aura_crypto::sign::LabelledSigner as _;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::head::Head;
 use aura_protocol::id::{CollectionId, FeedId, Incarnation, VaultId};
@@ -240,7 +241,7 @@ fn renew(
 
 fn take_pen(vault: &Vault<Locked>, device: device::Device, seen: &Seen) -> Result<Pen, VaultError> {
     let head = newest_head(vault, device.id(), device.incarnation)?;
-    let clock = seen.clock(device.id());
+    let clock = seen.clock(device.id(), &device.sign.verifying_key());
     let mut pen = Pen::new(vault.vault, device, head, Frontier::new());
     pen.continue_after(clock);
     Ok(pen)
@@ -298,6 +299,7 @@ pub(super) fn assemble(
         reads: Mutex::new(Reads::default()),
         watermark: Mutex::new(watermark),
         is_behind: AtomicBool::new(false),
+        is_importing: AtomicBool::new(false),
     };
     let caught_up = open.catch_up().and_then(|()| Ok(open.first.db.tally().map(drop)?));
     let went_back = matches!(caught_up, Err(OpenError::WentBack));

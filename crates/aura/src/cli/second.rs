@@ -99,9 +99,13 @@ impl Passwd {
         if context.screen.json {
             context.screen.value(&json!({ "changed": true }))?;
         } else {
-            context
-                .screen
-                .line("The second password is changed; the old one opens nothing any more.")?;
+            let screen = &context.screen;
+            screen.line(
+                "The second password is changed; the old one does not open the lock any more.",
+            )?;
+            screen
+                .line("What was written before is still in the log under the old one as well,")?;
+            screen.line("and in copies made before.")?;
         }
         Ok(Exit::Done)
     }

@@ -74,7 +74,9 @@ impl Passwd {
         if context.screen.json {
             context.screen.value(&json!({ "changed": true }))?;
         } else {
-            context.screen.line("The password is changed; the old one opens nothing any more.")?;
+            context
+                .screen
+                .line("The password is changed; the old one does not open the vault any more.")?;
         }
         Ok(Exit::Done)
     }

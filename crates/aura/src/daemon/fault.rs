@@ -199,6 +199,9 @@ impl From<GateError> for Failure {
             GateError::PerhapsShut => Failure::new(Exit::Failed, what)
                 .safe(NOTHING_CHANGED)
                 .next("If it is in health or credentials: `aura unlock --second`."),
+            GateError::Importing => Failure::new(Exit::Failed, what)
+                .safe("Nothing of this one was imported; the other one goes on.")
+                .next("Run it again when the other one has ended."),
             GateError::NothingToUndo => Failure::new(Exit::Failed, what)
                 .safe(NOTHING_CHANGED)
                 .next("See what was done with `aura history ID`."),

@@ -21,6 +21,7 @@ mod server;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -220,8 +221,11 @@ fn watch(ready: &Ready, (idle, second_idle): (Duration, Duration)) {
             Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             // Their connection ends when this process begins anew, or cannot.
             Ok(Notice::Locked(held)) => {
-                renew(ready);
+                let turn = renew(ready);
                 drop(held);
+                if turn.is_break() {
+                    return;
+                }
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -235,7 +239,9 @@ fn watch(ready: &Ready, (idle, second_idle): (Duration, Duration)) {
             if has_slept || keeper.idle() >= idle {
                 // What could not be made last is in the log, and applied at the next unlock.
                 drop(keeper.lock());
-                renew(ready);
+                if renew(ready).is_break() {
+                    return;
+                }
             } else {
                 keeper.shut_idle_second(second_idle);
             }
@@ -248,21 +254,34 @@ fn watch(ready: &Ready, (idle, second_idle): (Duration, Duration)) {
     }
 }
 
-/// Begins anew if secrets were here and the vault is locked. Returns only if it does not.
-fn renew(ready: &Ready) {
+/// Begins anew if secrets were here and the vault is locked. Returns only if it does not: because that
+/// failed, or to end, since somebody asked for it meanwhile.
+fn renew(ready: &Ready) -> ControlFlow<()> {
     let keeper = ready.desk.keeper();
     if !keeper.is_worn() {
-        return;
+        return ControlFlow::Continue(());
     }
     let begun = Instant::now();
-    while !ready.crowd.is_empty() && begun.elapsed() < RENEW_PATIENCE {
-        thread::sleep(RENEW_PAUSE);
+    // Whoever had it locked as well waits for the end of their connection.
+    let mut held = Vec::new();
+    loop {
+        match ready.notices.recv_timeout(RENEW_PAUSE) {
+            Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                return ControlFlow::Break(());
+            }
+            Ok(Notice::Locked(stream)) => held.push(stream),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if ready.crowd.is_empty() || begun.elapsed() >= RENEW_PATIENCE {
+            break;
+        }
     }
     // Somebody may have opened it again.
     if keeper.let_go() {
         drop(renew::again(&ready.legacy));
         keeper.take_up();
     }
+    ControlFlow::Continue(())
 }
 
 /// For how long the machine has slept since it was started.
