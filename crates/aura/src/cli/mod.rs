@@ -133,7 +133,7 @@ enum Command {
     /// A lock of their own for health and credentials
     #[command(subcommand)]
     Second(second::SecondLock),
-    /// Write a new emergency kit: the recovery code of the old one opens nothing any more
+    /// Write a new emergency kit, whose recovery code takes the place of the old one
     Kit(slot::NewKit),
     /// Print completions for a shell
     Completions(shell::Completions),
