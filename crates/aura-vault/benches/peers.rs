@@ -122,7 +122,7 @@ fn child(name: &str, path: Option<&str>, count: usize) -> Figures {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.arg(format!("--as={name}")).args(path).arg(count.to_string());
     // As the program starts its daemon.
-    command.env("MIMALLOC_DISALLOW_ARENA_ALLOC", "1");
+    command.env("MIMALLOC_ARENA_MAX_OBJECT_SIZE", "1024");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8(output.stdout).unwrap();

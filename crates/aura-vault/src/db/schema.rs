@@ -24,7 +24,7 @@ pub(super) struct Room {
 /// For reading, and for a write now and then.
 pub(super) const AT_REST: Room = Room { cache_kib: 8 << 10, log_pages: 1000 };
 /// For many writes. The index of origins is in no order, so most of its pages change in every commit.
-pub(super) const LOADING: Room = Room { cache_kib: 24 << 10, log_pages: 4000 };
+pub(super) const LOADING: Room = Room { cache_kib: 16 << 10, log_pages: 4000 };
 
 impl Room {
     pub(super) fn set(self, connection: &Connection) -> Result<(), DbError> {

@@ -44,7 +44,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { threads: 1, heap_bytes: 32_000_000, cache_bytes: 32 << 20 }
+        Self { threads: 1, heap_bytes: 32_000_000, cache_bytes: 24 << 20 }
     }
 }
 

@@ -36,9 +36,9 @@ pub(super) fn inherited(socket: &Path) -> Option<UnixListener> {
     is_ours.then_some(listener)
 }
 
-/// Tells the allocator of a new process to unmap what is free, which is the only way to give it back while all
-/// memory is locked. A daemon would keep hundreds of MiB after an unlock otherwise.
-pub(crate) const MEMORY: (&str, &str) = ("MIMALLOC_DISALLOW_ARENA_ALLOC", "1");
+/// Tells the allocator of a new process to take whatever is larger than a MiB from the system and to unmap it again:
+/// the only way to give memory back while all of it is locked. The password's hash alone takes 256 MiB.
+pub(crate) const MEMORY: (&str, &str) = ("MIMALLOC_ARENA_MAX_OBJECT_SIZE", "1024");
 
 /// Begins anew. Returns only if that fails: then everything is as it was.
 pub(super) fn again(legacy: &Legacy) -> io::Result<()> {
