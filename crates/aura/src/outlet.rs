@@ -118,7 +118,7 @@ fn clear(place: &Path, name: &str) {
         let rest = found.strip_prefix(&start).and_then(|rest| rest.split_once('.'));
         let Some((process, ending)) = rest else { continue };
         let pid = process.parse().ok().and_then(Pid::from_raw);
-        if pid.is_none_or(|pid| test_kill_process(pid).is_ok()) {
+        if pid.is_none_or(is_running) {
             continue;
         }
         match ending {
@@ -130,6 +130,16 @@ fn clear(place: &Path, name: &str) {
             _ => {}
         }
     }
+}
+
+/// Whether a process may still be writing. One that has ended but that its parent has not asked about
+/// answers to signals as if it ran.
+fn is_running(pid: Pid) -> bool {
+    let ended = |stat: String| {
+        stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
+    };
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    test_kill_process(pid).is_ok() && !stat.is_ok_and(ended)
 }
 
 /// Makes every file and folder below a folder durable. Returns the files, sorted.
@@ -232,5 +242,31 @@ impl Drop for Inlet {
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_has_ended_is_not_running_though_nobody_asked_about_it() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        assert!(is_running(pid));
+        child.kill().unwrap();
+        // Not waited for: it stays as a zombie.
+        let start = Instant::now();
+        while is_running(pid) && start.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert!(test_kill_process(pid).is_ok());
+        if cfg!(target_os = "linux") {
+            assert!(!is_running(pid));
+        }
+        child.wait().unwrap();
     }
 }
