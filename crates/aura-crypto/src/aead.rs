@@ -94,7 +94,7 @@ impl Context {
 
 /// How an object's salt is made unrepeatable, even if a restored machine repeats its randomness.
 ///
-/// salt = HMAC-SHA-512(hedge key, 32 random bytes ‖ context ‖ SHA-512(x))\[..24\], where x is the
+/// salt = HMAC-SHA-512(hedge key, 32 random bytes ‖ context ‖ SHA-256(x))\[..24\], where x is the
 /// plaintext, or, for what is too large to read twice, whatever the caller knows to be new (SEA-4).
 pub struct Hedge<'a> {
     key: &'a HedgeKey,
@@ -123,8 +123,8 @@ impl<'a> Hedge<'a> {
         let mut mac = kdf::keyed_mac(self.key.dangerous_bytes());
         mac.update(random.as_slice());
         mac.update(context);
-        // This one hash may be over megabytes, hence the fastest implementation at hand.
-        mac.update(digest::digest(&digest::SHA512, self.known.unwrap_or(plaintext)).as_ref());
+        // This one hash may be over megabytes: processors have instructions for SHA-256.
+        mac.update(digest::digest(&digest::SHA256, self.known.unwrap_or(plaintext)).as_ref());
         let mut salt = [0; SALT];
         salt.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
         salt

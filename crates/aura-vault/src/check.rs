@@ -265,7 +265,7 @@ fn check_feed(
         }
         step(count);
         if let Some(rebuilt) = rebuilt {
-            rebuilt.apply(&opened)?;
+            rebuilt.apply(opened)?;
         }
     }
     if last != upto {

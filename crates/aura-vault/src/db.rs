@@ -17,7 +17,7 @@ use aura_crypto::entropy::Entropy;
 use aura_crypto::key::DatabaseKey;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::id::{FeedId, RecordId};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Statement, Transaction, params};
 
 use crate::op::{Change, Dot, Op};
 use crate::record::{Category, Kind};
@@ -204,35 +204,29 @@ impl Db {
     ///
     /// # Errors
     /// When the database cannot be read or written; it is then as it was.
-    pub fn apply(&self, entries: &[Applicable]) -> Result<Applied, DbError> {
+    pub fn apply(&self, entries: impl IntoIterator<Item = Applicable>) -> Result<Applied, DbError> {
         let mut connection = self.writer();
         let tx = connection.transaction()?;
+        let mut turn = Turn::begin(&tx)?;
         let mut rows: Vec<Row> = Vec::new();
-        let mut tally = Tally::load(&tx)?;
         for entry in entries {
-            if !advance(&tx, entry)? {
+            if !advance(&tx, &entry)? {
                 continue;
             }
-            for (index, op) in (0u32..).zip(&entry.ops) {
+            for (index, op) in (0u32..).zip(entry.ops) {
                 let dot = Dot {
                     device: entry.feed.device,
                     incarnation: entry.feed.incarnation,
                     number: entry.number,
                     index,
                 };
-                if let Some(row) = apply_op(&tx, (dot, op), entry.category, &mut tally)? {
-                    rows.push(row);
-                }
+                rows.extend(turn.apply((dot, op), entry.category)?);
             }
         }
-        tally.save(&tx)?;
+        turn.tally.save(&tx)?;
+        drop(turn);
         tx.commit()?;
-        // The newest form of each record stands last.
-        let mut seen = std::collections::HashSet::new();
-        let mut newest: Vec<Row> =
-            rows.into_iter().rev().filter(|row| seen.insert(row.id)).collect();
-        newest.reverse();
-        Ok(Applied { rows: newest })
+        Ok(Applied { rows: newest(rows) })
     }
 
     /// A record, deleted or not.
@@ -240,7 +234,7 @@ impl Db {
     /// # Errors
     /// When the database cannot be read or the row is damaged.
     pub fn record(&self, id: RecordId) -> Result<Option<Row>, DbError> {
-        load(&self.reader(), id)
+        load(&mut *self.reader().prepare_cached(LOAD)?, id)
     }
 
     /// Records in the order of their ids, after one, at most `limit` of them, deleted ones or not.
@@ -282,21 +276,48 @@ impl Db {
     /// When the database cannot be read.
     pub fn origin(&self, key: &[u8; 16]) -> Result<Option<Origin>, DbError> {
         let connection = self.reader();
-        let mut statement = connection.prepare_cached(
-            "SELECT id, content FROM record WHERE origin = ?1 ORDER BY live DESC, id LIMIT 1",
-        )?;
-        let origin = statement
-            .query_row([key.as_slice()], |row| {
-                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
-            })
-            .optional()?;
-        match origin {
-            None => Ok(None),
-            Some((record, content)) => {
-                let record = RecordId::from_slice(&record).ok_or(DbError::Damaged)?;
-                Ok(Some(Origin { record, content }))
+        let mut statement =
+            connection.prepare_cached("SELECT id, content, live FROM record WHERE origin = ?1")?;
+        let mut found = statement.query([key.as_slice()])?;
+        // There is hardly ever more than one; sorting in SQL would cost as much as looking.
+        let mut best: Option<(bool, Origin)> = None;
+        while let Some(row) = found.next()? {
+            let bytes = |at: usize| row.get_ref(at)?.as_blob().map_err(|_| DbError::Damaged);
+            let record = RecordId::from_slice(bytes(0)?).ok_or(DbError::Damaged)?;
+            let is_live: bool = row.get(2)?;
+            let is_better =
+                best.as_ref().is_none_or(|(live, held)| (!is_live, record) < (!live, held.record));
+            if is_better {
+                best = Some((is_live, Origin { record, content: bytes(1)?.to_vec() }));
             }
         }
+        Ok(best.map(|(_, origin)| origin))
+    }
+
+    /// Calls `each` with every origin that is known, in no useful order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn each_origin(&self, each: &mut dyn FnMut(&[u8; 16])) -> Result<(), DbError> {
+        let connection = self.reader();
+        let sql = "SELECT origin FROM record WHERE origin IS NOT NULL";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut found = statement.query([])?;
+        while let Some(row) = found.next()? {
+            let key = row.get_ref(0)?.as_blob().map_err(|_| DbError::Damaged)?;
+            each(key.try_into().map_err(|_| DbError::Damaged)?);
+        }
+        Ok(())
+    }
+
+    /// No fewer than how many records there are, deleted ones included: without counting.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn records_max(&self) -> Result<u64, DbError> {
+        let last: Option<i64> =
+            self.reader().query_row("SELECT max(row) FROM record", [], |row| row.get(0))?;
+        Ok(last.and_then(|row| u64::try_from(row).ok()).unwrap_or_default())
     }
 
     /// Counts and sums by category.
@@ -448,79 +469,106 @@ fn advance(tx: &Transaction<'_>, entry: &Applicable) -> Result<bool, DbError> {
     Ok(statement.execute(params![entry.feed.to_bytes(), number])? == 1)
 }
 
-fn apply_op(
-    tx: &Transaction<'_>,
-    (dot, op): (Dot, &Op),
-    category: Option<Category>,
-    tally: &mut Tally,
-) -> Result<Option<Row>, DbError> {
-    let (id, category) = match (&op.change, category) {
-        (Change::Write { record, .. } | Change::Delete { record, .. }, Some(category)) => {
-            (*record, category)
-        }
-        (Change::Fact { name, value }, None) => {
-            tx.prepare_cached("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)")?
-                .execute([name, value])?;
+/// Of rows in the order in which they came about, each record's last one.
+fn newest(rows: Vec<Row>) -> Vec<Row> {
+    let mut seen = std::collections::HashSet::with_capacity(rows.len());
+    let mut newest: Vec<Row> = rows.into_iter().rev().filter(|row| seen.insert(row.id)).collect();
+    newest.reverse();
+    newest
+}
+
+/// One transaction's statements, prepared once, and its sums.
+struct Turn<'a> {
+    connection: &'a Connection,
+    load: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+    /// The highest id: what is above it is new, and is not looked for.
+    highest: Option<RecordId>,
+    tally: Tally,
+}
+
+impl<'a> Turn<'a> {
+    fn begin(connection: &'a Connection) -> Result<Self, DbError> {
+        let highest: Option<Vec<u8>> = connection
+            .prepare_cached("SELECT max(id) FROM record")?
+            .query_row([], |row| row.get(0))?;
+        Ok(Self {
+            connection,
+            highest: highest.as_deref().and_then(RecordId::from_slice),
+            load: connection.prepare_cached(LOAD)?,
+            insert: connection.prepare_cached(
+                "INSERT INTO record (id, category, live, time, origin, content, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?,
+            update: connection.prepare_cached(
+                "UPDATE record
+                 SET category = ?2, live = ?3, time = ?4, origin = ?5, content = ?6, state = ?7
+                 WHERE id = ?1",
+            )?,
+            tally: Tally::load(connection)?,
+        })
+    }
+
+    /// Applies one op. The row as it is then, if it has changed.
+    fn apply(
+        &mut self,
+        (dot, op): (Dot, Op),
+        category: Option<Category>,
+    ) -> Result<Option<Row>, DbError> {
+        let (id, category) = match (&op.change, category) {
+            (Change::Write { record, .. } | Change::Delete { record, .. }, Some(category)) => {
+                (*record, category)
+            }
+            (Change::Fact { name, value }, None) => {
+                self.connection
+                    .prepare_cached("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)")?
+                    .execute([name, value])?;
+                return Ok(None);
+            }
+            _ => return Ok(None),
+        };
+        let is_above = self.highest.is_none_or(|highest| highest < id);
+        let known = if is_above { None } else { load(&mut self.load, id)? };
+        let before =
+            known.as_ref().map(|row| (row.category, row.state.is_live(), row.state.leaf(id)));
+        // Places of different collections look alike, so their ops are never mixed. Of several
+        // categories the lowest code is the record's, in whatever order they come (OPS-15).
+        let mut row = match known {
+            Some(row) if row.category.code() < category.code() => return Ok(None),
+            Some(row) if row.category == category => row,
+            _ => Row { id, category, time_ms: 0, state: State::default() },
+        };
+        if !row.state.take(dot, op) {
             return Ok(None);
         }
-        _ => return Ok(None),
-    };
-    let known = load(tx, id)?;
-    let before = known.as_ref().map(|row| (row.category, row.state.is_live(), row.state.leaf(id)));
-    // Places of different collections look alike, so their ops are never mixed. Of several categories
-    // the lowest code is the record's, in whatever order they come (OPS-15).
-    let mut row = match known {
-        Some(row) if row.category.code() < category.code() => return Ok(None),
-        Some(row) if row.category == category => row,
-        _ => Row { id, category, time_ms: 0, state: State::default() },
-    };
-    if !row.state.apply(dot, op) {
-        return Ok(None);
-    }
-    row.time_ms = crate::view::time_ms(&row.state, id);
-    if let Some((category, true, leaf)) = before {
-        tally.remove(category, &leaf);
-    }
-    if row.state.is_live() {
-        tally.add(row.category, &row.state.leaf(id));
-    }
-    save(tx, &row, if before.is_none() { Place::New } else { Place::Known })?;
-    Ok(Some(row))
-}
-
-#[derive(Clone, Copy)]
-enum Place {
-    New,
-    Known,
-}
-
-fn save(tx: &Transaction<'_>, row: &Row, place: Place) -> Result<(), DbError> {
-    let sql = match place {
-        Place::New => {
-            "INSERT INTO record (id, category, live, time, origin, content, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        row.time_ms = crate::view::time_ms(&row.state, id);
+        if let Some((category, true, leaf)) = before {
+            self.tally.remove(category, &leaf);
         }
-        Place::Known => {
-            "UPDATE record SET category = ?2, live = ?3, time = ?4, origin = ?5, content = ?6, state = ?7
-             WHERE id = ?1"
+        let is_live = row.state.is_live();
+        if is_live {
+            self.tally.add(row.category, &row.state.leaf(id));
         }
-    };
-    let (origin, content) = crate::view::origin(&row.state).unzip();
-    tx.prepare_cached(sql)?.execute(params![
-        row.id.0.as_slice(),
-        row.category.code(),
-        row.state.is_live(),
-        row.time_ms,
-        origin.as_ref().map(<[u8; 16]>::as_slice),
-        content,
-        row.state.to_bytes(),
-    ])?;
-    Ok(())
+        let (origin, content) = crate::view::origin(&row.state).unzip();
+        let save = if before.is_none() { &mut self.insert } else { &mut self.update };
+        save.execute(params![
+            row.id.0.as_slice(),
+            row.category.code(),
+            is_live,
+            row.time_ms,
+            origin.as_ref().map(<[u8; 16]>::as_slice),
+            content,
+            row.state.to_bytes(),
+        ])?;
+        self.highest = self.highest.max(Some(id));
+        Ok(Some(row))
+    }
 }
 
-fn load(connection: &Connection, id: RecordId) -> Result<Option<Row>, DbError> {
-    let mut statement =
-        connection.prepare_cached("SELECT id, category, time, state FROM record WHERE id = ?1")?;
+const LOAD: &str = "SELECT id, category, time, state FROM record WHERE id = ?1";
+
+fn load(statement: &mut Statement<'_>, id: RecordId) -> Result<Option<Row>, DbError> {
     let mut found = statement.query([id.0.as_slice()])?;
     match found.next()? {
         None => Ok(None),

@@ -16,81 +16,87 @@ use crate::view;
 const TEXT_BYTES_MAX: usize = 4 << 20;
 const DEPTH_MAX: usize = 12;
 
-/// Members whose strings are no text for people.
-const SILENT: &[&str] = &[
-    "progress",
-    "startTime",
-    "endTime",
-    "iCalendar",
-    "vCard",
-    "duration",
-    "trigger",
-    "offset",
-    "recurrenceRules",
-    "recurrenceId",
-    "freeBusyStatus",
-    "privacy",
-    "display",
-    "@type",
-    "id",
-    "uid",
-    "type",
-    "blobId",
-    "threadId",
-    "messageId",
-    "inReplyTo",
-    "references",
-    "timeZone",
-    "created",
-    "updated",
-    "sentAt",
-    "receivedAt",
-    "start",
-    "due",
-    "htmlBody",
-    "method",
-    "prodId",
-    "sequence",
-    "mediaType",
-    "extra",
-    "headers",
-    "size",
-    "password",
-    "totp",
-    "number",
-    "code",
-    "privateKey",
-    "fido2Credentials",
-    "passwordHistory",
-    "key",
-    "ssn",
-    "passportNumber",
-    "licenseNumber",
-    "mailboxIds",
-    "keywords",
-    "tags",
-    "language",
-    "locale",
-    "branch",
-    "status",
-];
+/// Whether a member's strings are no text for people.
+fn is_silent(name: &str) -> bool {
+    matches!(
+        name,
+        "progress"
+            | "startTime"
+            | "endTime"
+            | "iCalendar"
+            | "vCard"
+            | "duration"
+            | "trigger"
+            | "offset"
+            | "recurrenceRules"
+            | "recurrenceId"
+            | "freeBusyStatus"
+            | "privacy"
+            | "display"
+            | "@type"
+            | "id"
+            | "uid"
+            | "type"
+            | "blobId"
+            | "threadId"
+            | "messageId"
+            | "inReplyTo"
+            | "references"
+            | "timeZone"
+            | "created"
+            | "updated"
+            | "sentAt"
+            | "receivedAt"
+            | "start"
+            | "due"
+            | "htmlBody"
+            | "method"
+            | "prodId"
+            | "sequence"
+            | "mediaType"
+            | "extra"
+            | "headers"
+            | "size"
+            | "password"
+            | "totp"
+            | "number"
+            | "code"
+            | "privateKey"
+            | "fido2Credentials"
+            | "passwordHistory"
+            | "key"
+            | "ssn"
+            | "passportNumber"
+            | "licenseNumber"
+            | "mailboxIds"
+            | "keywords"
+            | "tags"
+            | "language"
+            | "locale"
+            | "branch"
+            | "status"
+    )
+}
 
-/// Members that have a place of their own in the index.
-const NAMED: &[&str] = &[
-    "title",
-    "subject",
-    "name",
-    "from",
-    "sender",
-    "author",
-    "to",
-    "cc",
-    "bcc",
-    "recipient",
-    "participants",
-    "attendees",
-    "categories",
-];
+/// Whether a member has a place of its own in the index.
+fn is_named(name: &str) -> bool {
+    matches!(
+        name,
+        "title"
+            | "subject"
+            | "name"
+            | "from"
+            | "sender"
+            | "author"
+            | "to"
+            | "cc"
+            | "bcc"
+            | "recipient"
+            | "participants"
+            | "attendees"
+            | "categories"
+    )
+}
 
 /// Title, text and people of a record, owned; [`Parts::document`] lends them to the index.
 #[derive(Debug, Default)]
@@ -120,7 +126,7 @@ impl Parts {
                 ("to" | "cc" | "bcc" | "recipient", value) => collect(value, &mut parts.to),
                 ("participants" | "attendees", value) => collect(value, &mut parts.people),
                 ("title" | "subject" | "name", Value::String(_)) => {}
-                (name, value) if !SILENT.contains(&name) => parts.add(value, DEPTH_MAX),
+                (name, value) if !is_silent(name) => parts.add(value, DEPTH_MAX),
                 _ => {}
             }
         }
@@ -142,7 +148,7 @@ impl Parts {
         let mut others = Vec::new();
         for (path, canonical) in row.state.values().filter(|(path, _)| !is_meta(path)) {
             match json::text(canonical) {
-                Some(text) if !NAMED.contains(&path) && !SILENT.contains(&path) => self.push(&text),
+                Some(text) if !is_named(path) && !is_silent(path) => self.push(&text),
                 _ => others.push((path, canonical)),
             }
         }
@@ -165,7 +171,7 @@ impl Parts {
                 items.iter().for_each(|item| self.add(item, depth.saturating_sub(1)));
             }
             Value::Object(members) if depth > 0 => {
-                let spoken = members.iter().filter(|(name, _)| !SILENT.contains(&name.as_str()));
+                let spoken = members.iter().filter(|(name, _)| !is_silent(name));
                 spoken.for_each(|(_, value)| self.add(value, depth.saturating_sub(1)));
             }
             _ => {}

@@ -8,6 +8,7 @@
 
 mod pipeline;
 mod restore;
+mod sieve;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -28,15 +29,16 @@ use crate::json;
 use crate::op::{Change, Op};
 use crate::open::{Open, OpenError};
 use crate::record::{Attachment, Category, Draft, Kind};
-use crate::rows::new_id;
+use crate::rows::next_id;
 use crate::state::{BLOB_PREFIX, META_PREFIX, State};
 use crate::view;
 
 use pipeline::{BATCH_OPS, Load, Pipeline};
 pub use restore::Restored;
+use sieve::Sieve;
 
 /// Plaintext bytes that are written in one commit, about.
-const COMMIT_BYTES: usize = 2 << 20;
+const COMMIT_BYTES: usize = 4 << 20;
 
 /// What became of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +96,9 @@ pub struct Importer {
     on_their_way: HashSet<[u8; 16]>,
     /// Origins that this run has met, by half of their keys: there may be millions.
     met: HashSet<[u8; 8]>,
+    /// Origins that the vault had met before.
+    known: Sieve,
+    last_id: Option<RecordId>,
     counts: BTreeMap<Category, u64>,
 }
 
@@ -111,6 +116,8 @@ impl Importer {
             origins: HashSet::new(),
             on_their_way: HashSet::new(),
             met: HashSet::new(),
+            known: Sieve::default(),
+            last_id: None,
             counts: BTreeMap::new(),
         }
     }
@@ -131,7 +138,10 @@ impl Importer {
         let mut values = values(draft, &prints)?;
         self.await_draft(&values.key)?;
         let is_second = values.key.first_chunk().is_some_and(|half| !self.met.insert(*half));
-        let mut origin = self.open.origin(&values.key).map_err(OpenError::from)?;
+        let mut origin = None;
+        if is_second || self.known.may_have(&self.open, &values.key)? {
+            origin = self.open.origin(&values.key).map_err(OpenError::from)?;
+        }
         let differs = |origin: &Origin| origin.content != values.content.as_bytes();
         if is_second && origin.as_ref().is_some_and(differs) {
             // One source tells two different things under one id: neither is an older form of the other,
@@ -186,7 +196,8 @@ impl Importer {
         (flat, key): (BTreeMap<String, String>, [u8; 16]),
     ) -> Result<Outcome, TakeError> {
         let now_ms = self.open.clock.now_ms();
-        let id = self.open.with_entropy(|entropy| new_id(now_ms, entropy));
+        let id = self.open.with_entropy(|entropy| next_id(self.last_id, now_ms, entropy));
+        self.last_id = Some(id);
         let mut writes = change::create(flat);
         let added = self.attach(&draft.attachments, prints, &mut writes)?;
         let change = change::write_op(id, draft.kind, &State::default(), writes);
@@ -268,7 +279,7 @@ impl Importer {
         *count = count.saturating_add(1);
         self.waiting_bytes = self.waiting_bytes.saturating_add(bytes);
         let is_full = self.waiting_bytes >= COMMIT_BYTES
-            || waiting.ops.len() >= BATCH_OPS.saturating_mul(4)
+            || waiting.ops.len() >= BATCH_OPS.saturating_mul(16)
             || waiting.added.len() >= ENTRY_CHUNKS_MAX / 2;
         if is_full { Ok(self.hand_over()?) } else { Ok(()) }
     }
@@ -360,7 +371,7 @@ impl Values {
     /// Makes what the draft says a part of what identifies it.
     fn tell_apart(&mut self, source: &str) {
         self.source_id = format!("{}#{}", self.source_id, self.content);
-        let text = json::canonical(&self.source_id.as_str().into());
+        let text = json::canonical_text(&self.source_id);
         self.flat.insert(view::SOURCE_ID.to_owned(), text);
         self.key = view::origin_key(source, &self.source_id);
     }
@@ -374,7 +385,7 @@ fn values(draft: &Draft, prints: &[Fingerprint]) -> Result<Values, TakeError> {
     }
     let content = content(draft, prints, &flat);
     let source_id = draft.source_id.clone().unwrap_or_else(|| format!("content:{content}"));
-    let text = |value: &str| json::canonical(&value.into());
+    let text = json::canonical_text;
     flat.insert(view::SOURCE.to_owned(), text(draft.source));
     flat.insert(view::SOURCE_ID.to_owned(), text(&source_id));
     flat.insert(view::CONTENT.to_owned(), text(&content));

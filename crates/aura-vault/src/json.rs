@@ -20,6 +20,13 @@ pub fn canonical(value: &Value) -> String {
     text
 }
 
+/// The canonical text of a JSON string.
+pub fn canonical_text(text: &str) -> String {
+    let mut out = String::new();
+    write_text(text, &mut out);
+    out
+}
+
 fn write(value: &Value, out: &mut String) {
     match value {
         Value::Object(members) => {
@@ -97,6 +104,9 @@ fn is_set(value: &Value) -> bool {
 ///
 /// A member that a source calls `aura:…` must not pass for one that the vault wrote.
 pub fn path_of(name: &str) -> String {
+    if !name.contains(['~', '/']) && !name.starts_with("aura:") {
+        return name.to_owned();
+    }
     let path = name.replace('~', "~0").replace('/', "~1");
     match path.strip_prefix("aura:") {
         Some(rest) => format!("aura~2{rest}"),
@@ -105,6 +115,9 @@ pub fn path_of(name: &str) -> String {
 }
 
 fn unescape(name: &str) -> String {
+    if !name.contains('~') {
+        return name.to_owned();
+    }
     name.replace("~2", ":").replace("~1", "/").replace("~0", "~")
 }
 

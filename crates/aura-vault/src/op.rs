@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
 use aura_protocol::id::{CollectionId, DeviceId, EpochId, Incarnation, RecordId};
-use aura_protocol::limits::{ENTRY_BODY_BYTES_MAX, ENTRY_OPS_MAX};
+use aura_protocol::limits::{ENTRY_BODY_BYTES_MAX, ENTRY_OPS_MAX, ENTRY_PAD_BYTES_MIN};
 
 use crate::clock::Clock;
 
@@ -130,7 +130,10 @@ pub fn encode_body(ops: &[Op], compression: Compression) -> Vec<u8> {
         .collect();
     feeds.sort_unstable();
     feeds.dedup();
-    let mut writer = Writer::new();
+    let bytes = ops.iter().map(|op| about_bytes(&op.change)).fold(0, usize::saturating_add);
+    // With room for the padding that sealing adds, so that the body is not copied for it.
+    let room = bytes.saturating_add(bytes / 8).saturating_add(ENTRY_PAD_BYTES_MIN);
+    let mut writer = Writer::with_capacity(room);
     writer.map(3).uint(1).uint(BODY_VERSION).uint(2).array(feeds.len());
     for (device, incarnation) in &feeds {
         writer.array(2).bytes(&device.0).bytes(&incarnation.0);
@@ -139,6 +142,31 @@ pub fn encode_body(ops: &[Op], compression: Compression) -> Vec<u8> {
     let mut packer = Packer::new(compression);
     ops.iter().for_each(|op| encode_op(op, &feeds, &mut packer, &mut writer));
     writer.into_bytes()
+}
+
+/// How many bytes an op's encoding takes at most, about, before it is compressed.
+fn about_bytes(change: &Change) -> usize {
+    const OP_BYTES: usize = 128;
+    let inner = match change {
+        Change::Write { fields, seen, .. } => {
+            plain_bytes(fields).saturating_add(seen.len().saturating_mul(16))
+        }
+        Change::Delete { seen, .. } => seen.len().saturating_mul(16),
+        Change::Event(bytes) | Change::Unknown(bytes) => bytes.len(),
+        Change::Key { sealed, .. } | Change::SecondKey { sealed, .. } => sealed.len(),
+        Change::Fact { name, value } => name.len().saturating_add(value.len()),
+        Change::Name { .. } => 0,
+    };
+    inner.saturating_add(OP_BYTES)
+}
+
+/// How many bytes a map of fields takes at most, uncompressed.
+fn plain_bytes(fields: &BTreeMap<String, Option<String>>) -> usize {
+    const LEADS: usize = 18;
+    let of = |(path, value): (&String, &Option<String>)| {
+        path.len().saturating_add(value.as_ref().map_or(0, String::len)).saturating_add(LEADS)
+    };
+    fields.iter().map(of).fold(LEADS, usize::saturating_add)
 }
 
 fn encode_op(op: &Op, feeds: &[(DeviceId, Incarnation)], packer: &mut Packer, w: &mut Writer) {
@@ -219,22 +247,30 @@ impl Packer {
 
 /// A map of fields, plain or, where that is shorter, as compressed bytes (OPS-5).
 fn encode_fields(fields: &BTreeMap<String, Option<String>>, packer: &mut Packer, w: &mut Writer) {
-    let mut ordered: Vec<_> = fields.iter().collect();
-    ordered.sort_unstable_by_key(|(path, _)| (path.len(), *path));
-    let mut plain = Writer::new();
-    plain.map(ordered.len());
-    for (path, value) in ordered {
-        plain.text(path);
-        match value {
-            Some(value) => plain.text(value),
-            None => plain.null(),
-        };
+    let room = plain_bytes(fields);
+    if packer.0.is_none() || room < COMPRESS_BYTES_MIN {
+        return encode_plain(fields, w);
     }
+    let mut plain = Writer::with_capacity(room);
+    encode_plain(fields, &mut plain);
     let plain = plain.into_bytes();
     match packer.pack(&plain) {
         Some(packed) => w.bytes(&packed),
         None => w.raw(&plain),
     };
+}
+
+fn encode_plain(fields: &BTreeMap<String, Option<String>>, w: &mut Writer) {
+    let mut ordered: Vec<_> = fields.iter().collect();
+    ordered.sort_unstable_by_key(|(path, _)| (path.len(), *path));
+    w.map(ordered.len());
+    for (path, value) in ordered {
+        w.text(path);
+        match value {
+            Some(value) => w.text(value),
+            None => w.null(),
+        };
+    }
 }
 
 /// Decodes the ops of one entry. An op of an unknown type is kept and does not spoil the others.

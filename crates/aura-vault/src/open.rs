@@ -203,10 +203,10 @@ impl Open {
     fn follow(&self, entries: Vec<Applicable>) -> Result<Applied, OpenError> {
         let is_behind = |entry: &Applicable| self.side(entry.feed.collection) == Side::Second;
         let (behind, before): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_behind);
-        let mut applied = follow_side(&self.first, &before)?;
+        let mut applied = follow_side(&self.first, before)?;
         if !behind.is_empty() {
             let second = self.second().ok_or(OpenError::SecondLock)?;
-            applied.rows.extend(follow_side(&second, &behind)?.rows);
+            applied.rows.extend(follow_side(&second, behind)?.rows);
             self.use_second();
         }
         Ok(applied)
@@ -283,7 +283,7 @@ impl Open {
         feed: FeedId,
         mut after: u64,
         upto: u64,
-        take: &mut dyn FnMut(&[Applicable]) -> Result<(), OpenError>,
+        take: &mut dyn FnMut(Vec<Applicable>) -> Result<(), OpenError>,
     ) -> Result<(), OpenError> {
         if self.with_keyring(|keyring| keyring.is_shut(feed.collection)) {
             return Ok(());
@@ -316,7 +316,7 @@ impl Open {
                     Err(reason) => self.set_aside(Quarantined { feed, number, reason }),
                 }
             }
-            take(&applicable)?;
+            take(applicable)?;
         }
         Ok(())
     }
@@ -342,14 +342,7 @@ impl Open {
     pub(crate) fn entry(&self, feed: FeedId, number: u64) -> Result<Option<Applicable>, OpenError> {
         let mut found = None;
         self.each_entry(feed, number.saturating_sub(1), number, &mut |entries| {
-            for entry in entries.iter().filter(|entry| entry.number == number) {
-                found = Some(Applicable {
-                    feed,
-                    number,
-                    category: entry.category,
-                    ops: entry.ops.clone(),
-                });
-            }
+            found = entries.into_iter().rfind(|entry| entry.number == number).or(found.take());
             Ok(())
         })?;
         Ok(found)
@@ -416,13 +409,11 @@ fn check_not_ahead(
 }
 
 /// Brings one side's views to where the log is, given the entries that they lack.
-fn follow_side(views: &Views, entries: &[Applicable]) -> Result<Applied, OpenError> {
+fn follow_side(views: &Views, entries: Vec<Applicable>) -> Result<Applied, OpenError> {
+    let places: Vec<_> = entries.iter().map(|entry| (entry.feed, entry.number)).collect();
     let applied = views.db.apply(entries)?;
     index_rows(views, &applied.rows, Freshness::Unknown)?;
-    let mut indexed = lock(&views.indexed);
-    for entry in entries {
-        indexed.insert(entry.feed, entry.number);
-    }
+    lock(&views.indexed).extend(places);
     Ok(applied)
 }
 

@@ -27,6 +27,16 @@ pub(crate) fn new_id(now_ms: i64, entropy: &mut dyn Entropy) -> RecordId {
     RecordId(id)
 }
 
+/// The next id of a run of them: above the last one, so that a database appends them.
+pub(crate) fn next_id(last: Option<RecordId>, now_ms: i64, entropy: &mut dyn Entropy) -> RecordId {
+    let fresh = new_id(now_ms, entropy);
+    let Some(last) = last.filter(|last| *last >= fresh) else { return fresh };
+    // Made in the same millisecond, or the clock went back: a random step on from the last.
+    let [.., a, b, c, d] = fresh.0;
+    let step = u128::from(u32::from_be_bytes([a, b, c, d])).saturating_add(1);
+    RecordId(u128::from_be_bytes(last.0).wrapping_add(step).to_be_bytes())
+}
+
 /// One op of a record, read back from the log.
 pub(crate) struct Past {
     pub(crate) touch: Touch,
@@ -142,5 +152,30 @@ impl Open {
     /// Runs `act` with randomness.
     pub(crate) fn with_entropy<T>(&self, act: impl FnOnce(&mut dyn Entropy) -> T) -> T {
         act(lock(&self.entropy).as_mut())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Same(u8);
+
+    impl Entropy for Same {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn ids_of_a_run_rise_whatever_the_clock_does() {
+        let times = [5, 5, 5, 7, 6, 0, 8];
+        let mut last = None;
+        for (now_ms, byte) in times.into_iter().zip([9, 3, 0, 1, 1, 255, 0]) {
+            let id = next_id(last, now_ms, &mut Same(byte));
+            assert!(last.is_none_or(|last| last < id), "{now_ms}");
+            last = Some(id);
+        }
+        assert_eq!(crate::view::made_ms(last.unwrap()), 8);
     }
 }

@@ -12,6 +12,7 @@ use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
 use aura_protocol::id::{DeviceId, Incarnation, RecordId};
 use aura_protocol::label::Label;
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::clock::Clock;
 use crate::json;
@@ -55,12 +56,15 @@ struct FieldWrite {
     value: Option<String>,
 }
 
+/// The current writes of one field: hardly ever more than one.
+type FieldWrites = SmallVec<[FieldWrite; 1]>;
+
 /// A record, as its ops have made it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     kind: u8,
     touches: Vec<Touch>,
-    fields: BTreeMap<String, Vec<FieldWrite>>,
+    fields: BTreeMap<String, FieldWrites>,
     /// Ops that were named but have not arrived, with the paths on which the naming op replaces them.
     awaited: Vec<(Dot, Vec<String>)>,
 }
@@ -95,30 +99,35 @@ impl State {
         self.touches.iter().any(|touch| touch.act == Act::Write && !touch.is_named)
     }
 
-    /// Takes an op in; one that was taken before changes nothing (OPS-11). Says whether it was new.
+    /// As [`State::take`], of an op that is still needed.
     pub fn apply(&mut self, dot: Dot, op: &Op) -> bool {
+        self.take(dot, op.clone())
+    }
+
+    /// Takes an op in; one that was taken before changes nothing (OPS-11). Says whether it was new.
+    pub fn take(&mut self, dot: Dot, op: Op) -> bool {
         if self.touches.iter().any(|touch| touch.dot == dot) {
             return false;
         }
-        let (act, seen, written) = match &op.change {
+        let Op { clock, author, change } = op;
+        let (act, seen, written) = match change {
             Change::Write { kind, fields, seen, .. } => {
-                self.kind = self.kind.max(*kind);
-                (Act::Write, seen, Some(fields))
+                self.kind = self.kind.max(kind);
+                (Act::Write, seen, fields)
             }
-            Change::Delete { seen, .. } => (Act::Delete, seen, None),
+            Change::Delete { seen, .. } => (Act::Delete, seen, BTreeMap::new()),
             _ => return false,
         };
         if !seen.is_empty() {
-            let paths: Vec<String> = written.into_iter().flat_map(|f| f.keys().cloned()).collect();
+            let paths: Vec<String> = written.keys().cloned().collect();
             seen.iter().for_each(|named| self.supersede(*named, &paths));
         }
         let touch = u32::try_from(self.touches.len()).unwrap_or(u32::MAX);
         let (is_named, replaced) = self.arrive(dot);
-        self.touches.push(Touch { dot, clock: op.clock, author: op.author.clone(), act, is_named });
-        for (path, value) in written.into_iter().flatten() {
-            if !replaced.contains(path) {
-                let writes = self.fields.entry(path.clone()).or_default();
-                writes.push(FieldWrite { touch, value: value.clone() });
+        self.touches.push(Touch { dot, clock, author, act, is_named });
+        for (path, value) in written {
+            if !replaced.contains(&path) {
+                self.fields.entry(path).or_default().push(FieldWrite { touch, value });
             }
         }
         true
@@ -226,7 +235,27 @@ impl State {
     }
 }
 
+impl State {
+    /// How many bytes its encoding takes, about.
+    fn about_bytes(&self) -> usize {
+        let written =
+            |write: &FieldWrite| write.value.as_ref().map_or(0, String::len).saturating_add(8);
+        let of = |(path, writes): (&String, &FieldWrites)| {
+            let values = writes.iter().map(written).fold(8, usize::saturating_add);
+            path.len().saturating_add(values)
+        };
+        let touches = self.touches.len().saturating_mul(80);
+        self.fields.iter().map(of).fold(touches, usize::saturating_add)
+    }
+}
+
 impl Encode for State {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(self.about_bytes());
+        self.encode(&mut writer);
+        writer.into_bytes()
+    }
+
     /// The local database's form; not part of any format that leaves the device.
     fn encode(&self, w: &mut Writer) {
         w.array(4).uint(u64::from(self.kind)).array(self.touches.len());
@@ -308,10 +337,10 @@ impl Decode for State {
     }
 }
 
-fn decode_field(r: &mut Reader<'_>) -> Result<(String, Vec<FieldWrite>), CodecError> {
+fn decode_field(r: &mut Reader<'_>) -> Result<(String, FieldWrites), CodecError> {
     let mut path = None;
     let mut touch = None;
-    let mut writes = Vec::new();
+    let mut writes = FieldWrites::new();
     r.array(TOUCHES_MAX, |r| {
         if path.is_none() {
             path = Some(r.text()?.to_owned());

@@ -237,7 +237,7 @@ proptest! {
         };
         let entries = in_categories(&history(&acts));
         let straight = open("straight");
-        straight.apply(&entries).unwrap();
+        straight.apply(in_categories(&history(&acts))).unwrap();
         // Feeds come in their own order, and among each other in any.
         let mut waiting: BTreeMap<FeedId, VecDeque<Applicable>> = BTreeMap::new();
         for entry in entries {
@@ -249,7 +249,7 @@ proptest! {
             let at = turns.next().unwrap() % waiting.len();
             let feed = *waiting.keys().rev().nth(at).unwrap();
             match waiting.get_mut(&feed).unwrap().pop_front() {
-                Some(entry) => drop(other.apply(&[entry]).unwrap()),
+                Some(entry) => drop(other.apply([entry]).unwrap()),
                 None => drop(waiting.remove(&feed)),
             }
         }

@@ -4,8 +4,9 @@
 
 mod support;
 
+use aura_protocol::id::RecordId;
 use aura_vault::gate::GateError;
-use aura_vault::intake::Outcome;
+use aura_vault::intake::{Outcome, Restored};
 use aura_vault::record::{Category, Draft, Kind};
 use serde_json::json;
 use support::{Bench, note, owner};
@@ -76,4 +77,66 @@ fn one_import_runs_at_a_time() {
     drop(importer);
     assert!(session.importer().is_ok());
     assert_eq!(session.status().unwrap().records, 1);
+}
+
+/// OPS-18: of many drafts each is found again by its origin, also when the vault's origins have been read
+/// beforehand: what is new is new, what was there is there once.
+#[test]
+fn many_drafts_are_found_again() {
+    const MANY: usize = 1500;
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    let import = |from: usize, changed: usize| {
+        let (run, mut importer) = session.importer().unwrap();
+        let mut outcomes = [0; 3];
+        for number in from..from + MANY {
+            let text = if number == changed { "other words" } else { "words" };
+            let outcome = importer.take(&note(&number.to_string(), "Note", text)).unwrap();
+            outcomes[match outcome {
+                Outcome::New(_) => 0,
+                Outcome::Merged(_) => 1,
+                Outcome::Unchanged(_) => 2,
+            }] += 1;
+        }
+        importer.finish(run, &json!({})).unwrap();
+        outcomes
+    };
+    assert_eq!(import(0, usize::MAX), [MANY, 0, 0]);
+    assert_eq!(import(0, MANY - 1), [0, 1, MANY - 1]);
+    assert_eq!(import(100, MANY - 1), [100, 0, MANY - 100]);
+    assert_eq!(session.status().unwrap().records, MANY as u64 + 100);
+    assert!(session.verify(&mut |_| {}).unwrap().is_ok());
+}
+
+/// The last lines of an archive may be of origins that a draft after it has, too.
+#[test]
+fn restored_origins_are_known_to_the_same_run() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    let (run, mut importer) = session.importer().unwrap();
+    for number in 0..1200 {
+        importer.take(&note(&number.to_string(), "Note", "words")).unwrap();
+    }
+    let draft = note("restored", "Note", "words");
+    importer.restore(&restored(&draft)).unwrap();
+    importer.flush().unwrap();
+    assert!(matches!(importer.take(&draft).unwrap(), Outcome::Merged(_) | Outcome::Unchanged(_)));
+    importer.finish(run, &json!({})).unwrap();
+    assert_eq!(session.status().unwrap().records, 1201);
+}
+
+fn restored(draft: &Draft) -> Restored {
+    Restored {
+        id: RecordId([7; 16]),
+        kind: draft.kind,
+        category: draft.category,
+        time_ms: draft.time_ms,
+        fields: draft.fields.clone(),
+        source: Some(draft.source.to_owned()),
+        source_id: draft.source_id.clone(),
+        content: Some("0".repeat(32)),
+        attachments: Vec::new(),
+    }
 }

@@ -276,3 +276,25 @@ fn sealed_and_unsealed_find_the_same() {
         }
     }
 }
+
+/// Ids share the terms by which they are found: taking one out leaves its neighbours alone.
+#[test]
+fn ids_of_one_bucket_are_told_apart() {
+    let (_dir, index) = sample();
+    let document = |number| Document::new(id(number), Kind::Note, 0).with_text("", "neighbour");
+    let neighbours = [1 << 12, 2 << 12, 3 << 12].map(|step| 7 + step);
+    for number in neighbours {
+        index.add_new(&document(number)).unwrap();
+    }
+    index.commit(b"").unwrap();
+    index.delete(id(neighbours[1])).unwrap();
+    assert_eq!(sorted(found(&index, "neighbour")), [neighbours[0], neighbours[2]]);
+    // Replaced, while it waits and when it has been committed.
+    for _ in 0..2 {
+        index.add(&document(neighbours[2])).unwrap();
+        index.add(&document(neighbours[2])).unwrap();
+        assert_eq!(sorted(found(&index, "neighbour")), [neighbours[0], neighbours[2]]);
+    }
+    index.delete(id(neighbours[0])).unwrap();
+    assert_eq!(found(&index, "neighbour"), [neighbours[2]]);
+}

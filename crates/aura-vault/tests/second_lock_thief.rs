@@ -102,6 +102,7 @@ fn dump(path: &Path, key: &DatabaseKey) -> Result<Vec<u8>, rusqlite::Error> {
     let database = rusqlite::Connection::open(path)?;
     database.pragma_update(None, "key", format!("x'{hex}'"))?;
     database.pragma_update(None, "cipher_hmac_algorithm", "HMAC_SHA256")?;
+    database.pragma_update(None, "cipher_page_size", 8192)?;
     let mut tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
     let tables: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut all = Vec::new();

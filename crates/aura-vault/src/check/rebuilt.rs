@@ -28,7 +28,7 @@ impl Rebuilt {
     }
 
     /// Takes in entries that were opened.
-    pub(super) fn apply(&self, entries: &[Applicable]) -> Result<(), OpenError> {
+    pub(super) fn apply(&self, entries: Vec<Applicable>) -> Result<(), OpenError> {
         self.db.apply(entries)?;
         Ok(())
     }

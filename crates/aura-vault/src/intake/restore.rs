@@ -52,7 +52,7 @@ impl Restored {
         ];
         for (path, value) in known {
             if let Some(value) = value {
-                flat.insert(path.to_owned(), json::canonical(&value.as_str().into()));
+                flat.insert(path.to_owned(), json::canonical_text(value));
             }
         }
         if let Some(time_ms) = self.time_ms {
@@ -87,6 +87,9 @@ impl Importer {
             added.extend(self.restore_attachment((*id, sha256), attachment, &mut writes)?);
         }
         let change = change::write_op(record.id, record.kind, &State::default(), writes);
+        if let (Some(source), Some(source_id)) = (&record.source, &record.source_id) {
+            self.known.add(&view::origin_key(source, source_id));
+        }
         self.origins.insert(record.id.0);
         self.wait(record.category, change, added)?;
         Ok(Outcome::New(record.id))

@@ -122,6 +122,18 @@ impl Open {
         }
     }
 
+    /// Calls `each` with every origin that is known.
+    pub(crate) fn each_origin(&self, each: &mut dyn FnMut(&[u8; 16])) -> Result<(), DbError> {
+        self.first.db.each_origin(each)?;
+        self.second().map_or(Ok(()), |second| second.db.each_origin(each))
+    }
+
+    /// No fewer than how many records there are, deleted ones included.
+    pub(crate) fn records_max(&self) -> Result<u64, DbError> {
+        let second = self.second().map_or(Ok(0), |second| second.db.records_max())?;
+        Ok(self.first.db.records_max()?.saturating_add(second))
+    }
+
     /// Counts and sums by category, of what is open.
     pub(crate) fn tally(&self) -> Result<Tally, DbError> {
         let mut tally = self.first.db.tally()?;

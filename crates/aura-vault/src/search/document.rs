@@ -3,7 +3,7 @@
 //!
 //! `text` holds title, body and people with positions; the title stands in it several times, which
 //! is how BM25F weighs a field, and keeps every word of a query a single list of postings. `facet`
-//! holds everything that is only filtered by, and the id, as short byte terms. Ids, times and
+//! holds everything that is only filtered by, and the id's bucket, as short byte terms. Ids, times and
 //! classes are columns. Nothing is stored: the database has the record.
 
 use aura_protocol::id::RecordId;
@@ -15,8 +15,8 @@ use tantivy::{TantivyDocument, Term};
 use super::token;
 use crate::record::{Category, Kind};
 
-/// Name and version of the tokeniser: an index made with another is made anew.
-pub(super) const TOKENIZER: &str = "aura-1";
+/// Name and version of the tokeniser and of the facets: an index made with another is made anew.
+pub(super) const TOKENIZER: &str = "aura-2";
 /// Bytes of a title that are indexed.
 pub const TITLE_BYTES_MAX: usize = 4096;
 /// Bytes of a body that are indexed.
@@ -86,10 +86,20 @@ impl<'a> Document<'a> {
     }
 }
 
+/// Bits of an id that choose its bucket: at a million records some 250 to a bucket.
+const BUCKET_MASK: u16 = 0x0fff;
+
+/// The bucket of an id, by its last bits, which are random: a term for every single id would be most of
+/// what an import adds to the dictionary of terms.
+fn bucket(id: RecordId) -> [u8; 2] {
+    let [.., high, low] = id.0;
+    (u16::from_be_bytes([high, low]) & BUCKET_MASK).to_be_bytes()
+}
+
 /// What a facet term says; its first byte.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Facet {
-    Id = b'i' as isize,
+    Bucket = b'b' as isize,
     Category = b'c' as isize,
     Kind = b'k' as isize,
     From = b'f' as isize,
@@ -170,8 +180,9 @@ pub(super) fn from_halves(high: u64, low: u64) -> RecordId {
 }
 
 impl Fields {
-    pub(super) fn id_term(&self, id: RecordId) -> Term {
-        self.facet_term(Facet::Id, id.as_bytes())
+    /// The term that all ids of one bucket share.
+    pub(super) fn bucket_term(&self, id: RecordId) -> Term {
+        self.facet_term(Facet::Bucket, &bucket(id))
     }
 
     pub(super) fn facet_term(&self, facet: Facet, value: &[u8]) -> Term {
@@ -211,7 +222,7 @@ impl Fields {
     }
 
     fn add_facets(&self, document: &Document<'_>, out: &mut TantivyDocument) {
-        out.add_bytes(self.facet, &Facet::Id.bytes(document.id.as_bytes()));
+        out.add_bytes(self.facet, &Facet::Bucket.bytes(&bucket(document.id)));
         out.add_bytes(self.facet, &Facet::Category.bytes(&[document.category.code()]));
         out.add_bytes(self.facet, &Facet::Kind.bytes(&[document.kind.code()]));
         if document.has_attachment {

@@ -72,11 +72,16 @@ impl Columns {
 }
 
 impl PartColumns {
+    /// The record that this document is of.
+    pub(super) fn id(&self, doc: DocId) -> Option<RecordId> {
+        Some(from_halves(self.high.first(doc)?, self.low.first(doc)?))
+    }
+
     /// The hit of this document; nothing where its class is of another version.
     pub(super) fn hit(&self, doc: DocId, score: f32) -> Option<Hit> {
         let (category, kind) = from_class(self.class.first(doc)?)?;
         Some(Hit {
-            id: from_halves(self.high.first(doc)?, self.low.first(doc)?),
+            id: self.id(doc)?,
             score,
             time_ms: self.time.first(doc)?,
             category,

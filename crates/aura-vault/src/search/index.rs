@@ -9,7 +9,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aura_protocol::id::RecordId;
 use tantivy::directory::RamDirectory;
@@ -22,6 +22,7 @@ use tantivy::{IndexReader, IndexSettings, IndexWriter, ReloadPolicy};
 use super::document::{Document, Fields, TOKENIZER, schema};
 use super::error::SearchError;
 use super::hit::{Columns, Hit};
+use super::identity::Identity;
 use super::lookup::{Lookup, search_all};
 use super::query::Query;
 use super::scope::Scope;
@@ -55,7 +56,7 @@ pub struct Index {
     parts: tantivy::Index,
     fields: Fields,
     reader: IndexReader,
-    columns: Columns,
+    columns: Arc<Columns>,
     writer: Mutex<Writer>,
     /// Changes that no commit has yet.
     pending: AtomicU64,
@@ -135,7 +136,7 @@ impl Index {
             parts: index,
             fields,
             reader,
-            columns: Columns::default(),
+            columns: Arc::default(),
             writer: Mutex::new(Writer { inner, payload }),
             pending: AtomicU64::new(0),
             is_loading: AtomicBool::new(false),
@@ -148,7 +149,7 @@ impl Index {
     /// When the index cannot be written.
     pub fn add(&self, document: &Document<'_>) -> Result<(), SearchError> {
         let writer = self.writer();
-        writer.inner.delete_term(self.fields.id_term(document.id));
+        self.remove(&writer, document.id)?;
         self.push(&writer, document)
     }
 
@@ -172,9 +173,15 @@ impl Index {
     /// # Errors
     /// When the index cannot be written.
     pub fn delete(&self, id: RecordId) -> Result<(), SearchError> {
-        self.writer().inner.delete_term(self.fields.id_term(id));
+        self.remove(&self.writer(), id)?;
         self.pending.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn remove(&self, writer: &Writer, id: RecordId) -> Result<(), SearchError> {
+        let (bucket, columns) = (self.fields.bucket_term(id), Arc::clone(&self.columns));
+        let removed = writer.inner.delete_query(Box::new(Identity { id, bucket, columns }));
+        removed.map(drop).map_err(|error| failure(self.directory.as_ref(), &error))
     }
 
     /// Makes everything so far findable, and remembers `payload` with it.

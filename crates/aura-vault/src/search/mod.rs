@@ -25,6 +25,7 @@ mod statistics;
 mod snippet;
 
 mod hit;
+mod identity;
 mod lookup;
 
 mod index;
