@@ -18,6 +18,7 @@ use aura_vault::gate::{Principal, Session};
 use aura_vault::home::Home;
 use aura_vault::search::Typing;
 use aura_vault::vault::{Credential, Unlocked, Vault};
+use rusqlite::{Connection, params};
 use zeroize::Zeroizing;
 
 use ground::{cpu, draft, environment, load, memory_mib, notes};
@@ -79,7 +80,7 @@ fn main() {
     println!("import again, nothing changed: {:.2} s", again.as_secs_f64());
 
     search(&session);
-    get_and_put(&session);
+    get_and_put(&session, path, count);
     sizes(&home, loaded);
     unlock(vault, session, &home, &password);
 }
@@ -111,7 +112,7 @@ fn search(session: &Session) {
     report("search, with titles and snippets", times);
 }
 
-fn get_and_put(session: &Session) {
+fn get_and_put(session: &Session, path: Option<&str>, count: usize) {
     let ids: Vec<_> = session
         .search("the", Typing::Done, 100)
         .unwrap()
@@ -124,6 +125,7 @@ fn get_and_put(session: &Session) {
     }
     let rounds = (0..20).flat_map(|_| ids.iter());
     report("get, warm", rounds.map(|id| timed(|| session.get(*id).unwrap())).collect());
+    sqlite_get(path, count, ids.len());
     let puts = (0..300).map(|n| draft(&format!("put{n}"), "one more", "a durable put"));
     report("put, durable", puts.map(|draft| timed(|| session.add(&draft).unwrap())).collect());
     let found = (0..50).map(|n| {
@@ -134,6 +136,34 @@ fn get_and_put(session: &Session) {
         start.elapsed()
     });
     report("put and find", found.collect());
+}
+
+/// The same number of rows of plain SQLite, by a key of the same size, each as JSON: what a get is held against.
+fn sqlite_get(path: Option<&str>, count: usize, asked: usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = Connection::open(dir.path().join("plain.db")).unwrap();
+    connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+    connection
+        .execute_batch("CREATE TABLE item (id BLOB PRIMARY KEY, fields TEXT); BEGIN")
+        .unwrap();
+    let id =
+        |number: usize| (number as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    for (number, note) in notes(path, count).enumerate() {
+        let fields = serde_json::json!({"name": note.title, "text": note.body}).to_string();
+        let mut insert = connection.prepare_cached("INSERT INTO item VALUES (?1, ?2)").unwrap();
+        insert.execute(params![id(number).to_be_bytes(), fields]).unwrap();
+    }
+    connection.execute_batch("COMMIT").unwrap();
+    let get = |number: usize| {
+        let sql = "SELECT fields FROM item WHERE id = ?1";
+        let mut select = connection.prepare_cached(sql).unwrap();
+        let text: String = select.query_row([id(number).to_be_bytes()], |row| row.get(0)).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let numbers = || (0..asked).map(|at| at * 7919 % count);
+    numbers().for_each(|number| drop(get(number)));
+    let rounds = (0..20).flat_map(|_| numbers());
+    report("get of plain SQLite, warm", rounds.map(|number| timed(|| get(number))).collect());
 }
 
 fn sizes(home: &Path, count: u64) {

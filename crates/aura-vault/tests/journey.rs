@@ -6,6 +6,8 @@ mod support;
 
 use std::sync::Arc;
 
+use aura_crypto::kdf::Argon2Params;
+use aura_vault::audit::Action;
 use aura_vault::gate::GateError;
 use aura_vault::intake::Outcome;
 use aura_vault::record::{Attachment, Kind};
@@ -187,6 +189,38 @@ fn wrong_secrets_are_answered_more_and_more_slowly() {
     assert!(locked.unlock(&password(PASSWORD), bench.environment()).is_ok());
 }
 
+/// DIR-9: whoever sits at an open vault guesses no faster than at a shut one.
+#[test]
+fn wrong_secrets_in_an_open_vault_are_counted_too() {
+    let bench = Bench::new();
+    let (mut vault, _) = bench.create();
+    let wait = |ms| bench.clock.0.fetch_add(ms, std::sync::atomic::Ordering::Relaxed);
+    let (cost, next) = (Argon2Params::FLOOR, "a password of next year");
+    let guess = password("guess");
+    assert!(matches!(vault.change_password(&guess, next, cost), Err(VaultError::Secret)));
+    assert!(matches!(vault.renew_recovery_code(&guess), Err(VaultError::Secret)));
+    assert!(matches!(vault.set_second(&guess, next, cost), Err(VaultError::Secret)));
+    let too_soon = vault.change_password(&password(PASSWORD), next, cost);
+    assert!(matches!(too_soon, Err(VaultError::TooSoon(_))));
+    wait(2_000);
+    vault.change_password(&password(PASSWORD), next, cost).unwrap();
+    let mut refused = 0;
+    let session = owner(&vault);
+    session
+        .audit(&mut |event| {
+            if event.event.action == Action::FailedUnlock {
+                refused += event.event.count;
+            }
+        })
+        .unwrap();
+    assert_eq!(refused, 3);
+    drop(session);
+    // They are on the record once, and forgotten.
+    let (locked, finished) = vault.lock();
+    finished.unwrap();
+    assert!(locked.unlock(&password(next), bench.environment()).is_ok());
+}
+
 #[test]
 fn canary_no_plaintext_in_any_file() {
     let bench = Bench::new();
@@ -225,7 +259,7 @@ fn canary_no_plaintext_in_any_file() {
 fn f_23_a_changed_password_and_a_new_recovery_code_replace_the_old_ones() {
     let bench = Bench::new();
     let (mut vault, kit) = bench.create();
-    let cost = aura_crypto::kdf::Argon2Params::FLOOR;
+    let cost = Argon2Params::FLOOR;
     let wrong = vault.change_password(&password("wrong"), "new password", cost).unwrap_err();
     assert!(matches!(wrong, VaultError::Secret));
     vault.change_password(&password(PASSWORD), "new password", cost).unwrap();

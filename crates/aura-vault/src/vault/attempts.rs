@@ -10,6 +10,7 @@ use std::path::Path;
 
 use aura_protocol::codec::{CodecError, Reader, Writer};
 
+use crate::audit::{Action, Event, Outcome};
 use crate::home::{self, Home};
 
 /// Wrong secrets that are answered at once.
@@ -44,6 +45,19 @@ impl Attempts {
 
     pub(super) fn failed(self, now_ms: i64) -> Self {
         Self { count: self.count.saturating_add(1), last_ms: now_ms }
+    }
+
+    /// How they go on the record, with the next right secret.
+    pub(super) fn event(self) -> Event {
+        Event {
+            time_ms: self.last_ms,
+            principal: "owner".to_owned(),
+            action: Action::FailedUnlock,
+            outcome: Outcome::Refused,
+            categories: Vec::new(),
+            count: u64::from(self.count),
+            grant: String::new(),
+        }
     }
 
     /// How long to wait before the next try, in milliseconds. A clock set back does not lengthen it

@@ -227,7 +227,7 @@ impl Vault<Unlocked> {
         }
         refuse_same(current, password)?;
         let secret_key = slots::read_secret_key(&self.home).ok();
-        slots::open(&self.roster, current, secret_key.as_ref())?;
+        self.confirm(current, secret_key.as_ref())?;
         self.refuse_first(password)?;
         let (vault, open) = (self.vault, Arc::clone(self.open()));
         let mut entropy = open.fresh_entropy();

@@ -11,6 +11,7 @@ use aura_protocol::codec::Extra;
 use aura_protocol::id::{EpochId, Nonce16, SlotId, VaultId};
 use zeroize::Zeroizing;
 
+use super::attempts::Attempts;
 use super::statement::{random_nonce, sign};
 use super::{Credential, Unlocked, Vault, VaultError};
 use crate::audit::{Action, Event, Outcome};
@@ -176,7 +177,7 @@ impl Vault<Unlocked> {
         cost: Argon2Params,
     ) -> Result<SlotId, VaultError> {
         let secret_key = read_secret_key(&self.home)?;
-        open(&self.roster, current, Some(&secret_key))?;
+        self.confirm(current, Some(&secret_key))?;
         let old: Vec<SlotId> = self
             .slots()
             .into_iter()
@@ -200,7 +201,7 @@ impl Vault<Unlocked> {
         current: &Credential,
     ) -> Result<Zeroizing<String>, VaultError> {
         let secret_key = read_secret_key(&self.home)?;
-        open(&self.roster, current, Some(&secret_key))?;
+        self.confirm(current, Some(&secret_key))?;
         let old: Vec<SlotId> = self
             .slots()
             .into_iter()
@@ -215,6 +216,37 @@ impl Vault<Unlocked> {
         });
         self.replace(&slot, &old)?;
         Ok(code.to_text())
+    }
+
+    /// That this opens the vault. Who sits at an open vault guesses no faster than at a shut one: wrong ones
+    /// are counted and answered more and more slowly, and go on the record with the next right one (DIR-9).
+    pub(super) fn confirm(
+        &self,
+        current: &Credential,
+        secret_key: Option<&SecretKey>,
+    ) -> Result<(), VaultError> {
+        let place = self.home.attempts();
+        let attempts = Attempts::read(&place);
+        let now_ms = self.open().clock.now_ms();
+        match attempts.wait_ms(now_ms) {
+            0 => {}
+            wait => return Err(VaultError::TooSoon(wait)),
+        }
+        let write = |attempts: Attempts| {
+            attempts.write(&place).map_err(|error| VaultError::Io("attempts", error))
+        };
+        match open(&self.roster, current, secret_key) {
+            Err(VaultError::Secret) => {
+                write(attempts.failed(now_ms))?;
+                return Err(VaultError::Secret);
+            }
+            opened => drop(opened?),
+        }
+        if attempts != Attempts::default() {
+            self.open().record(vec![attempts.event()])?;
+            write(Attempts::default())?;
+        }
+        Ok(())
     }
 
     /// Lists a slot, wraps the root key to it and removes others, all in one commit.

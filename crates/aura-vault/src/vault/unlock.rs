@@ -96,12 +96,7 @@ pub(super) fn open(
         events.push(event(now_ms, Action::Anomaly, Outcome::Failed, 1));
     }
     if attempts.count > 0 {
-        events.push(event(
-            attempts.last_ms,
-            Action::FailedUnlock,
-            Outcome::Refused,
-            attempts.count,
-        ));
+        events.push(attempts.event());
     }
     events.push(event(now_ms, Action::Unlock, Outcome::Done, 1));
     match open.record(events) {
