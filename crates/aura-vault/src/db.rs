@@ -3,11 +3,14 @@
 //!
 //! SQLCipher 4 with a random raw key. Each feed's applied position is kept in the same transaction as
 //! what it applied, so a crash loses nothing and repeats nothing. No fsync of its own: what the last
-//! moments lost is applied again from the log. The schema is in `schema`, sums in `tally`.
+//! moments lost is applied again from the log. The schema is in `schema`, sums in `tally`,
+//! where records came from in `origins`, how ops become rows in `turn`.
 //! Source: docs/decisions/0003-views.md.
 
+mod origins;
 mod schema;
 mod tally;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,14 +20,15 @@ use aura_crypto::entropy::Entropy;
 use aura_crypto::key::DatabaseKey;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::id::{FeedId, RecordId};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Statement, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::op::{Change, Dot, Op};
+use crate::op::{Dot, Op};
 use crate::record::{Category, Kind};
 use crate::state::State;
 
 pub use schema::Opened;
 pub use tally::Tally;
+use turn::{LOAD, Turn, advance, load, newest};
 
 /// The database that a check fills, beside the vault's own.
 const BESIDE: &str = "check.db";
@@ -104,6 +108,8 @@ pub struct Db {
     key: DatabaseKey,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    /// Which runs of origins there are.
+    runs: Mutex<Vec<i64>>,
 }
 
 impl Db {
@@ -116,8 +122,9 @@ impl Db {
         let opened = schema::migrate(&writer)?;
         let reader = schema::connect(path, &key)?;
         reader.pragma_update(None, "query_only", true)?;
-        let path = path.to_owned();
-        Ok((Self { path, key, writer: Mutex::new(writer), reader: Mutex::new(reader) }, opened))
+        let runs = Mutex::new(origins::runs(&reader)?);
+        let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
+        Ok((Self { path: path.to_owned(), key, writer, reader, runs }, opened))
     }
 
     /// Removes a database file that is of no use.
@@ -163,11 +170,11 @@ impl Db {
     }
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.reader)
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.writer)
     }
 
     /// Up to which entry each feed has been applied.
@@ -223,9 +230,9 @@ impl Db {
                 rows.extend(turn.apply((dot, op), entry.category)?);
             }
         }
-        turn.tally.save(&tx)?;
-        drop(turn);
+        turn.finish()?;
         tx.commit()?;
+        *lock(&self.runs) = origins::runs(&connection)?;
         Ok(Applied { rows: newest(rows) })
     }
 
@@ -276,12 +283,13 @@ impl Db {
     /// When the database cannot be read.
     pub fn origin(&self, key: &[u8; 16]) -> Result<Option<Origin>, DbError> {
         let connection = self.reader();
-        let mut statement =
-            connection.prepare_cached("SELECT id, content, live FROM record WHERE origin = ?1")?;
-        let mut found = statement.query([key.as_slice()])?;
-        // There is hardly ever more than one; sorting in SQL would cost as much as looking.
+        let runs = lock(&self.runs).clone();
+        let sql = "SELECT id, content, live FROM record WHERE row = ?1 AND origin = ?2";
         let mut best: Option<(bool, Origin)> = None;
-        while let Some(row) = found.next()? {
+        for row in origins::find(&connection, &runs, key)? {
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut found = statement.query(params![row, key.as_slice()])?;
+            let Some(row) = found.next()? else { continue };
             let bytes = |at: usize| row.get_ref(at)?.as_blob().map_err(|_| DbError::Damaged);
             let record = RecordId::from_slice(bytes(0)?).ok_or(DbError::Damaged)?;
             let is_live: bool = row.get(2)?;
@@ -294,18 +302,16 @@ impl Db {
         Ok(best.map(|(_, origin)| origin))
     }
 
-    /// Calls `each` with every origin that is known, in no useful order.
+    /// Calls `each` with half of the key of every origin that is known, in no useful order.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn each_origin(&self, each: &mut dyn FnMut(&[u8; 16])) -> Result<(), DbError> {
+    pub fn each_origin(&self, each: &mut dyn FnMut(u64)) -> Result<(), DbError> {
         let connection = self.reader();
-        let sql = "SELECT origin FROM record WHERE origin IS NOT NULL";
-        let mut statement = connection.prepare_cached(sql)?;
+        let mut statement = connection.prepare_cached("SELECT half FROM origin")?;
         let mut found = statement.query([])?;
         while let Some(row) = found.next()? {
-            let key = row.get_ref(0)?.as_blob().map_err(|_| DbError::Damaged)?;
-            each(key.try_into().map_err(|_| DbError::Damaged)?);
+            each(row.get::<_, i64>(0)?.cast_unsigned());
         }
         Ok(())
     }
@@ -379,8 +385,19 @@ impl Db {
 
     /// Goes back to what a vault at rest takes.
     pub fn end_load(&self) {
+        // Best effort as well: what is not joined now is found all the same.
+        drop(self.join_origins());
         self.set_room(schema::AT_REST);
         drop(self.writer().execute_batch("PRAGMA shrink_memory"));
+    }
+
+    fn join_origins(&self) -> Result<(), DbError> {
+        let mut connection = self.writer();
+        let tx = connection.transaction()?;
+        origins::join(&tx)?;
+        tx.commit()?;
+        *lock(&self.runs) = origins::runs(&connection)?;
+        Ok(())
     }
 
     fn set_room(&self, room: schema::Room) {
@@ -407,6 +424,7 @@ impl Db {
         schema::migrate(&writer)?;
         *reader = schema::connect(&self.path, &self.key)?;
         reader.pragma_update(None, "query_only", true)?;
+        lock(&self.runs).clear();
         Ok(())
     }
 
@@ -459,121 +477,8 @@ pub struct Applicable {
     pub ops: Vec<Op>,
 }
 
-/// Moves the feed's applied position to this entry; `false` if it stood there or further already.
-fn advance(tx: &Transaction<'_>, entry: &Applicable) -> Result<bool, DbError> {
-    let mut statement = tx.prepare_cached(
-        "INSERT INTO feed (id, number) VALUES (?1, ?2)
-         ON CONFLICT (id) DO UPDATE SET number = ?2 WHERE number < ?2",
-    )?;
-    let number = i64::try_from(entry.number).map_err(|_| DbError::Damaged)?;
-    Ok(statement.execute(params![entry.feed.to_bytes(), number])? == 1)
-}
-
-/// Of rows in the order in which they came about, each record's last one.
-fn newest(rows: Vec<Row>) -> Vec<Row> {
-    let mut seen = std::collections::HashSet::with_capacity(rows.len());
-    let mut newest: Vec<Row> = rows.into_iter().rev().filter(|row| seen.insert(row.id)).collect();
-    newest.reverse();
-    newest
-}
-
-/// One transaction's statements, prepared once, and its sums.
-struct Turn<'a> {
-    connection: &'a Connection,
-    load: CachedStatement<'a>,
-    insert: CachedStatement<'a>,
-    update: CachedStatement<'a>,
-    /// The highest id: what is above it is new, and is not looked for.
-    highest: Option<RecordId>,
-    tally: Tally,
-}
-
-impl<'a> Turn<'a> {
-    fn begin(connection: &'a Connection) -> Result<Self, DbError> {
-        let highest: Option<Vec<u8>> = connection
-            .prepare_cached("SELECT max(id) FROM record")?
-            .query_row([], |row| row.get(0))?;
-        Ok(Self {
-            connection,
-            highest: highest.as_deref().and_then(RecordId::from_slice),
-            load: connection.prepare_cached(LOAD)?,
-            insert: connection.prepare_cached(
-                "INSERT INTO record (id, category, live, time, origin, content, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?,
-            update: connection.prepare_cached(
-                "UPDATE record
-                 SET category = ?2, live = ?3, time = ?4, origin = ?5, content = ?6, state = ?7
-                 WHERE id = ?1",
-            )?,
-            tally: Tally::load(connection)?,
-        })
-    }
-
-    /// Applies one op. The row as it is then, if it has changed.
-    fn apply(
-        &mut self,
-        (dot, op): (Dot, Op),
-        category: Option<Category>,
-    ) -> Result<Option<Row>, DbError> {
-        let (id, category) = match (&op.change, category) {
-            (Change::Write { record, .. } | Change::Delete { record, .. }, Some(category)) => {
-                (*record, category)
-            }
-            (Change::Fact { name, value }, None) => {
-                self.connection
-                    .prepare_cached("INSERT OR REPLACE INTO fact (name, value) VALUES (?1, ?2)")?
-                    .execute([name, value])?;
-                return Ok(None);
-            }
-            _ => return Ok(None),
-        };
-        let is_above = self.highest.is_none_or(|highest| highest < id);
-        let known = if is_above { None } else { load(&mut self.load, id)? };
-        let before =
-            known.as_ref().map(|row| (row.category, row.state.is_live(), row.state.leaf(id)));
-        // Places of different collections look alike, so their ops are never mixed. Of several
-        // categories the lowest code is the record's, in whatever order they come (OPS-15).
-        let mut row = match known {
-            Some(row) if row.category.code() < category.code() => return Ok(None),
-            Some(row) if row.category == category => row,
-            _ => Row { id, category, time_ms: 0, state: State::default() },
-        };
-        if !row.state.take(dot, op) {
-            return Ok(None);
-        }
-        row.time_ms = crate::view::time_ms(&row.state, id);
-        if let Some((category, true, leaf)) = before {
-            self.tally.remove(category, &leaf);
-        }
-        let is_live = row.state.is_live();
-        if is_live {
-            self.tally.add(row.category, &row.state.leaf(id));
-        }
-        let (origin, content) = crate::view::origin(&row.state).unzip();
-        let save = if before.is_none() { &mut self.insert } else { &mut self.update };
-        save.execute(params![
-            row.id.0.as_slice(),
-            row.category.code(),
-            is_live,
-            row.time_ms,
-            origin.as_ref().map(<[u8; 16]>::as_slice),
-            content,
-            row.state.to_bytes(),
-        ])?;
-        self.highest = self.highest.max(Some(id));
-        Ok(Some(row))
-    }
-}
-
-const LOAD: &str = "SELECT id, category, time, state FROM record WHERE id = ?1";
-
-fn load(statement: &mut Statement<'_>, id: RecordId) -> Result<Option<Row>, DbError> {
-    let mut found = statement.query([id.0.as_slice()])?;
-    match found.next()? {
-        None => Ok(None),
-        Some(row) => read_row(row).map(Some),
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read_row(row: &rusqlite::Row<'_>) -> Result<Row, DbError> {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::DbError;
 
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// How much memory and file a connection may take for speed.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub(super) struct Room {
 
 /// For reading, and for a write now and then.
 pub(super) const AT_REST: Room = Room { cache_kib: 8 << 10, log_pages: 500 };
-/// For many writes. The index of origins is in no order, so most of its pages change in every commit.
+/// For many writes.
 pub(super) const LOADING: Room = Room { cache_kib: 16 << 10, log_pages: 4000 };
 
 impl Room {
@@ -49,7 +49,12 @@ const TABLES: &str = "
         content BLOB,
         state BLOB NOT NULL
     ) STRICT;
-    CREATE INDEX record_origin ON record (origin) WHERE origin IS NOT NULL;
+    CREATE TABLE origin (
+        run INTEGER NOT NULL,
+        half INTEGER NOT NULL,
+        record INTEGER NOT NULL,
+        PRIMARY KEY (run, half, record)
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX record_deleted ON record (id) WHERE live = 0;
     CREATE TABLE feed (id BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;

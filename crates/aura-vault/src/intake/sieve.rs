@@ -32,13 +32,17 @@ impl Sieve {
             }
             self.fill(open)?;
         }
-        let (word, bit) = self.place(key);
+        let (word, bit) = self.place(half(key));
         Ok(self.words.get(word).is_none_or(|bits| bits & bit != 0))
     }
 
     /// Remembers an origin that the database is about to have.
     pub(super) fn add(&mut self, key: &[u8; 16]) {
-        let (word, bit) = self.place(key);
+        self.add_half(half(key));
+    }
+
+    fn add_half(&mut self, half: u64) {
+        let (word, bit) = self.place(half);
         if let Some(bits) = self.words.get_mut(word) {
             *bits |= bit;
         }
@@ -48,15 +52,18 @@ impl Sieve {
         let bits = open.records_max()?.saturating_mul(BITS_PER_KEY).clamp(64, BITS_MAX);
         let words = usize::try_from(bits.next_power_of_two() / 64).unwrap_or(1);
         self.words = vec![0; words];
-        open.each_origin(&mut |key| self.add(key))?;
+        open.each_origin(&mut |half| self.add_half(half))?;
         Ok(())
     }
 
     /// The word and the bit in it that stand for a key.
-    fn place(&self, key: &[u8; 16]) -> (usize, u64) {
+    fn place(&self, half: u64) -> (usize, u64) {
         let bits = (self.words.len() as u64).saturating_mul(64);
-        let at = key.first_chunk().map_or(0, |half| u64::from_be_bytes(*half));
-        let at = at.checked_rem(bits).unwrap_or_default();
+        let at = half.checked_rem(bits).unwrap_or_default();
         (usize::try_from(at / 64).unwrap_or(usize::MAX), 1 << (at % 64))
     }
+}
+
+fn half(key: &[u8; 16]) -> u64 {
+    key.first_chunk().map_or(0, |half| u64::from_be_bytes(*half))
 }

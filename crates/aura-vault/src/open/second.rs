@@ -122,8 +122,8 @@ impl Open {
         }
     }
 
-    /// Calls `each` with every origin that is known.
-    pub(crate) fn each_origin(&self, each: &mut dyn FnMut(&[u8; 16])) -> Result<(), DbError> {
+    /// Calls `each` with half of the key of every origin that is known.
+    pub(crate) fn each_origin(&self, each: &mut dyn FnMut(u64)) -> Result<(), DbError> {
         self.first.db.each_origin(each)?;
         self.second().map_or(Ok(()), |second| second.db.each_origin(each))
     }
