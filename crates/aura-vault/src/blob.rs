@@ -154,15 +154,18 @@ pub struct Intake<'a> {
     pub name: &'a str,
     /// Its media type.
     pub media_type: &'a str,
-    /// What a first pass over its bytes found; a second pass that differs is refused.
-    pub fingerprint: &'a Fingerprint,
+    /// Its length in bytes; what turns out longer or shorter is refused.
+    pub size: u64,
+    /// The SHA-256 that a first pass over its bytes found, hexadecimal; a second pass that differs is
+    /// refused.
+    pub sha256: Option<&'a str>,
 }
 
 /// Seals an attachment's bytes into chunks of the local store. Returns its field and what its entry
 /// must say. The chunks are durable before the entry that names them (BLB-6).
 ///
 /// # Errors
-/// When reading or storing fails, the bytes are too many or not those of the fingerprint.
+/// When reading or storing fails, the bytes are too many or not those that were announced.
 pub fn seal(
     log: &dyn LocalLog,
     (blob, key): (BlobId, &AttachmentKey),
@@ -170,7 +173,7 @@ pub fn seal(
     content: impl Read,
     hedge: &mut Hedge<'_>,
 ) -> Result<(BlobRef, Vec<ChunkAdded>), BlobError> {
-    let size = intake.fingerprint.size;
+    let size = intake.size;
     let count = chunk_count(size);
     if count > CHUNKS_MAX {
         return Err(BlobError::TooLarge);
@@ -178,7 +181,9 @@ pub fn seal(
     let mut hasher = Sha256::new();
     let mut content = content.take(size.saturating_add(1));
     let mut added = Vec::new();
-    let mut plain = Zeroizing::new(Vec::new());
+    let room = usize::try_from(size).unwrap_or(usize::MAX).min(CHUNK_PLAIN_BYTES);
+    let mut plain = Zeroizing::new(Vec::with_capacity(room));
+    let mut sealed = Vec::new();
     let mut read = 0u64;
     for index in 0..count {
         plain.clear();
@@ -191,7 +196,8 @@ pub fn seal(
             let padded = pad::padme_len(plain.len()).min(CHUNK_PLAIN_BYTES);
             plain.resize(padded, 0);
         }
-        let sealed = aead::seal(key, &context(blob, index, size), hedge, &plain);
+        sealed.clear();
+        aead::seal_into(key, &context(blob, index, size), hedge, &plain, &mut sealed);
         let name = chunk_name(key, index);
         log.put_chunk(name, &sealed)?;
         added.push(ChunkAdded {
@@ -203,7 +209,7 @@ pub fn seal(
     let mut rest = [0; 1];
     let surplus = content.read(&mut rest).map_err(BlobError::Io)?;
     let sha256 = Hash(hasher.finalize().into()).to_string();
-    if read != size || surplus != 0 || sha256 != intake.fingerprint.sha256 {
+    if read != size || surplus != 0 || intake.sha256.is_some_and(|found| found != sha256) {
         let changed = io::Error::other("the file changed while it was read");
         return Err(BlobError::Io(changed));
     }

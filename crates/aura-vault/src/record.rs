@@ -153,7 +153,7 @@ impl Category {
 
 /// The bytes of an attachment, opened when (and as often as) the vault wants them.
 ///
-/// The vault reads once to learn the SHA-256 and, if the bytes are new, once more to seal them, so
+/// An import reads once to learn the SHA-256 and, if the bytes are new, once more to seal them, so
 /// that no attachment is ever held in memory or written to a temporary file in the clear.
 pub trait Content: Send + Sync {
     /// Starts reading from the first byte.
@@ -161,12 +161,21 @@ pub trait Content: Send + Sync {
     /// # Errors
     /// When the bytes cannot be read any more.
     fn open(&self) -> io::Result<Box<dyn Read + '_>>;
+
+    /// How many bytes there are, where that is known without reading them.
+    fn size_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Bytes that are in memory already (a mail's parts).
 impl Content for Vec<u8> {
     fn open(&self) -> io::Result<Box<dyn Read + '_>> {
         Ok(Box::new(self.as_slice()))
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        Some(self.len() as u64)
     }
 }
 

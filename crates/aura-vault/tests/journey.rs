@@ -4,13 +4,14 @@
 
 mod support;
 
+use std::io::Read as _;
 use std::sync::Arc;
 
 use aura_crypto::kdf::Argon2Params;
 use aura_vault::audit::Action;
 use aura_vault::gate::GateError;
 use aura_vault::intake::Outcome;
-use aura_vault::record::{Attachment, Kind};
+use aura_vault::record::{Attachment, Content, Kind};
 use aura_vault::search::Typing;
 use aura_vault::vault::{Credential, VaultError};
 use serde_json::json;
@@ -187,6 +188,34 @@ fn wrong_secrets_are_answered_more_and_more_slowly() {
     assert!(matches!(error, VaultError::TooSoon(_)));
     bench.clock.0.fetch_add(2_000, std::sync::atomic::Ordering::Relaxed);
     assert!(locked.unlock(&password(PASSWORD), bench.environment()).is_ok());
+}
+
+/// Content that is not as long as it says.
+struct Changing(u64);
+
+impl Content for Changing {
+    fn open(&self) -> std::io::Result<Box<dyn std::io::Read + '_>> {
+        Ok(Box::new(std::io::repeat(b'x').take(5000)))
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        Some(self.0)
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_added_is_refused() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    for (size, is_taken) in [(4999, false), (5001, false), (0, false), (5000, true)] {
+        let mut draft = note("changing", "changing", "text");
+        let (name, media_type) = ("x".to_owned(), "text/plain".to_owned());
+        draft.attachments.push(Attachment { name, media_type, content: Arc::new(Changing(size)) });
+        assert_eq!(session.add(&draft).is_ok(), is_taken, "{size}");
+        assert_eq!(session.status().unwrap().records, u64::from(is_taken));
+    }
+    assert!(session.verify(&mut |_| {}).unwrap().is_ok());
 }
 
 /// DIR-9: whoever sits at an open vault guesses no faster than at a shut one.

@@ -110,7 +110,7 @@ impl Importer {
         let mut entropy = self.open.fresh_entropy();
         let key = AttachmentKey::generate(entropy.as_mut());
         let (name, media_type) = (&attachment.name, &attachment.media_type);
-        let intake = Intake { name, media_type, fingerprint: &print };
+        let intake = Intake { name, media_type, size: print.size, sha256: Some(&print.sha256) };
         let known = [id.0.as_slice(), print.sha256.as_bytes()].concat();
         let (field, added) = self.open.with_keyring(|keyring| {
             let mut hedge = Hedge::with_known(keyring.hedge_key(), entropy.as_mut(), &known);

@@ -18,7 +18,12 @@ fn of(plain: &[u8]) -> Value {
     let (key, hedge) = (filled::<AttachmentKey>(7), filled::<HedgeKey>(0x55));
     let mut entropy = Counter::default();
     let print = fingerprint(plain).unwrap();
-    let intake = Intake { name: "a.txt", media_type: "text/plain", fingerprint: &print };
+    let intake = Intake {
+        name: "a.txt",
+        media_type: "text/plain",
+        size: print.size,
+        sha256: Some(&print.sha256),
+    };
     let hedge = &mut Hedge::new(&hedge, &mut entropy);
     let (field, _) = seal(&chunks, (BLOB, &key), &intake, plain, hedge).unwrap();
     let kept = chunks.0.lock().unwrap();

@@ -26,6 +26,12 @@ impl Content for FileContent {
     fn open(&self) -> io::Result<Box<dyn Read + '_>> {
         Ok(Box::new(File::open(&self.0)?))
     }
+
+    fn size_bytes(&self) -> Option<u64> {
+        // What a system makes up as it is read says that it is empty.
+        let metadata = self.0.metadata().ok().filter(Metadata::is_file)?;
+        (metadata.len() > 0).then_some(metadata.len())
+    }
 }
 
 /// Adds a record.
