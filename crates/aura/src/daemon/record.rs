@@ -29,7 +29,7 @@ impl Content for FileContent {
 
     fn size_bytes(&self) -> Option<u64> {
         // What a system makes up as it is read says that it is empty.
-        let metadata = self.0.metadata().ok().filter(Metadata::is_file)?;
+        let metadata = self.0.metadata().ok().filter(fs::Metadata::is_file)?;
         (metadata.len() > 0).then_some(metadata.len())
     }
 }
