@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Events and tasks to one calendar file.
 //!
-//! Time zones are named as IANA names them, without a definition. Files of a record are written into
-//! it, as calendars do it. Source: RFC 5545, RFC 8984 and its iCalendar mapping.
+//! Time zones are named as IANA names them, and defined before the first component that names them.
+//! Files of a record are written into it, as calendars do it. Source: RFC 5545, RFC 8984 and its
+//! iCalendar mapping.
 
 use std::io::{self, Write};
 
@@ -11,6 +12,7 @@ use calcard::jscalendar::JSCalendar;
 use serde_json::{Value, json};
 
 use super::content_line::rewritten;
+use super::time_zone::Definitions;
 use super::{Exported, Outcome};
 use crate::formats::component::{Piece, Pieces, guarded};
 use crate::formats::media;
@@ -25,6 +27,7 @@ pub fn write(
     out: &mut dyn Write,
 ) -> io::Result<Outcome> {
     let mut outcome = Outcome::default();
+    let mut zones = Definitions::default();
     out.write_all(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Aura//Export//EN\r\n")?;
     for record in records {
         let mut fields = record.fields.clone();
@@ -34,6 +37,7 @@ pub fn write(
         let component = guarded(|| convert(&text)).flatten();
         match component {
             Some(component) => {
+                out.write_all(&zones.missing(&component))?;
                 out.write_all(&with_occurrence(component, occurrence.as_deref()))?;
                 outcome.records = outcome.records.saturating_add(1);
                 outcome.attachments = outcome.attachments.saturating_add(files.written);

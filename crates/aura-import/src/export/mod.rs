@@ -14,6 +14,7 @@ use crate::draft::Attachment;
 
 mod content_line;
 mod name;
+mod time_zone;
 
 pub mod calendar;
 pub mod contacts;

@@ -15,7 +15,7 @@ use calcard::icalendar::{
 use calcard::jscalendar::JSCalendar;
 use serde_json::{Value, json};
 
-use super::super::component::{guarded, property};
+use super::super::component::{guarded, property, zone_of};
 use super::super::media;
 use crate::draft::Draft;
 
@@ -220,17 +220,6 @@ fn own_properties(lines: &[String]) -> Vec<(String, &str, &str)> {
 fn own_value<'a>(own: &[(String, &'a str, &str)], wanted: &str) -> Option<&'a str> {
     let value = own.iter().find(|(name, ..)| name == wanted).map(|(_, value, _)| value.trim());
     value.filter(|value| !value.is_empty())
-}
-
-/// The TZID parameter of a property line.
-fn zone_of(line: &str) -> Option<&str> {
-    let upper = line.get(..line.find(':').unwrap_or(line.len()))?;
-    let at = upper.to_ascii_uppercase().find(";TZID=")?;
-    let rest = line.get(at + ";TZID=".len()..)?;
-    if let Some(quoted) = rest.strip_prefix('"') {
-        return quoted.split('"').next();
-    }
-    rest.split([';', ':']).next()
 }
 
 /// `20260131T100000Z` as a JSCalendar local time.
