@@ -19,6 +19,7 @@ import pathlib
 import sys
 import urllib.parse
 import warnings
+import zoneinfo
 
 import frontmatter
 import icalendar
@@ -86,9 +87,12 @@ def read_calendar(path):
     check(path.name, not calendar.errors, f"errors: {calendar.errors[:5]}")
     for name in ("VERSION", "PRODID"):
         check(path.name, name in calendar, f"it has no {name}")
+    zones = {zone["TZID"]: zone.to_tz(lookup_tzid=False) for zone in calendar.timezones}
+    check(path.name, len(zones) == len(calendar.timezones), "a time zone is defined twice")
     for component in calendar.subcomponents:
         if component.name == "VTIMEZONE":
             continue
+        read_times(path.name, component, zones)
         where = f"{path.name}, {component.name} {component.get('UID')}"
         found["records"] += 1
         found[component.name.lower()] += 1
@@ -104,6 +108,23 @@ def read_calendar(path):
             for value in values if isinstance(values, list) else [values]:
                 found["attachments"] += is_embedded(value)
         found["laid_out"] += is_laid_out(component)
+
+
+def read_times(name, component, zones):
+    """Whether the calendar's own definitions say the same of its times as the time zone database."""
+    where = f"{name}, {component.name} {component.get('UID')}"
+    for property_name in ("DTSTART", "DTEND", "DUE"):
+        value = component.get(property_name)
+        zone = value.params.get("TZID") if isinstance(value, icalendar.vDDDTypes) else None
+        is_known = zone in zoneinfo.available_timezones()
+        if zone is None or not is_known:
+            continue
+        check(where, zone in zones, f"{zone} is not defined")
+        if zone in zones:
+            time = value.dt.replace(tzinfo=None)
+            own, true = zones[zone].utcoffset(time), zoneinfo.ZoneInfo(zone).utcoffset(time)
+            check(where, own == true, f"its offset at {time} in {zone} is {own}, not {true}")
+            found["offsets"] += 1
 
 
 def is_laid_out(component):
