@@ -4,8 +4,8 @@
 usage: read_export.py FOLDER
 
 Mail is read by Python's own `mailbox` and `email`, calendars by `icalendar` and
-`recurring_ical_events`, contacts by `vobject`, notes by `frontmatter` (PyYAML). Logins are checked
-against what Bitwarden says of its JSON. Every file is compared with the manifest. Prints one JSON
+`recurring_ical_events`, contacts by `vobject`, notes by `frontmatter` (PyYAML), observations by
+`fhir.resources`. Logins are checked against what Bitwarden says of its JSON. Every file is compared with the manifest. Prints one JSON
 object; what is wrong goes to standard error, and the exit code is 1.
 """
 
@@ -25,6 +25,7 @@ import frontmatter
 import icalendar
 import recurring_ical_events
 import vobject
+from fhir.resources.R4B.observation import Observation
 
 # Names of time zones as old programs wrote them.
 warnings.simplefilter("ignore")
@@ -216,11 +217,23 @@ def read_lines(path):
         check(where, record["kind"] == path.stem, f"its kind is {record['kind']}")
         for name in ("id", "category", "fields"):
             check(where, name in record, f"it has no {name}")
+        if path.stem == "observation":
+            read_observation(where, record["fields"])
         if "time" in record:
             datetime.datetime.fromisoformat(record["time"].replace("Z", "+00:00"))
         for attached in record.get("attachments", []):
             check(where, (path.parent / attached["path"]).is_file(), "an attachment is not there")
             found["attachments"] += 1
+
+
+def read_observation(where, fields):
+    """R4 and R4B have the same observations. What an import kept beside it, under `extra`, is ours."""
+    fields = {name: value for name, value in fields.items() if name != "extra"}
+    try:
+        Observation.model_validate_json(json.dumps(fields))
+        found["fhir"] += 1
+    except ValueError as error:
+        wrong(where, f"no FHIR observation: {error}")
 
 
 def read_manifest(root):
