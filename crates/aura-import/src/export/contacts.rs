@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::content_line::{rewritten, with_last};
 use super::{Exported, Outcome, own_origin};
 use crate::formats::component::{guarded, unfold};
+use crate::formats::origin::ORDER;
 use crate::formats::{media, vcard};
 
 /// Writes a card for each record.
@@ -36,8 +37,11 @@ pub fn write(
         }
         let files = media::embed(&mut fields, "media", "uri", &record.attachments);
         let keys = media::embed(&mut fields, "cryptoKeys", "uri", &record.attachments);
-        let order = fields.get("name").and_then(|name| name.get("isOrdered"));
-        let is_ordered = order.and_then(Value::as_bool) == Some(true);
+        let is_ordered = fields.get("name").is_some_and(says_order);
+        let addresses = fields.get("addresses").and_then(Value::as_object);
+        if addresses.is_some_and(|addresses| !addresses.values().any(says_order)) {
+            origin.added.push(ORDER);
+        }
         let text = Value::Object(fields).to_string();
         match guarded(|| convert(&text)).flatten() {
             Some(card) => {
@@ -54,6 +58,11 @@ pub fn write(
     }
     out.flush()?;
     Ok(outcome)
+}
+
+/// Whether the parts of a name or an address are in the order in which they are shown.
+fn says_order(parts: &Value) -> bool {
+    parts.get(ORDER).and_then(Value::as_bool) == Some(true)
 }
 
 /// The converter tells the order of a name's parts also where nobody did (RFC 9555, 3.3.1). An address

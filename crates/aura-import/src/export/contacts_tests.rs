@@ -59,7 +59,7 @@ fn out_and_in_again() {
 #[test]
 fn what_has_no_place_in_a_card_comes_back() {
     let text = b"BEGIN:VCARD\r\nVERSION:3.0\r\nN:Lee;Ann;;;\r\n\
-        TEL:1\r\nno property\r\nEND:VCARD\r\nBEGIN:VCARD\r\nVERSION:4.0\r\nUID:2\r\nFN:Ann van Lee\r\n\
+        ADR;TYPE=HOME:;;Main St 1;Town;;8000;CH\r\nTEL:1\r\nno property\r\nEND:VCARD\r\nBEGIN:VCARD\r\nVERSION:4.0\r\nUID:2\r\nFN:Ann van Lee\r\n\
         N;JSCOMPS=\";1;2;0\":Lee;Ann;van;;;;\r\nEND:VCARD\r\n\
         BEGIN:VCARD\r\nVERSION:3.0\r\nUID:3\r\nBDAY:1970-07-14\r\nEND:VCARD\r\n";
     let mut before = seen(text);

@@ -12,15 +12,17 @@ use super::component::property;
 
 /// The name of the line.
 const NAME: &str = "X-AURA-ORIGIN";
-/// What may have been added because the grammar asks for it.
-const ADDED: [&str; 3] = ["UID", "DTSTAMP", "FN"];
+/// That the parts of an address are in order, which the converter says of all of them.
+pub(crate) const ORDER: &str = "isOrdered";
+/// What may have been added, because the grammar or the converter asks for it.
+const ADDED: [&str; 4] = ["UID", "DTSTAMP", "FN", ORDER];
 
 /// What the line says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// What identifies the record in its source, where no property does.
     pub(crate) source_id: Option<String>,
-    /// Properties that the record does not have.
+    /// Properties that the record does not have, and [`ORDER`].
     pub(crate) added: Vec<&'static str>,
     /// What is kept of the record beside its standard form.
     pub(crate) extra: Fields,

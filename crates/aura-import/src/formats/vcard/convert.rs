@@ -7,7 +7,7 @@ use calcard::vcard::VCard;
 use serde_json::{Value, json};
 
 use super::super::component::{guarded, property};
-use super::super::origin::Origin;
+use super::super::origin::{ORDER, Origin};
 use super::super::{instant, media};
 use crate::draft::Draft;
 
@@ -47,6 +47,12 @@ pub(super) fn draft(lines: &[String]) -> Result<Draft, &'static str> {
     name(&mut fields)?;
     labels(&mut fields);
     without_version(&mut fields);
+    if origin.added.contains(&ORDER) {
+        let addresses = fields.get_mut("addresses").and_then(Value::as_object_mut);
+        for (_, address) in addresses.into_iter().flatten() {
+            address.as_object_mut().and_then(|address| address.remove(ORDER));
+        }
+    }
     let stray: Vec<Value> = lines
         .iter()
         .filter(|line| property(line).is_none())
