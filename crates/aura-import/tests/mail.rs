@@ -198,10 +198,8 @@ fn an_own_mbox_keeps_when_a_mail_came_and_where_it_lay() {
 #[test]
 fn of_a_foreign_mbox_the_separator_counts_only_where_nothing_else_does() {
     let undated = "From: b@example.org\nSubject: undated\n\nshort\n\n";
-    let text = format!(
-        "From x Fri Feb 27 10:00:00 2015\n{}\nFrom x Fri Feb 27 10:00:00 2015\n{undated}",
-        HTML
-    );
+    let separator = "From x Fri Feb 27 10:00:00 2015";
+    let text = format!("{separator}\n{HTML}\n{separator}\n{undated}");
     let found = Found::in_memory(&[("Work.mbox", text.as_bytes())]);
     assert_eq!(found.draft("three").fields["receivedAt"], "2024-05-03T12:00:00Z");
     assert_eq!(found.draft("#").fields["receivedAt"], "2015-02-27T10:00:00Z");

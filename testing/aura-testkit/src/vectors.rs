@@ -33,6 +33,7 @@ impl Case {
     }
 
     /// With this input.
+    #[must_use]
     pub fn of(self, input: Value) -> Self {
         Self { input, ..self }
     }

@@ -203,7 +203,7 @@ fn date(line: &[u8]) -> Option<DateTime> {
     for word in words(line.strip_prefix(b"From ")?) {
         match word {
             [b'1' | b'2', _, _, _] if word.iter().all(u8::is_ascii_digit) => {
-                found.year = number(word)?
+                found.year = number(word)?;
             }
             [_] | [_, _] if word.iter().all(u8::is_ascii_digit) => found.day = number(word)?,
             [sign @ (b'+' | b'-'), a, b, c, d] if number::<u16>(&[*a, *b, *c, *d]).is_some() => {
