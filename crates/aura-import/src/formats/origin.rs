@@ -56,6 +56,10 @@ impl Origin {
 
     /// Takes the line out of a component, and what it says was added.
     pub(crate) fn lift(lines: &mut Vec<String>) -> Self {
+        // Most components are not ours.
+        if !lines.iter().any(|line| line.starts_with(NAME)) {
+            return Self::default();
+        }
         let Some(at) = own(lines).into_iter().find(|(_, name)| name == NAME).map(|(at, _)| at)
         else {
             return Self::default();
