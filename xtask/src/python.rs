@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::{Checkout, cache_folder, output, run, succeeds};
 
 /// The packages, and an import that works when they are there.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 8] = [
     "cryptography>=50",
     "argon2-cffi>=25",
     "zstandard>=0.23",
@@ -21,10 +21,12 @@ const PACKAGES: [&str; 7] = [
     "recurring-ical-events==3.8.2",
     "vobject==0.9.9",
     "python-frontmatter==1.3.0",
+    "fhir.resources==8.3.0",
 ];
 const PROOF: &str = "import cryptography, argon2, zstandard; \
     from cryptography.hazmat.primitives.asymmetric import mlkem; \
-    import icalendar, recurring_ical_events, vobject, frontmatter";
+    import icalendar, recurring_ical_events, vobject, frontmatter; \
+    import fhir.resources.R4B.observation";
 
 /// The path of that Python; makes it when it is not there yet.
 pub(crate) fn ensure(checkout: &Checkout) -> Result<PathBuf> {

@@ -174,6 +174,38 @@ fn an_export_reads_back_as_the_same_mails() {
     }
 }
 
+/// What is in the vault already must not look changed when an own export is read again.
+#[test]
+fn an_own_mbox_keeps_when_a_mail_came_and_where_it_lay() {
+    let traced = format!(
+        "Received: from a by b; Wed, 1 May 2024 23:30:00 -0430\r\nReceived: by a; Wed, 1 May 2024 \
+         12:00:05 +0200\r\n{PLAIN}"
+    );
+    let undated = "From: a@example.org\nSubject: neither date nor trace\n\nshort\n";
+    let found = Found::in_memory(&[
+        ("cur/traced.eml", traced.as_bytes()),
+        ("html.eml", HTML.as_bytes()),
+        ("undated.eml", undated.as_bytes()),
+    ]);
+    assert_eq!(found.draft("one").fields["receivedAt"], "2024-05-02T04:00:00Z");
+    let mut out = Vec::new();
+    mail::write_mbox(&mut found.drafts.iter().map(exported), &mut out);
+    let text = String::from_utf8_lossy(&out).into_owned();
+    assert!(text.contains("From aura Thu May  2 04:00:00 2024\n"), "{text}");
+    assert_eq!(Found::in_memory(&[("mail.mbox", &out)]).shape(), found.shape(), "{text}");
+}
+
+#[test]
+fn of_a_foreign_mbox_the_separator_counts_only_where_nothing_else_does() {
+    let undated = "From: b@example.org\nSubject: undated\n\nshort\n\n";
+    let separator = "From x Fri Feb 27 10:00:00 2015";
+    let text = format!("{separator}\n{HTML}\n{separator}\n{undated}");
+    let found = Found::in_memory(&[("Work.mbox", text.as_bytes())]);
+    assert_eq!(found.draft("three").fields["receivedAt"], "2024-05-03T12:00:00Z");
+    assert_eq!(found.draft("#").fields["receivedAt"], "2015-02-27T10:00:00Z");
+    assert_eq!(found.draft("#").time_ms, Some(1_425_031_200_000));
+}
+
 #[test]
 fn an_export_makes_up_neither_date_nor_id() {
     let text = b"From: a@example.org\nSubject: s\n\nDate: in the text\n";

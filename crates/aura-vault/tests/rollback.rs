@@ -9,7 +9,10 @@ use std::path::Path;
 
 use aura_protocol::codec::{Decode as _, Encode as _, Reader, Writer};
 use aura_protocol::head::Head;
+use aura_protocol::id::{CollectionId, VaultId};
 use aura_protocol::signed::Signed;
+use aura_testkit::author::Author;
+use aura_testkit::seed::Seed;
 use aura_vault::search::Typing;
 use aura_vault::vault::{Unlocked, Vault};
 use support::{Bench, START_MS, note, owner};
@@ -157,6 +160,27 @@ fn a_mark_that_is_late_or_gone_or_made_up_says_nothing() {
 }
 
 /// PHY-05: the mark stands outside everything that is sealed, so only what the device signed moves its clock.
+/// Another vault's mark that lies in this one's folder, from a device that this one does not list.
+#[test]
+fn frk_01_the_head_of_another_vault_is_no_evidence() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let id = vault.id();
+    vault.lock().1.unwrap();
+    let mut seed = Seed::new(7);
+    for (of, told) in [(id, 1), (VaultId([9; 32]), 0)] {
+        let mut author = Author::stranger(&mut seed, of);
+        author.entry(CollectionId([1; 16]), b"anything".to_vec());
+        let mut w = Writer::new();
+        w.array(1);
+        author.head().encode(&mut w);
+        fs::write(bench.home().join("seen"), w.into_bytes()).unwrap();
+        let vault = bench.unlock();
+        assert_eq!(owner(&vault).status().unwrap().missing.len(), told);
+        vault.lock().1.unwrap();
+    }
+}
+
 #[test]
 fn phy_05_a_made_up_mark_does_not_move_the_clock() {
     let bench = grown();

@@ -302,6 +302,29 @@ fn its_password_can_be_changed_and_the_old_one_opens_nothing_any_more() {
     assert!(owner(&vault).verify(&mut |_| {}).unwrap().is_ok());
 }
 
+/// DIR-12: the password is changed as soon as the log says so. What the file is for is built again without.
+#[test]
+fn a_changed_password_counts_though_the_file_of_the_lock_cannot_be_written() {
+    let bench = Bench::new();
+    let (mut vault, _) = bench.create_with(Some(SECOND));
+    owner(&vault).add(&finding("a", "pulse")).unwrap();
+    // Where the new file would be written before it takes its place.
+    let in_the_way = bench.home().join("second.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    vault.change_second(SECOND, OTHER, Argon2Params::FLOOR).unwrap();
+    // The old one would open the views with the old password.
+    assert!(!bench.home().join("second").exists());
+    owner(&vault).add(&finding("b", "pulse, later")).unwrap();
+    let vault = reopen(&bench, vault);
+    assert!(matches!(vault.unlock_second(SECOND), Err(VaultError::SecondSecret)));
+    assert!(matches!(vault.unlock_second(OTHER), Err(VaultError::Io("second", _))));
+    std::fs::remove_dir(&in_the_way).unwrap();
+    vault.unlock_second(OTHER).unwrap();
+    assert_eq!(hits(&owner(&vault), "pulse").len(), 2);
+    assert!(bench.home().join("second").exists());
+    assert!(owner(&vault).verify(&mut |_| {}).unwrap().is_ok());
+}
+
 #[test]
 fn one_password_for_both_is_refused() {
     let bench = Bench::new();

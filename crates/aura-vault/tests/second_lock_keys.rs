@@ -49,6 +49,17 @@ fn shut() -> (Keyring, Change) {
     (keyring, op.unwrap())
 }
 
+/// KEY-13: a second lock hangs from the root keys of one generation, and others do not lead to it.
+#[test]
+fn root_keys_of_another_generation_are_no_half_of_the_lock() {
+    let (listed, _) = lock(1, 9);
+    assert!(roots().second_base(VAULT, &listed).is_some());
+    for generation in [epoch(2, 1), epoch(1, 2)] {
+        let other = SecondLock { generation, ..listed.clone() };
+        assert!(roots().second_base(VAULT, &other).is_none());
+    }
+}
+
 /// KEY-12, KRG-8: a key op for a newer epoch, as the first lock alone could make it, does not get a
 /// writer to use it; and no epoch of the collection opens while the lock is shut.
 #[test]

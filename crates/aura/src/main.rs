@@ -3,11 +3,11 @@
 //!
 //! Reads like a floor plan: each module uses only those above it.
 
+mod moment;
+
 mod life;
 
 mod exit;
-
-mod moment;
 
 mod place;
 

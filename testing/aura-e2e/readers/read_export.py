@@ -4,8 +4,8 @@
 usage: read_export.py FOLDER
 
 Mail is read by Python's own `mailbox` and `email`, calendars by `icalendar` and
-`recurring_ical_events`, contacts by `vobject`, notes by `frontmatter` (PyYAML). Logins are checked
-against what Bitwarden says of its JSON. Every file is compared with the manifest. Prints one JSON
+`recurring_ical_events`, contacts by `vobject`, notes by `frontmatter` (PyYAML), observations by
+`fhir.resources`. Logins are checked against what Bitwarden says of its JSON. Every file is compared with the manifest. Prints one JSON
 object; what is wrong goes to standard error, and the exit code is 1.
 """
 
@@ -19,11 +19,13 @@ import pathlib
 import sys
 import urllib.parse
 import warnings
+import zoneinfo
 
 import frontmatter
 import icalendar
 import recurring_ical_events
 import vobject
+from fhir.resources.R4B.observation import Observation
 
 # Names of time zones as old programs wrote them.
 warnings.simplefilter("ignore")
@@ -86,9 +88,12 @@ def read_calendar(path):
     check(path.name, not calendar.errors, f"errors: {calendar.errors[:5]}")
     for name in ("VERSION", "PRODID"):
         check(path.name, name in calendar, f"it has no {name}")
+    zones = {zone["TZID"]: zone.to_tz(lookup_tzid=False) for zone in calendar.timezones}
+    check(path.name, len(zones) == len(calendar.timezones), "a time zone is defined twice")
     for component in calendar.subcomponents:
         if component.name == "VTIMEZONE":
             continue
+        read_times(path.name, component, zones)
         where = f"{path.name}, {component.name} {component.get('UID')}"
         found["records"] += 1
         found[component.name.lower()] += 1
@@ -104,6 +109,23 @@ def read_calendar(path):
             for value in values if isinstance(values, list) else [values]:
                 found["attachments"] += is_embedded(value)
         found["laid_out"] += is_laid_out(component)
+
+
+def read_times(name, component, zones):
+    """Whether the calendar's own definitions say the same of its times as the time zone database."""
+    where = f"{name}, {component.name} {component.get('UID')}"
+    for property_name in ("DTSTART", "DTEND", "DUE"):
+        value = component.get(property_name)
+        zone = value.params.get("TZID") if isinstance(value, icalendar.vDDDTypes) else None
+        is_known = zone in zoneinfo.available_timezones()
+        if zone is None or not is_known:
+            continue
+        check(where, zone in zones, f"{zone} is not defined")
+        if zone in zones:
+            time = value.dt.replace(tzinfo=None)
+            own, true = zones[zone].utcoffset(time), zoneinfo.ZoneInfo(zone).utcoffset(time)
+            check(where, own == true, f"its offset at {time} in {zone} is {own}, not {true}")
+            found["offsets"] += 1
 
 
 def is_laid_out(component):
@@ -195,11 +217,23 @@ def read_lines(path):
         check(where, record["kind"] == path.stem, f"its kind is {record['kind']}")
         for name in ("id", "category", "fields"):
             check(where, name in record, f"it has no {name}")
+        if path.stem == "observation":
+            read_observation(where, record["fields"])
         if "time" in record:
             datetime.datetime.fromisoformat(record["time"].replace("Z", "+00:00"))
         for attached in record.get("attachments", []):
             check(where, (path.parent / attached["path"]).is_file(), "an attachment is not there")
             found["attachments"] += 1
+
+
+def read_observation(where, fields):
+    """R4 and R4B have the same observations. What an import kept beside it, under `extra`, is ours."""
+    fields = {name: value for name, value in fields.items() if name != "extra"}
+    try:
+        Observation.model_validate_json(json.dumps(fields))
+        found["fhir"] += 1
+    except ValueError as error:
+        wrong(where, f"no FHIR observation: {error}")
 
 
 def read_manifest(root):

@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aura_e2e::{Done, Person};
+use aura_testkit::seed::Seed;
 
 const NOTES: u64 = 1500;
 /// Rounds of imports before another vault is begun.
@@ -26,7 +27,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Rounds to run, and where moments come from.
-struct Fate(u64);
+struct Fate(Seed);
 
 impl Fate {
     fn new() -> (Self, u64) {
@@ -34,20 +35,11 @@ impl Fate {
         let seed = number("AURA_CRASH_SEED").unwrap_or(since.as_secs());
         // The test runner shows it when a test fails.
         writeln!(std::io::stderr(), "AURA_CRASH_SEED={seed}").ok();
-        (Self(seed.wrapping_mul(2) | 1), number("AURA_CRASH_ROUNDS").unwrap_or(10))
+        (Self(Seed::new(seed)), number("AURA_CRASH_ROUNDS").unwrap_or(10))
     }
 
     fn moment(&mut self, max_ms: u64) -> Duration {
-        Duration::from_micros(self.next() % (max_ms * 1000))
-    }
-
-    fn next(&mut self) -> u64 {
-        // SplitMix64's step and finish.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Duration::from_micros(self.0.below(max_ms * 1000))
     }
 }
 
@@ -176,7 +168,7 @@ fn import_and_kill(rounds: Range<u64>, fate: &mut Fate) {
         assert_eq!(again["new"], NOTES - so_far, "round {round}: {again}");
         expected += NOTES;
         assert_eq!(nora.asks(["status"])["records"], expected, "round {round}");
-        let picks: Vec<u64> = (0..6).map(|_| fate.next() % NOTES).collect();
+        let picks: Vec<u64> = (0..6).map(|_| fate.0.below(NOTES)).collect();
         let edges = [0, NOTES - 1, so_far.saturating_sub(1), so_far.min(NOTES - 1)];
         for note in picks.into_iter().chain(edges) {
             let word = format!("word{round}x{note}");

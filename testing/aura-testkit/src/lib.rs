@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What Aura's tests share: seeded randomness, vaults made of real signatures, stores that fail on
-//! purpose, and the suites that every blind store must pass. Never shipped.
+//! What Aura's tests share: seeded randomness, the harness of vectors, vaults made of real signatures,
+//! stores that fail on purpose, and the suites that every blind store must pass. Never shipped.
 //!
 //! Reads like a floor plan: each module uses only those above it. It panics where a test would.
 #![allow(
@@ -12,6 +12,8 @@
 )]
 
 pub mod seed;
+
+pub mod vectors;
 
 pub mod author;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Events and tasks to one calendar file.
 //!
-//! Time zones are named as IANA names them, without a definition. Files of a record are written into
-//! it, as calendars do it. Source: RFC 5545, RFC 8984 and its iCalendar mapping.
+//! Time zones are named as IANA names them, and defined before the first component that names them.
+//! Files of a record are written into it, as calendars do it. Source: RFC 5545, RFC 8984 and its
+//! iCalendar mapping.
 
 use std::io::{self, Write};
 
@@ -10,10 +11,12 @@ use aura_vault::record::{Fields, Kind};
 use calcard::jscalendar::JSCalendar;
 use serde_json::{Value, json};
 
-use super::content_line::rewritten;
-use super::{Exported, Outcome};
+use super::content_line::{rewritten, with_last};
+use super::time_zone::Definitions;
+use super::{Exported, Outcome, own_origin};
 use crate::formats::component::{Piece, Pieces, guarded};
-use crate::formats::media;
+use crate::formats::origin::Origin;
+use crate::formats::{ical, media};
 use crate::stamp::timestamp;
 
 /// Writes one VCALENDAR with a component for each record.
@@ -25,16 +28,20 @@ pub fn write(
     out: &mut dyn Write,
 ) -> io::Result<Outcome> {
     let mut outcome = Outcome::default();
+    let mut zones = Definitions::default();
     out.write_all(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Aura//Export//EN\r\n")?;
     for record in records {
         let mut fields = record.fields.clone();
+        let origin = origin(&fields, &record);
         let occurrence = prepare(&mut fields, &record);
         let files = media::embed(&mut fields, "links", "href", &record.attachments);
         let text = Value::Object(fields).to_string();
         let component = guarded(|| convert(&text)).flatten();
         match component {
             Some(component) => {
-                out.write_all(&with_occurrence(component, occurrence.as_deref()))?;
+                out.write_all(&zones.missing(&component))?;
+                let component = with_occurrence(component, occurrence.as_deref());
+                out.write_all(&with_last(component, origin.line()))?;
                 outcome.records = outcome.records.saturating_add(1);
                 outcome.attachments = outcome.attachments.saturating_add(files.written);
             }
@@ -45,6 +52,15 @@ pub fn write(
     out.write_all(b"END:VCALENDAR\r\n")?;
     out.flush()?;
     Ok(outcome)
+}
+
+/// What the component cannot say itself, or says only because it must.
+fn origin(fields: &Fields, record: &Exported) -> Origin {
+    let mut origin = own_origin(fields, record, ical::SOURCE);
+    if !fields.contains_key("updated") {
+        origin.added.push("DTSTAMP");
+    }
+    origin
 }
 
 /// Makes the fields ready for the converter. Returns the line that names the occurrence, if the converter

@@ -77,6 +77,47 @@ fn out_and_in_again() {
     assert!(text.contains("X-OWN:kept"), "{text}");
 }
 
+/// What stands in the vault stays as it was: the definitions are no part of a record.
+#[test]
+fn a_zone_stands_before_whoever_names_it_and_changes_no_record() {
+    let text = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\n\
+        DTSTART;TZID=Europe/Lisbon:20260131T100000\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nUID:2\r\n\
+        DTSTAMP:20260101T000000Z\r\nDTSTART;TZID=W. Europe Standard Time:20260731T100000\r\n\
+        END:VEVENT\r\nBEGIN:VEVENT\r\nUID:3\r\nDTSTAMP:20260101T000000Z\r\n\
+        DTSTART;TZID=Atlantis/Port:20260731T100000\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let (first, _) = written(seen(text));
+    let (second, _) = written(seen(&first));
+    assert_eq!(first, second);
+    for (one, two) in seen(&first).iter().zip(&seen(&second)) {
+        assert_eq!((&one.fields, one.time_ms), (&two.fields, two.time_ms));
+    }
+    let text = String::from_utf8_lossy(&first);
+    for (name, named) in [
+        ("Europe/Lisbon", "DTSTART;TZID=Europe/Lisbon:"),
+        ("W. Europe Standard Time", "DTSTART;TZID=\"W. Europe Standard Time\":"),
+    ] {
+        let definition = text.find(&format!("BEGIN:VTIMEZONE\r\nTZID:{name}\r\n"));
+        assert!(definition.is_some() && definition < text.find(named), "{name}: {text}");
+    }
+    assert!(text.contains(";TZID=Atlantis/Port:") && !text.contains("TZID:Atlantis"), "{text}");
+}
+
+/// The name of its calendar, and that it never had an id nor a stamp.
+#[test]
+fn what_has_no_place_in_a_component_comes_back() {
+    let text = b"BEGIN:VCALENDAR\r\nX-WR-CALNAME:Home\\, sweet\r\nMETHOD:PUBLISH\r\nBEGIN:VEVENT\r\nSUMMARY:a\r\n\
+        DTSTART:20260131T100000Z\r\nLAST-MODIFIED:20250101T000000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let mut before = seen(text).remove(0);
+    // As the vault calls one that has no id of its own.
+    before.source_id = Some("content:1".to_owned());
+    let (fields, id) = (before.fields.clone(), before.source_id.clone());
+    let (out, _) = written(vec![before]);
+    let after = seen(&out).remove(0);
+    assert_eq!((&after.fields, &after.source_id), (&fields, &id));
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains("\r\nUID:r\r\n") && text.contains("\r\nDTSTAMP:"), "{text}");
+}
+
 #[test]
 fn an_occurrence_named_in_utc_stays_the_one_it_is() {
     let text = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTAMP:20260101T000000Z\r\n\

@@ -57,6 +57,26 @@ fn out_and_in_again() {
 }
 
 #[test]
+fn what_has_no_place_in_a_card_comes_back() {
+    let text = b"BEGIN:VCARD\r\nVERSION:3.0\r\nN:Lee;Ann;;;\r\n\
+        ADR;TYPE=HOME:;;Main St 1;Town;;8000;CH\r\nTEL:1\r\nno property\r\nEND:VCARD\r\nBEGIN:VCARD\r\nVERSION:4.0\r\nUID:2\r\nFN:Ann van Lee\r\n\
+        N;JSCOMPS=\";1;2;0\":Lee;Ann;van;;;;\r\nEND:VCARD\r\n\
+        BEGIN:VCARD\r\nVERSION:3.0\r\nUID:3\r\nBDAY:1970-07-14\r\nEND:VCARD\r\n";
+    let mut before = seen(text);
+    assert_eq!(before[0].fields["extra"]["strayLines"][0], "no property");
+    assert_eq!(before[1].fields["name"]["isOrdered"], true);
+    // As the vault calls one that has no id of its own.
+    before[0].source_id = Some("content:1".to_owned());
+    let kept: Vec<_> =
+        before.iter().map(|one| (one.fields.clone(), one.source_id.clone())).collect();
+    let (out, _) = written(before);
+    let text = String::from_utf8_lossy(&out).into_owned();
+    for (after, kept) in seen(&out).into_iter().zip(kept) {
+        assert_eq!((after.fields, after.source_id), kept, "{text}");
+    }
+}
+
+#[test]
 fn real_cards_come_back() {
     let Some(files) = data_files("packages/contacts", "vcf") else { return };
     let (mut all, mut same) = (0, 0);

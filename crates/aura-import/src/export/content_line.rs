@@ -11,6 +11,17 @@ const FOLD_BYTES: usize = 75;
 /// Parameters of vCard 2.1 that make others decode a value; what is written is decoded already.
 const ENCODINGS: [&str; 4] = ["QUOTED-PRINTABLE", "BASE64", "ENCODING", "CHARSET"];
 
+/// A component with one more line, before its end; what others expect at its beginning stays there.
+pub(super) fn with_last(mut component: Vec<u8>, line: Option<String>) -> Vec<u8> {
+    let Some(line) = line else { return component };
+    let body = component.strip_suffix(b"\r\n").unwrap_or(&component);
+    let last = body.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let end = component.split_off(last);
+    component.extend(rewritten(line.as_bytes()));
+    component.extend(end);
+    component
+}
+
 /// The lines again: mended, folded, and ended by CR LF.
 pub(super) fn rewritten(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());

@@ -68,6 +68,9 @@ fn item(record: Exported, folders: &mut BTreeMap<String, String>) -> Value {
     }
     item.insert("id".to_owned(), id.into());
     item.entry("type").or_insert_with(|| 1.into());
+    if item.get("type").and_then(Value::as_i64) == Some(1) {
+        item.entry("login").or_insert_with(|| json!({}));
+    }
     item.entry("name").or_insert_with(|| "Unnamed".into());
     for (name, value) in
         [("notes", Value::Null), ("favorite", false.into()), ("reprompt", 0.into())]

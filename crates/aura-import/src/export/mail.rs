@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::name::{Names, safe_part};
 use super::{Exported, Folder, Outcome};
 use crate::formats::iso_ms;
-use crate::formats::mail::recognise_eml;
+use crate::formats::mail::{OWN_SENDER, recognise_eml};
 
 /// Most bytes of attachments that one mail is written with.
 const ATTACHMENT_BYTES_MAX: u64 = 256 << 20;
@@ -81,12 +81,14 @@ fn count(outcome: &mut Outcome, record: &Exported, written: io::Result<()>) {
 }
 
 fn append(record: &Exported, mail: &[u8], out: &mut dyn Write) -> io::Result<()> {
-    let seconds = record.time_ms.unwrap_or(0).div_euclid(1000);
+    // The line says when the mail was received (RFC 4155), which nothing else in it does.
+    let received = string(&record.fields, "receivedAt").and_then(iso_ms);
+    let seconds = received.or(record.time_ms).unwrap_or(0).div_euclid(1000);
     // `Thu, 1 Jan 1970 00:00:00 +0000` without its comma and zone, year last.
     let date = Date::new(seconds).to_rfc822().replace(',', "");
     let words: Vec<&str> = date.split_ascii_whitespace().collect();
     if let [week, day, month, year, time, ..] = words.as_slice() {
-        writeln!(out, "From aura {week} {month} {day:>2} {time} {year}")?;
+        writeln!(out, "From {OWN_SENDER} {week} {month} {day:>2} {time} {year}")?;
     }
     for line in mail.split_inclusive(|&byte| byte == b'\n') {
         let marks = line.iter().take_while(|&&byte| byte == b'>').count();

@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use aura_vault::record::{Category, Fields, Kind};
+use serde_json::Value;
 
 use crate::draft::Attachment;
+use crate::formats::origin::Origin;
 
 mod content_line;
 mod name;
+mod time_zone;
 
 pub mod calendar;
 pub mod contacts;
@@ -156,6 +159,19 @@ impl Outcome {
         self.attachments = self.attachments.saturating_add(other.attachments);
         self.failed.extend(other.failed);
     }
+}
+
+/// What a calendar or a card does not say of a record, and what it says only because it must have a UID.
+fn own_origin(fields: &Fields, record: &Exported, source: &str) -> Origin {
+    let mut origin = Origin::default();
+    if let Some(Value::Object(extra)) = fields.get("extra") {
+        origin.extra.clone_from(extra);
+    }
+    if !fields.contains_key("uid") && record.source.as_deref() == Some(source) {
+        origin.source_id.clone_from(&record.source_id);
+        origin.added.push("UID");
+    }
+    origin
 }
 
 /// Copies an attachment into a new file; the error is a reason for the person.

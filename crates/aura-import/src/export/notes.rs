@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::name::{Names, safe_part};
 use super::{Exported, Folder, Outcome, copy_content};
 use crate::formats::ending::ATTACHED;
+use crate::formats::markdown;
 use crate::stamp::timestamp;
 
 /// Writes every note into a file of its own.
@@ -46,7 +47,8 @@ pub fn write(records: &mut dyn Iterator<Item = Exported>, folder: &mut dyn Folde
 
 /// The path it had, or its title.
 fn wished_path(record: &Exported) -> String {
-    let had = record.source_id.as_deref().filter(|_| record.source.as_deref() == Some("markdown"));
+    let had =
+        record.source_id.as_deref().filter(|_| record.source.as_deref() == Some(markdown::SOURCE));
     let stem = had.and_then(|path| {
         let (stem, ending) = path.rsplit_once('.')?;
         (ending.eq_ignore_ascii_case("md") || ending.eq_ignore_ascii_case("markdown"))
@@ -93,6 +95,13 @@ fn write_note(record: &Exported, out: &mut dyn Write) -> io::Result<()> {
         && !crate::formats::markdown_says_time(&front)
     {
         front.insert("created".to_owned(), timestamp(ms).into());
+    }
+    // What could not be read of the front matter is not written, so that it would be another note.
+    let is_whole = extra.is_none_or(|extra| !extra.contains_key("frontMatterText"));
+    if let Some(id) = record.source_id.as_deref().filter(|_| is_whole)
+        && record.source.as_deref() == Some(markdown::SOURCE)
+    {
+        front.insert(markdown::OWN_ID.to_owned(), id.into());
     }
     // Every JSON text is a YAML text; one member a line keeps it readable.
     out.write_all(b"---\n")?;

@@ -267,6 +267,17 @@ pub(crate) fn property(line: &str) -> Option<(String, &str)> {
     Some((name.trim().to_ascii_uppercase(), value))
 }
 
+/// The TZID parameter of a property line.
+pub(crate) fn zone_of(line: &str) -> Option<&str> {
+    let upper = line.get(..line.find(':').unwrap_or(line.len()))?;
+    let at = upper.to_ascii_uppercase().find(";TZID=")?;
+    let rest = line.get(at + ";TZID=".len()..)?;
+    if let Some(quoted) = rest.strip_prefix('"') {
+        return quoted.split('"').next();
+    }
+    rest.split([';', ':']).next()
+}
+
 /// The logical lines of a component: folded lines joined, BEGIN and END included.
 ///
 /// Joined as bytes, because a fold may stand inside a character.

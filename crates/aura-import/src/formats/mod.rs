@@ -9,6 +9,7 @@ pub(crate) mod ending;
 mod instant;
 mod json_stream;
 mod mapping;
+pub(crate) mod origin;
 pub(crate) mod media;
 mod report;
 mod thread;

@@ -249,7 +249,9 @@ impl Vault<Unlocked> {
     }
 
     /// Changes the second password, in one durable step: a crash leaves the old one or the new one. The
-    /// lock is open then. What is written from then on has keys that the old one never opens.
+    /// lock is open then. What is written from then on has keys that the old one never opens. When only
+    /// the file of the lock could not be written, the password is changed, and the views are built again
+    /// when the lock is opened next.
     ///
     /// # Errors
     /// [`VaultError::SecondSecret`] when `current` does not open it, [`VaultError::SamePassword`] when
@@ -273,8 +275,11 @@ impl Vault<Unlocked> {
         let new = open.with_keyring(|keyring| {
             NewSecond::new(password, cost, (vault, keyring.roots()), counter, entropy.as_mut())
         })?;
+        // The file goes first: it opens the views, and the old password opens it. While there is none, the
+        // views are built again, so that nothing is lost by what fails from here on (DIR-12).
+        home::remove(&self.home.second()).map_err(|error| VaultError::Io(FILE, error))?;
         let now_ms = open.clock.now_ms();
-        let (_, roster) = open.write(|pen| {
+        let written = open.write(|pen| {
             let statements = vec![new.statement(vault, pen.device(), Some(&former))];
             let roster = applied(&self.roster, &statements)?;
             let ops = change_keyring(&open, |keyring| {
@@ -285,13 +290,18 @@ impl Vault<Unlocked> {
             let roster = applied(&roster, &epochs)?;
             let written = ([statements, epochs].concat(), [ops, started].concat());
             Ok((commit(pen, written, now_ms), roster))
-        })?;
-        self.roster = roster;
-        match keys {
-            // A file that is missing means that the views are built again, no more.
-            Some(keys) => self.write_second_file(&new.listed, &new.secrets, &keys),
-            None => Ok(()),
+        });
+        let (done, (listed, secrets)) = match written {
+            Ok((_, roster)) => {
+                self.roster = roster;
+                (Ok(()), (&new.listed, &new.secrets))
+            }
+            Err(error) => (Err(error.into()), (&listed, &former)),
+        };
+        if let Some(keys) = keys {
+            drop(self.write_second_file(listed, secrets, &keys));
         }
+        done
     }
 
     /// Refuses for the second lock what opens the first one.

@@ -4,10 +4,10 @@
 use aura_crypto::aead::Hedge;
 use aura_crypto::key::{AttachmentKey, HedgeKey};
 use aura_protocol::id::BlobId;
+use aura_testkit::vectors::Case;
 use aura_vault::blob::{Intake, fingerprint, seal};
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::judge::Chunks;
 use crate::sample::{Counter, filled, hex, with};
 

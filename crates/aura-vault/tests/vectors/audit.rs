@@ -4,11 +4,11 @@
 use aura_crypto::sign::{LogSigningKey, NoteSigner as _};
 use aura_protocol::codec::{Encode as _, Writer};
 use aura_protocol::log::Frontier;
+use aura_testkit::vectors::Case;
 use aura_vault::audit::{Action, Event, Outcome, checkpoint, origin};
 use aura_vault::record::Category;
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::sample::{LAPTOP, LIFE, PHONE, cbor, filled, hex, with};
 
 fn event(action: Action, categories: &[Category]) -> Event {

@@ -4,10 +4,10 @@
 use aura_crypto::aead::Hedge;
 use aura_crypto::key::HedgeKey;
 use aura_protocol::codec::Writer;
+use aura_testkit::vectors::Case;
 use aura_vault::device::Device;
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::sample::{Counter, VAULT, cbor, filled, hex, opened_by, roots, with};
 
 fn markers() -> Vec<Case> {

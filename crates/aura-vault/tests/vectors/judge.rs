@@ -18,6 +18,7 @@ use aura_protocol::id::{
 use aura_protocol::log::{Frontier, NoteKey, open_note};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
+use aura_testkit::vectors::Judgement;
 use aura_vault::audit::{self, Event};
 use aura_vault::blob::{self, BlobRef};
 use aura_vault::change::content_hash;
@@ -35,8 +36,6 @@ use aura_vault::view;
 use serde_json::{Map, Value, json};
 
 use crate::sample::{epoch_json, hex, unhex};
-
-type Judgement = Result<Value, String>;
 
 pub(crate) fn judge(what: &str, input: &Value) -> Judgement {
     match what {

@@ -6,11 +6,11 @@ use aura_crypto::key::HedgeKey;
 use aura_crypto::tree;
 use aura_protocol::id::{CollectionId, EpochId, FeedId, Nonce16};
 use aura_protocol::label::Label;
+use aura_testkit::vectors::Case;
 use aura_vault::keyring::{Keyring, ViewKeys};
 use aura_vault::op::{Change, Op};
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::sample::{
     CLOCK, COLLECTION, Counter, GENERATION, LAPTOP, LIFE, VAULT, body, filled, hex, op, opened_by,
     root, roots, with,

@@ -9,12 +9,12 @@ use aura_crypto::seal::seal_entry;
 use aura_protocol::codec::{Extra, Writer};
 use aura_protocol::entry::EntryHeader;
 use aura_protocol::id::{CollectionId, EpochId, FeedId, Hash, Nonce16};
+use aura_testkit::vectors::Case;
 use aura_vault::change::content_hash;
 use aura_vault::op::{Change, Compression, Dot, Op, encode_body};
 use aura_vault::record::{Category, Kind};
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::sample::{
     CLOCK, COLLECTION, Counter, LAPTOP, LIFE, PHONE, RECORD, VAULT, body, cbor, delete, dot,
     filled, hex, op, with, write,

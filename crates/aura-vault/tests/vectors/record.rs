@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Categories and kinds, what is said about a record, its time and its origin (REC-1 to REC-5).
 
+use aura_testkit::vectors::Case;
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::sample::{CLOCK, RECORD, body, hex, op, write};
 
 fn of(fields: &[(&str, Option<&str>)]) -> Value {

@@ -18,8 +18,8 @@ pub(crate) trait Receive {
     /// What takes records in.
     fn importer(&mut self) -> &mut Importer;
 
-    /// A record was taken in; so many bytes have been read.
-    fn took(&mut self, outcome: &Outcome, progress: u64) -> Result<(), Stop>;
+    /// A record of this category was taken in; so many bytes have been read.
+    fn took(&mut self, category: Category, outcome: &Outcome, progress: u64) -> Result<(), Stop>;
 
     /// A record could not be taken in; others can.
     fn failed(&mut self, place: &str, reason: &str);
@@ -69,7 +69,7 @@ pub(crate) fn read(path: &Path, receive: &mut dyn Receive) -> Result<(), Stop> {
             receive.failed(&format!("record {count}"), reason);
         }
         match receive.importer().restore(&restored) {
-            Ok(outcome) => receive.took(&outcome, lines.at())?,
+            Ok(outcome) => receive.took(restored.category, &outcome, lines.at())?,
             Err(TakeError::SecondLock) => receive.waits(lines.at())?,
             Err(error) if error.is_fatal() => {
                 receive.broke(error.into());

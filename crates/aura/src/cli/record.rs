@@ -145,8 +145,12 @@ impl Add {
             set_title(&mut fields, &self.kind, title);
         }
         if let Some(text) = self.text {
-            let field = text_field(&self.kind);
-            fields.insert(field.to_owned(), text.into());
+            set_text(&mut fields, &self.kind, text);
+        }
+        if self.kind == "observation" {
+            // FHIR asks for both.
+            fields.entry("resourceType").or_insert_with(|| "Observation".into());
+            fields.entry("status").or_insert_with(|| "final".into());
         }
         let time = self.time.as_deref().map(|time| {
             moment::parse(time, moment::now_ms()).ok_or_else(|| {
@@ -187,13 +191,18 @@ fn set_title(fields: &mut Map<String, Value>, kind: &str, title: String) {
 }
 
 /// Where it has its text.
-fn text_field(kind: &str) -> &'static str {
-    match kind {
+fn set_text(fields: &mut Map<String, Value>, kind: &str, text: String) {
+    let field = match kind {
         "event" | "task" => "description",
         "email" => "textBody",
         "login" => "notes",
+        "observation" => {
+            fields.insert("note".to_owned(), json!([{ "text": text }]));
+            return;
+        }
         _ => "text",
-    }
+    };
+    fields.insert(field.to_owned(), text.into());
 }
 
 fn read_object(path: &Path) -> Result<Map<String, Value>, Failure> {

@@ -159,13 +159,7 @@ impl Sink for Receiver<'_> {
             Finding::Draft(draft) => {
                 let category = draft.category;
                 match self.importer.take(&draft) {
-                    Ok(outcome) => {
-                        if matches!(outcome, Outcome::New(_)) {
-                            let word = category.to_string();
-                            increase(self.ledger.by_category.entry(word).or_default());
-                        }
-                        self.count(&outcome);
-                    }
+                    Ok(outcome) => self.count(category, &outcome),
                     Err(error) if error.is_fatal() => {
                         self.end = Some(End::Failed(error.into()));
                         return Err(Stop);
@@ -190,8 +184,8 @@ impl archive::Receive for Receiver<'_> {
         &mut self.importer
     }
 
-    fn took(&mut self, outcome: &Outcome, progress: u64) -> Result<(), Stop> {
-        self.count(outcome);
+    fn took(&mut self, category: Category, outcome: &Outcome, progress: u64) -> Result<(), Stop> {
+        self.count(category, outcome);
         self.go_on(progress)
     }
 
@@ -210,8 +204,11 @@ impl archive::Receive for Receiver<'_> {
 }
 
 impl Receiver<'_> {
-    fn count(&mut self, outcome: &Outcome) {
+    fn count(&mut self, category: Category, outcome: &Outcome) {
         increase(&mut self.ledger.read);
+        if matches!(outcome, Outcome::New(_)) {
+            increase(self.ledger.by_category.entry(category.to_string()).or_default());
+        }
         increase(match outcome {
             Outcome::New(_) => &mut self.ledger.new,
             Outcome::Merged(_) => &mut self.ledger.merged,

@@ -4,6 +4,8 @@
 //! Only what the sample life needs: UTC seconds, the civil calendar, and the summer time of the
 //! three cities it is lived in (last Sunday of March to last Sunday of October, 01:00 UTC).
 
+use crate::moment::{civil, days};
+
 const DAY: i64 = 86_400;
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] =
@@ -23,12 +25,7 @@ pub(super) enum City {
 
 /// A point in time from its civil date (UTC).
 pub(super) const fn at(year: i64, month: i64, day: i64, hour: i64, minute: i64) -> At {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    At(days * DAY + hour * 3600 + minute * 60)
+    At(days(year, month, day) * DAY + hour * 3600 + minute * 60)
 }
 
 /// Midnight of a day.
@@ -51,15 +48,7 @@ impl At {
 
     /// Year, month and day.
     pub(super) fn civil(self) -> (i64, i64, i64) {
-        let shifted = self.0.div_euclid(DAY) + 719_468;
-        let era = shifted.div_euclid(146_097);
-        let of_era = shifted.rem_euclid(146_097);
-        let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year + year / 4 - year / 100);
-        let shifted_month = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        (year + era * 400 + i64::from(month <= 2), month, day)
+        civil(self.0.div_euclid(DAY))
     }
 
     fn clock(self) -> (i64, i64, i64) {
@@ -162,12 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_come_back_and_weekdays_are_right() {
-        for days in (-40_000..40_000).step_by(17) {
-            let start = At(days * DAY);
-            let (year, month, date) = start.civil();
-            assert_eq!(day(year, month, date), start);
-        }
+    fn weekdays_are_right() {
         assert_eq!(at(2025, 4, 12, 9, 30).unix(), 1_744_450_200);
         assert_eq!(at(2025, 4, 12, 9, 30).asctime(), "Sat Apr 12 09:30:00 2025");
         assert_eq!(at(2025, 4, 12, 9, 30).since_monday(), 5);

@@ -40,7 +40,7 @@ type Rows = Vec<(At, Value)>;
 
 fn observation(at: At, code: &str, name: &str, amount: &Value, unit: &str) -> Value {
     json!({
-        "resourceType": "Observation", "status": "final", "name": name,
+        "resourceType": "Observation", "status": "final",
         "code": {"coding": [{"system": "http://loinc.org", "code": code, "display": name}], "text": name},
         "effectiveDateTime": at.iso(),
         "valueQuantity": {"value": amount, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit},

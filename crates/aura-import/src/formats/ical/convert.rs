@@ -15,10 +15,13 @@ use calcard::icalendar::{
 use calcard::jscalendar::JSCalendar;
 use serde_json::{Value, json};
 
-use super::super::component::{guarded, property};
+use super::super::component::{guarded, property, zone_of};
 use super::super::media;
+use super::super::origin::Origin;
 use crate::draft::Draft;
 
+/// The word that components of calendars are marked with.
+pub(crate) const SOURCE: &str = "ical";
 /// Most lines kept of those that are not properties.
 const STRAY_LINES_MAX: usize = 100;
 
@@ -62,9 +65,12 @@ pub(super) fn draft(
 ) -> Result<Draft, &'static str> {
     let mut lines = lines.to_vec();
     let attachments = media::lift(&mut lines);
+    let origin = Origin::lift(&mut lines);
     let lines = lines.as_slice();
     let own = own_properties(lines);
-    let text = text(lines, calendar);
+    let is_message = calendar.header.method.is_some() || origin.extra.contains_key("method");
+    let stamp = if is_message { Stamp::OfTheMessage } else { Stamp::OfTheExport };
+    let text = text(lines, calendar, &stamp);
     let parsed = guarded(|| convert(&text, name)).ok_or("its parts contradict each other")?;
     let (times, fields) = parsed?;
     let is_timeless = name == "VEVENT" && times.start.is_none();
@@ -98,15 +104,16 @@ pub(super) fn draft(
     {
         fields.entry("recurrenceId").or_insert_with(|| day.into());
     }
-    let extra = extra(lines, &calendar.header);
+    let mut extra = extra(lines, &calendar.header);
+    extra.extend(origin.extra);
     if !extra.is_empty() {
         fields.insert("extra".to_owned(), Value::Object(extra));
     }
     Ok(Draft {
         kind,
         category: kind.category(),
-        source: "ical",
-        source_id,
+        source: SOURCE,
+        source_id: source_id.or(origin.source_id),
         time_ms: times.start.or(times.due).or(times.created),
         fields,
         attachments,
@@ -166,8 +173,16 @@ fn time_ms(
     Some(time.to_date_time_with_tz(zone)?.timestamp_millis())
 }
 
+/// What the time stamp of a component means (RFC 5545, 3.8.7.2).
+enum Stamp {
+    /// When the message about the event was written, which is its last change.
+    OfTheMessage,
+    /// Services stamp an export with the time of the export, though it should be the last change.
+    OfTheExport,
+}
+
 /// The calendar that the parser is given: the zones that are named, and the component.
-fn text(lines: &[String], calendar: &Calendar) -> String {
+fn text(lines: &[String], calendar: &Calendar, stamp: &Stamp) -> String {
     let mut text = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n".to_owned();
     for (id, zone) in &calendar.zones {
         if lines.iter().any(|line| zone_of(line) == Some(id)) {
@@ -175,7 +190,7 @@ fn text(lines: &[String], calendar: &Calendar) -> String {
             text.push_str("\r\n");
         }
     }
-    let is_stamped = calendar.header.method.is_none()
+    let is_stamped = matches!(stamp, Stamp::OfTheExport)
         && own_properties(lines).iter().any(|(name, ..)| name == "LAST-MODIFIED");
     let mut depth = 0_usize;
     for line in lines {
@@ -183,8 +198,7 @@ fn text(lines: &[String], calendar: &Calendar) -> String {
         match name.as_str() {
             "BEGIN" => depth += 1,
             "END" => depth = depth.saturating_sub(1),
-            // Services stamp an export with the time of the export. Without a method the stamp
-            // means the last change (RFC 5545, 3.8.7.2), which the other property says better.
+            // The other property says better when the last change was.
             "DTSTAMP" if depth == 1 && is_stamped => continue,
             "LAST-MODIFIED" if depth == 1 && is_stamped => {
                 text.push_str("DTSTAMP");
@@ -220,17 +234,6 @@ fn own_properties(lines: &[String]) -> Vec<(String, &str, &str)> {
 fn own_value<'a>(own: &[(String, &'a str, &str)], wanted: &str) -> Option<&'a str> {
     let value = own.iter().find(|(name, ..)| name == wanted).map(|(_, value, _)| value.trim());
     value.filter(|value| !value.is_empty())
-}
-
-/// The TZID parameter of a property line.
-fn zone_of(line: &str) -> Option<&str> {
-    let upper = line.get(..line.find(':').unwrap_or(line.len()))?;
-    let at = upper.to_ascii_uppercase().find(";TZID=")?;
-    let rest = line.get(at + ";TZID=".len()..)?;
-    if let Some(quoted) = rest.strip_prefix('"') {
-        return quoted.split('"').next();
-    }
-    rest.split([';', ':']).next()
 }
 
 /// `20260131T100000Z` as a JSCalendar local time.

@@ -15,6 +15,8 @@ use super::report::Report;
 use crate::draft::{Sink, Stop};
 use convert::Calendar;
 
+pub(crate) use convert::SOURCE;
+
 /// Most bytes of time zone definitions of one calendar.
 const ZONE_BYTES_MAX: usize = 4 << 20;
 /// Most bytes of components that wait for a time zone.

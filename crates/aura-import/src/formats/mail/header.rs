@@ -88,6 +88,14 @@ pub(super) fn date_ms(date: Option<&DateTime>) -> Option<i64> {
     date.to_timestamp().checked_mul(1000)
 }
 
+/// When the last server took it, which is who wrote its trace above those of the others (RFC 5321, 4.4).
+pub(super) fn received_ms(message: &Message<'_>) -> Option<i64> {
+    message.headers().iter().find_map(|header| match &header.value {
+        HeaderValue::Received(trace) => date_ms(trace.date.as_ref()),
+        _ => None,
+    })
+}
+
 /// A header's text.
 pub(super) fn text<'m>(message: &'m Message<'_>, name: &'static str) -> Option<&'m str> {
     message.header(HeaderName::Other(name.into()))?.as_text().map(str::trim)

@@ -2,16 +2,22 @@
 //! A file of many mails, told apart by lines that start with `From `.
 //!
 //! Not every such line starts a mail: it must bear a date, as programs write it and people don't.
-//! Lengths in headers are not believed. `>From ` is taken back to `From ` (mboxrd).
-//! Source: RFC 4155.
+//! Lengths in headers are not believed. `>From ` is taken back to `From ` (mboxrd). The date is that of
+//! the receipt, which many programs do not keep to: it is believed of our own exports, and of a mail
+//! that has no other. Source: RFC 4155.
 
 use std::io::{self, BufRead, Read};
 
+use mail_parser::DateTime;
+
 use super::super::ending::file_name;
-use super::message::{Origin, Reader};
-use super::{MAIL_BYTES_MAX, TOO_LARGE, failed};
+use super::message::{Filed, Origin, Reader};
+use super::{MAIL_BYTES_MAX, TOO_LARGE, failed, header};
 use crate::count::Counted;
 use crate::draft::{Finding, Sink, Stop};
+
+/// Who sent every mail of an own export, as the lines before them say.
+pub(crate) const OWN_SENDER: &str = "aura";
 
 /// Longest line that may be a separator, in bytes.
 const SEPARATOR_BYTES_MAX: usize = 1000;
@@ -27,7 +33,6 @@ pub(crate) fn recognise(first: &[u8], _path: &str) -> bool {
 pub(crate) fn read(place: &str, input: &mut dyn BufRead, sink: &mut dyn Sink) -> Result<(), Stop> {
     let mailbox = file_name(place);
     let mailbox = mailbox.strip_suffix(".mbox").unwrap_or(mailbox);
-    let origin = Origin { mailbox: Some(mailbox), keywords: Vec::new() };
     let reader = Reader::new();
     let mut mails = Mails::new(Counted::new(input));
     let mut number = 0_u64;
@@ -38,7 +43,7 @@ pub(crate) fn read(place: &str, input: &mut dyn BufRead, sink: &mut dyn Sink) ->
             Ok(next) => {
                 number = number.saturating_add(1);
                 let outcome = match next {
-                    Next::Mail => reader.draft(&mails.raw, &origin),
+                    Next::Mail => reader.draft(&mails.raw, &origin(&mails.separator, mailbox)),
                     _ => Err(TOO_LARGE),
                 };
                 let finding = match outcome {
@@ -58,6 +63,22 @@ pub(crate) fn read(place: &str, input: &mut dyn BufRead, sink: &mut dyn Sink) ->
     }
 }
 
+/// What a separator tells. An own export names the mailboxes of a mail in the mail.
+fn origin<'a>(separator: &[u8], mailbox: &'a str) -> Origin<'a> {
+    let is_own = separator
+        .strip_prefix(b"From ")
+        .and_then(|rest| rest.strip_prefix(OWN_SENDER.as_bytes()))
+        .is_some_and(|rest| rest.starts_with(b" "));
+    // Who knows no time writes this one.
+    let time = header::date_ms(date(separator).as_ref()).filter(|ms| *ms != 0);
+    let filed = match time {
+        Some(ms) if is_own => Filed::Received(ms),
+        Some(ms) => Filed::Perhaps(ms),
+        None => Filed::Unknown,
+    };
+    Origin { mailbox: (!is_own).then_some(mailbox), keywords: Vec::new(), filed }
+}
+
 enum Next {
     Mail,
     /// Larger than the limit; it was read past.
@@ -71,6 +92,9 @@ struct Mails<'a> {
     input: Counted<'a>,
     /// The mail that was read last, without its separator.
     raw: Vec<u8>,
+    /// The separator before that mail, and the one after it.
+    separator: Vec<u8>,
+    following: Vec<u8>,
     /// The line that ended the last mail was read already.
     has_started: bool,
     is_at_end: bool,
@@ -78,7 +102,14 @@ struct Mails<'a> {
 
 impl<'a> Mails<'a> {
     fn new(input: Counted<'a>) -> Self {
-        Self { input, raw: Vec::new(), has_started: false, is_at_end: false }
+        Self {
+            input,
+            raw: Vec::new(),
+            separator: Vec::new(),
+            following: Vec::new(),
+            has_started: false,
+            is_at_end: false,
+        }
     }
 
     fn next(&mut self) -> io::Result<Next> {
@@ -86,6 +117,7 @@ impl<'a> Mails<'a> {
             return Ok(Next::End);
         }
         self.raw.clear();
+        self.separator = core::mem::take(&mut self.following);
         let mut is_too_large = false;
         let mut is_line_start = true;
         loop {
@@ -99,13 +131,15 @@ impl<'a> Mails<'a> {
             let line = self.raw.get(start..).unwrap_or_default();
             let is_whole = line.last() == Some(&b'\n');
             if is_line_start && line.first() == Some(&b'F') && is_separator(line) {
-                self.raw.truncate(start);
-                if self.has_started || start > 0 {
-                    self.has_started = true;
-                    break;
-                }
+                let is_first = !self.has_started && start == 0;
                 self.has_started = true;
-                continue;
+                let following = self.raw.split_off(start);
+                if is_first {
+                    self.separator = following;
+                    continue;
+                }
+                self.following = following;
+                break;
             }
             if is_line_start && line.first() == Some(&b'>') && is_quoted_from(line) {
                 self.raw.remove(start);
@@ -141,22 +175,87 @@ fn is_separator(line: &[u8]) -> bool {
         return false;
     }
     let (mut has_day, mut has_month, mut has_time, mut has_year) = (false, false, false, false);
-    for word in rest.split(|&byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',')) {
+    for word in words(rest) {
         match word {
             b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun" => has_day = true,
-            b"Jan" | b"Feb" | b"Mar" | b"Apr" | b"May" | b"Jun" | b"Jul" | b"Aug" | b"Sep"
-            | b"Oct" | b"Nov" | b"Dec" => has_month = true,
-            [a, b, b':', c, d, ..] if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()) => {
-                has_time = true;
-            }
-            [a, b':', c, d, ..] if [a, c, d].iter().all(|byte| byte.is_ascii_digit()) => {
-                has_time = true;
-            }
             [b'1' | b'2', _, _, _] if word.iter().all(u8::is_ascii_digit) => has_year = true,
-            _ => {}
+            _ if month(word).is_some() => has_month = true,
+            _ => has_time |= time(word).is_some(),
         }
     }
     has_day && has_month && has_time && has_year
+}
+
+/// The time in a separator; without a zone it is UTC.
+fn date(line: &[u8]) -> Option<DateTime> {
+    let mut found = DateTime {
+        year: 0,
+        month: 0,
+        day: 0,
+        hour: 0,
+        minute: 0,
+        second: 0,
+        tz_before_gmt: false,
+        tz_hour: 0,
+        tz_minute: 0,
+    };
+    // The sender comes first and may look like anything; the last word of a kind counts.
+    for word in words(line.strip_prefix(b"From ")?) {
+        match word {
+            [b'1' | b'2', _, _, _] if word.iter().all(u8::is_ascii_digit) => {
+                found.year = number(word)?;
+            }
+            [_] | [_, _] if word.iter().all(u8::is_ascii_digit) => found.day = number(word)?,
+            [sign @ (b'+' | b'-'), a, b, c, d] if number::<u16>(&[*a, *b, *c, *d]).is_some() => {
+                found.tz_before_gmt = *sign == b'-';
+                (found.tz_hour, found.tz_minute) = (number(&[*a, *b])?, number(&[*c, *d])?);
+            }
+            _ => match (month(word), time(word)) {
+                (Some(month), _) => found.month = month,
+                (_, Some(time)) => (found.hour, found.minute, found.second) = time,
+                _ => {}
+            },
+        }
+    }
+    Some(found)
+}
+
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|&byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b','))
+}
+
+fn month(word: &[u8]) -> Option<u8> {
+    let number = match word {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    };
+    Some(number)
+}
+
+/// `9:01`, `09:01`, `09:01:00`, and what may follow that.
+fn time(word: &[u8]) -> Option<(u8, u8, u8)> {
+    let mut parts = word.splitn(3, |&byte| byte == b':');
+    let (hour, minute) = (parts.next()?, parts.next()?);
+    let hour = number(hour).filter(|_| hour.len() <= 2)?;
+    let second = parts.next().and_then(|rest| number(rest.get(..2)?)).unwrap_or(0);
+    Some((hour, number(minute.get(..2)?)?, second))
+}
+
+/// A number of digits only.
+fn number<N: core::str::FromStr>(digits: &[u8]) -> Option<N> {
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    core::str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -190,6 +289,26 @@ mod tests {
         assert!(split(b"").is_empty());
         assert!(split(b"\n\n").is_empty());
         assert!(split(b"From - Mon Jan  5 10:00:00 2015\n").is_empty());
+    }
+
+    #[test]
+    fn a_separator_tells_when_a_mail_came() {
+        let told = |line: &[u8]| match origin(line, "Work") {
+            Origin { mailbox, filed: Filed::Received(ms), .. } => (mailbox, "received", ms),
+            Origin { mailbox, filed: Filed::Perhaps(ms), .. } => (mailbox, "perhaps", ms),
+            Origin { mailbox, .. } => (mailbox, "unknown", 0),
+        };
+        let ms = 1_425_031_200_000;
+        for (line, wanted) in [
+            ("From aura Fri Feb 27 10:00:00 2015\r\n", (None, "received", ms)),
+            ("From aura Thu Jan  1 00:00:00 1970\n", (None, "unknown", 0)),
+            ("From auratic Fri Feb 27 10:00:00 2015\n", (Some("Work"), "perhaps", ms)),
+            ("From 1@xxx Fri Feb 27 11:00 +0100 2015\n", (Some("Work"), "perhaps", ms)),
+            ("From x Fri, 27 Feb 2015 5:30:00 -0430", (Some("Work"), "perhaps", ms)),
+            ("From - Mon Jan 42 10:00:00 2015\n", (Some("Work"), "unknown", 0)),
+        ] {
+            assert_eq!(told(line.as_bytes()), wanted, "{line}");
+        }
     }
 
     #[test]

@@ -31,6 +31,19 @@ const IDS_MAX: usize = 500;
 pub(super) struct Origin<'a> {
     pub(super) mailbox: Option<&'a str>,
     pub(super) keywords: Vec<&'static str>,
+    pub(super) filed: Filed,
+}
+
+/// When a mail was put there, in milliseconds since 1970.
+#[derive(Default)]
+pub(super) enum Filed {
+    /// Nobody says.
+    #[default]
+    Unknown,
+    /// When it was received, or when somebody sorted their mail.
+    Perhaps(i64),
+    /// When it was received.
+    Received(i64),
 }
 
 /// Reads mails; made once for many.
@@ -74,8 +87,12 @@ fn draft(message: &Message<'_>, origin: &Origin<'_>) -> Result<Draft, &'static s
     put("replyTo", header::addresses(message.reply_to()));
 
     let sent_ms = header::date_ms(message.date());
-    let received = message.received().and_then(|received| received.date);
-    let received_ms = header::date_ms(received.as_ref()).or(sent_ms);
+    let traced_ms = header::received_ms(message).or(sent_ms);
+    let received_ms = match origin.filed {
+        Filed::Received(ms) => Some(ms),
+        Filed::Perhaps(ms) => traced_ms.or(Some(ms)),
+        Filed::Unknown => traced_ms,
+    };
     put("sentAt", sent_ms.and(message.date()).map(|date| date.to_rfc3339().into()));
     put("receivedAt", received_ms.map(|ms| crate::stamp::timestamp(ms).into()));
     let message_id = message.message_id().map(header::bare_id).filter(|id| !id.is_empty());

@@ -19,7 +19,7 @@ use crate::draft::{Finding, Sink, Stop};
 use crate::tree::{Tree, entry};
 
 pub(crate) use self::body::is_text_of;
-pub(crate) use self::mbox::{read as read_mbox, recognise as recognise_mbox};
+pub(crate) use self::mbox::{OWN_SENDER, read as read_mbox, recognise as recognise_mbox};
 
 /// The word that mails are marked with.
 pub(crate) const SOURCE: &str = "mail";
@@ -113,7 +113,8 @@ pub(crate) fn read_maildir(
     for path in paths {
         let size = entry(tree.as_ref(), path).map_or(0, |entry| entry.size);
         progress = progress.saturating_add(size);
-        let origin = Origin { mailbox: maildir_name(path), keywords: maildir_flags(path) };
+        let (mailbox, keywords) = (maildir_name(path), maildir_flags(path));
+        let origin = Origin { mailbox, keywords, ..Origin::default() };
         let finding = match tree.open(path) {
             Ok(source) => one(&reader, path, source, &origin).0,
             Err(_) => failed(path, "it could not be read"),

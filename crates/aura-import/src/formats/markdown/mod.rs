@@ -24,6 +24,12 @@ use crate::tree::{self, Entry, Tree, entry};
 /// The word that notes are marked with.
 pub(crate) const SOURCE: &str = "markdown";
 
+/// Where an own export says what identifies a note, because elsewhere that is its place.
+pub(crate) const OWN_ID: &str = "aura-id";
+
+/// Longest such id, in bytes.
+const OWN_ID_BYTES_MAX: usize = 4096;
+
 /// Largest note that is read, in bytes.
 const NOTE_BYTES_MAX: u64 = 16 << 20;
 
@@ -149,7 +155,7 @@ fn note<'p>(
         kind: Kind::Note,
         category: Kind::Note.category(),
         source: SOURCE,
-        source_id: Some(tree::source_id(tree.as_ref(), &entry.path)),
+        source_id: found.id.or_else(|| Some(tree::source_id(tree.as_ref(), &entry.path))),
         time_ms: found.created_ms.or(dated).or(entry.modified_ms),
         fields,
         attachments,
@@ -216,6 +222,8 @@ struct Front {
     title: Option<String>,
     tags: Vec<String>,
     aliases: Vec<String>,
+    /// What an own export says that the note was, wherever it lies now.
+    id: Option<String>,
     created_ms: Option<i64>,
     rest: Fields,
     /// Front matter that isn't YAML, as it stood.
@@ -249,6 +257,12 @@ impl Front {
             if let Some(bare) = tag.strip_prefix('#') {
                 *tag = bare.to_owned();
             }
+        }
+        if let Some(Value::String(id)) = rest.get(OWN_ID)
+            && (1..=OWN_ID_BYTES_MAX).contains(&id.len())
+        {
+            found.id = Some(id.clone());
+            rest.remove(OWN_ID);
         }
         found.created_ms = created_ms(&rest);
         // Written by this program's own export, which makes it anew from the record's time.

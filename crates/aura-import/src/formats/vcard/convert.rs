@@ -7,9 +7,12 @@ use calcard::vcard::VCard;
 use serde_json::{Value, json};
 
 use super::super::component::{guarded, property};
+use super::super::origin::{ORDER, Origin};
 use super::super::{instant, media};
 use crate::draft::Draft;
 
+/// The word that cards are marked with.
+pub(crate) const SOURCE: &str = "vcard";
 /// Most lines kept of those that are not properties.
 const STRAY_LINES_MAX: usize = 100;
 
@@ -36,28 +39,40 @@ const SAYING: &[&str] = &[
 pub(super) fn draft(lines: &[String]) -> Result<Draft, &'static str> {
     let mut lines = lines.to_vec();
     let attachments = media::lift(&mut lines);
+    let origin = Origin::lift(&mut lines);
     let text = text(&lines);
     let mut fields = guarded(|| convert(&text)).ok_or("its parts contradict each other")??;
     let uid = lines.iter().filter_map(|line| property(line)).find(|(name, _)| name == "UID");
     let source_id = uid.map(|(_, uid)| uid.trim().to_owned()).filter(|uid| !uid.is_empty());
     name(&mut fields)?;
     labels(&mut fields);
+    without_version(&mut fields);
+    if origin.added.contains(&ORDER) {
+        let addresses = fields.get_mut("addresses").and_then(Value::as_object_mut);
+        for (_, address) in addresses.into_iter().flatten() {
+            address.as_object_mut().and_then(|address| address.remove(ORDER));
+        }
+    }
     let stray: Vec<Value> = lines
         .iter()
         .filter(|line| property(line).is_none())
         .take(STRAY_LINES_MAX)
         .map(|line| line.as_str().into())
         .collect();
+    let mut extra = origin.extra;
     if !stray.is_empty() {
-        fields.insert("extra".to_owned(), json!({ "strayLines": stray }));
+        extra.insert("strayLines".to_owned(), stray.into());
+    }
+    if !extra.is_empty() {
+        fields.insert("extra".to_owned(), Value::Object(extra));
     }
     let time = fields.get("updated").or_else(|| fields.get("created")).and_then(Value::as_str);
     let time_ms = time.and_then(instant::iso_ms);
     Ok(Draft {
         kind: Kind::Contact,
         category: Kind::Contact.category(),
-        source: "vcard",
-        source_id,
+        source: SOURCE,
+        source_id: source_id.or(origin.source_id),
         time_ms,
         fields,
         attachments,
@@ -88,6 +103,20 @@ fn convert(text: &str) -> Result<Fields, &'static str> {
     match serde_json::to_value(&converted.0) {
         Ok(Value::Object(fields)) => Ok(fields),
         _ => Err("it could not be converted"),
+    }
+}
+
+/// Which version of vCard a card was written in says nothing of the contact.
+fn without_version(fields: &mut Fields) {
+    let Some(Value::Object(kept)) = fields.get_mut("vCard") else { return };
+    if let Some(Value::Array(properties)) = kept.get_mut("properties") {
+        properties.retain(|property| property.get(0).and_then(Value::as_str) != Some("version"));
+        if properties.is_empty() {
+            kept.remove("properties");
+        }
+    }
+    if kept.is_empty() {
+        fields.remove("vCard");
     }
 }
 

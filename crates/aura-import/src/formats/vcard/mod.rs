@@ -13,6 +13,8 @@ use super::component::{Piece, Pieces, unfold};
 use super::report::Report;
 use crate::draft::{Sink, Stop};
 
+pub(crate) use convert::SOURCE;
+
 /// Whether this is the beginning of an address book.
 pub(crate) fn recognise(first: &[u8], _path: &str) -> bool {
     let first = first.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first).trim_ascii_start();

@@ -5,9 +5,9 @@ use aura_protocol::authority::{Claim, SignedStatement, SlotKind, Statement};
 use aura_protocol::codec::{Encode, Extra};
 use aura_protocol::id::{CollectionId, GrantId, Incarnation, SlotId, VaultId};
 use aura_protocol::label::Label;
+use aura_testkit::vectors::Case;
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::sample::*;
 
 fn of(statements: &[SignedStatement]) -> Value {
@@ -51,8 +51,8 @@ fn edited(key: u64, value: Option<&[u8]>) -> SignedStatement {
 }
 
 fn beginnings() -> Vec<Case> {
-    let good = |name, note| Case::accepted(name, note, "statements");
-    let bad = |name, note| Case::refused(name, note, "statements");
+    let good = |name, note| Case::accepted("statements", name, note);
+    let bad = |name, note| Case::refused("statements", name, note);
     let genesis_by = |by: &[u8]| {
         let claim =
             Statement { vault: None, claim: genesis_claim(), clock: 1, extra: Extra::default() };
@@ -93,8 +93,8 @@ fn beginnings() -> Vec<Case> {
 }
 
 fn devices() -> Vec<Case> {
-    let good = |name, note| Case::accepted(name, note, "statements");
-    let bad = |name, note| Case::refused(name, note, "statements");
+    let good = |name, note| Case::accepted("statements", name, note);
+    let bad = |name, note| Case::refused("statements", name, note);
     let add = |by: &[u8]| then(said(Claim::Add(device_keys(TABLET)), by));
     let confirm = |by: &[u8]| said(Claim::Confirm(device(PHONE)), by);
     let revoke = |seed: u8| Claim::Revoke { device: device(seed), last: Vec::new() };
@@ -146,8 +146,8 @@ fn devices() -> Vec<Case> {
 }
 
 fn values() -> Vec<Case> {
-    let good = |name, note| Case::accepted(name, note, "statements");
-    let bad = |name, note| Case::refused(name, note, "statements");
+    let good = |name, note| Case::accepted("statements", name, note);
+    let bad = |name, note| Case::refused("statements", name, note);
     let feed = aura_protocol::id::FeedId {
         collection: CollectionId([9; 16]),
         device: device(LAPTOP),
@@ -183,8 +183,8 @@ fn values() -> Vec<Case> {
 }
 
 fn seconds() -> Vec<Case> {
-    let good = |name, note| Case::accepted(name, note, "statements");
-    let bad = |name, note| Case::refused(name, note, "statements");
+    let good = |name, note| Case::accepted("statements", name, note);
+    let bad = |name, note| Case::refused("statements", name, note);
     let lock = |counter, seed: u8, by: &[u8]| said(Claim::Second(second(counter, seed)), by);
     let first = lock(1, SECOND, &[LAPTOP, SECOND]);
     let since = std::slice::from_ref(&first);

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Bytes that are canonical CBOR, and bytes that look like it (CBR-1 to CBR-6).
 
+use aura_testkit::vectors::Case;
 use serde_json::json;
-
-use super::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
     let good =
-        |name, note, bytes: &str| Case::accepted(name, note, "cbor").of(json!({ "bytes": bytes }));
+        |name, note, bytes: &str| Case::accepted("cbor", name, note).of(json!({ "bytes": bytes }));
     let bad =
-        |name, note, bytes: &str| Case::refused(name, note, "cbor").of(json!({ "bytes": bytes }));
+        |name, note, bytes: &str| Case::refused("cbor", name, note).of(json!({ "bytes": bytes }));
     let deep = |levels: usize| format!("{}00", "81".repeat(levels));
     vec![
         good("CBR-1_whole", "an array of three values that ends with the bytes", "83f4f5f6"),

@@ -5,9 +5,9 @@ use aura_protocol::codec::Encode;
 use aura_protocol::entry::EntryHeader;
 use aura_protocol::id::{CollectionId, EpochId, Hash};
 use aura_protocol::limits::CHUNK_BYTES_MAX;
+use aura_testkit::vectors::Case;
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::sample::{LAPTOP, cbor, epoch, header, hex, public, unhex, with_member};
 
 fn raw(header: &[u8]) -> Value {
@@ -25,8 +25,8 @@ fn member(key: u64, value: Option<&[u8]>) -> Value {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    let good = |name, note| Case::accepted(name, note, "entry");
-    let bad = |name, note| Case::refused(name, note, "entry");
+    let good = |name, note| Case::accepted("entry", name, note);
+    let bad = |name, note| Case::refused("entry", name, note);
     let zero = Hash([0; 32]);
     let mut later = header().to_bytes();
     later[0] += 1;
@@ -70,7 +70,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .of(member(10, Some(&[0x80]))),
         bad("ENT-9_chunk-size", "a chunk larger than any may be")
             .of(changed(|h| h.added[0].size_bytes = CHUNK_BYTES_MAX as u64 + 1)),
-        Case::accepted("IDS-3_device-id", "a device's id from its verifying key", "device-id")
+        Case::accepted("device-id", "IDS-3_device-id", "a device's id from its verifying key")
             .of(json!({ "key": hex(&public(LAPTOP)) })),
     ]
 }

@@ -6,9 +6,9 @@ use aura_protocol::head::{Head, Position};
 use aura_protocol::id::Hash;
 use aura_protocol::label::Label;
 use aura_protocol::signed::Signed;
+use aura_testkit::vectors::Case;
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::sample::{LAPTOP, PHONE, at, head, hex, public, sign, with_member};
 
 fn raw(payload: Vec<u8>) -> Value {
@@ -28,8 +28,8 @@ fn member(key: u64, value: Option<&[u8]>) -> Value {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    let good = |name, note| Case::accepted(name, note, "head");
-    let bad = |name, note| Case::refused(name, note, "head");
+    let good = |name, note| Case::accepted("head", name, note);
+    let bad = |name, note| Case::refused("head", name, note);
     let zero = Hash([0; 32]);
     let mut by_other = changed(|_| ());
     by_other["key"] = json!(hex(&public(PHONE)));

@@ -12,11 +12,10 @@ use aura_protocol::log::{
     Frontier, NoteKey, leaf_hash, open_note, verify_consistency, verify_inclusion,
 };
 use aura_protocol::signed::{Signature, Signed, verify};
+use aura_testkit::vectors::Judgement;
 use serde_json::{Value, json};
 
 use crate::sample::{hex, unhex};
-
-type Judgement = Result<Value, String>;
 
 pub(crate) fn judge(what: &str, input: &Value) -> Judgement {
     match what {

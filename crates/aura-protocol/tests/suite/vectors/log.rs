@@ -5,9 +5,9 @@ use aura_protocol::id::Hash;
 use aura_protocol::log::{
     Frontier, consistency_proof, empty_root, inclusion_proof, leaf_hash, sealed_note,
 };
+use aura_testkit::vectors::Case;
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::log::{checkpoint, note, signer};
 use crate::sample::{LAPTOP, PHONE, hex, public, sign_raw};
 
@@ -71,7 +71,7 @@ fn roots() -> Vec<Case> {
         let leaves: Vec<String> = (0..count).map(|n| hex(&[n])).collect();
         json!({ "leaves": leaves })
     };
-    let good = |name, note| Case::accepted(name, note, "root");
+    let good = |name, note| Case::accepted("root", name, note);
     vec![
         good("LOG-1_one-leaf", "the hash of a leaf is the root of one").of(of(1)),
         good("LOG-2_two-leaves", "the hash of two subtrees").of(of(2)),
@@ -81,8 +81,8 @@ fn roots() -> Vec<Case> {
 }
 
 fn proofs() -> Vec<Case> {
-    let good = |name, note, what| Case::accepted(name, note, what);
-    let bad = |name, note, what| Case::refused(name, note, what);
+    let good = |name, note, what| Case::accepted(what, name, note);
+    let bad = |name, note, what| Case::refused(what, name, note);
     let (inc, con) = ("inclusion", "consistency");
     let empty = empty_root().to_string();
     vec![
@@ -126,8 +126,8 @@ fn proofs() -> Vec<Case> {
 }
 
 fn notes() -> Vec<Case> {
-    let good = |name, note| Case::accepted(name, note, "note");
-    let bad = |name, note| Case::refused(name, note, "note");
+    let good = |name, note| Case::accepted("note", name, note);
+    let bad = |name, note| Case::refused("note", name, note);
     let (mine, other) = (note(LAPTOP), note(PHONE));
     let line = other.rsplit_once("\n\n").unwrap().1;
     let stolen = sealed_note(

@@ -2,9 +2,9 @@
 //! Signatures under labels, and keys that are none (SIG-1, SIG-2).
 
 use aura_protocol::label::Label;
+use aura_testkit::vectors::Case;
 use serde_json::{Value, json};
 
-use super::Case;
 use crate::sample::{LAPTOP, hex, public, sign};
 
 fn input(key: &str, label: Label, signature: &str) -> Value {
@@ -13,8 +13,8 @@ fn input(key: &str, label: Label, signature: &str) -> Value {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    let good = |name, note| Case::accepted(name, note, "signature");
-    let bad = |name, note| Case::refused(name, note, "signature");
+    let good = |name, note| Case::accepted("signature", name, note);
+    let bad = |name, note| Case::refused("signature", name, note);
     let (key, payload) = (hex(&public(LAPTOP)), b"what is signed");
     let signature = sign(LAPTOP, Label::SigHead, payload);
     let text = hex(&signature.0);
