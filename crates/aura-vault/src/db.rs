@@ -386,15 +386,22 @@ impl Db {
     /// Goes back to what a vault at rest takes.
     pub fn end_load(&self) {
         // Best effort as well: what is not joined now is found all the same.
-        drop(self.join_origins());
+        drop(self.join_origins(origins::RUNS_MAX));
         self.set_room(schema::AT_REST);
         drop(self.writer().execute_batch("PRAGMA shrink_memory"));
     }
 
-    fn join_origins(&self) -> Result<(), DbError> {
+    /// Joins the runs of origins, where there are more than `most`: each is looked into for each question.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written; it is then as it was.
+    pub fn join_origins(&self, most: usize) -> Result<(), DbError> {
+        if lock(&self.runs).len() <= most {
+            return Ok(());
+        }
         let mut connection = self.writer();
         let tx = connection.transaction()?;
-        origins::join(&tx)?;
+        origins::join(&tx, most)?;
         tx.commit()?;
         *lock(&self.runs) = origins::runs(&connection)?;
         Ok(())

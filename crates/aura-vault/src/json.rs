@@ -144,7 +144,10 @@ pub fn flatten(fields: &Fields) -> BTreeMap<String, String> {
 pub fn unflatten<'a>(flat: impl IntoIterator<Item = (&'a str, &'a str)>) -> Fields {
     let mut fields = Fields::new();
     for (path, text) in flat {
-        let value = serde_json::from_str(text).unwrap_or(Value::Null);
+        let value = match self::text(text) {
+            Some(plain) => Value::String(plain.into_owned()),
+            None => serde_json::from_str(text).unwrap_or(Value::Null),
+        };
         match path.split_once('/') {
             None => {
                 fields.insert(unescape(path), value);

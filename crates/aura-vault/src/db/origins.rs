@@ -3,8 +3,8 @@
 //!
 //! Keys of origins are hashes, so one index of them all would change in nearly every page with every
 //! commit of an import. They stand in runs instead: what one large commit adds is a run of its own, in
-//! order, written once; what small commits add shares the first. After an import runs that have become
-//! many are joined into one. A place in a run names half of the key and the record's row; the row says
+//! order, written once; what small commits add shares the first. Runs that have become many are joined
+//! into one after an import, and few before one that asks for many origins. A place in a run names half of the key and the record's row; the row says
 //! whether it is that origin still.
 
 use std::collections::BinaryHeap;
@@ -19,8 +19,8 @@ use super::DbError;
 const FIRST: i64 = 0;
 /// A commit that adds more than this gets a run of its own.
 const SMALL: usize = 256;
-/// More runs than this are joined: each is looked into for each question.
-const RUNS_MAX: usize = 16;
+/// More runs than this are joined after an import: each is looked into for each question.
+pub(super) const RUNS_MAX: usize = 64;
 
 /// The half of an origin's key by which it is found.
 pub(super) fn half(key: &[u8; 16]) -> i64 {
@@ -88,10 +88,10 @@ fn next(connection: &Connection) -> Result<i64, DbError> {
     Ok(connection.prepare_cached(sql)?.query_row([FIRST], |row| row.get(0))?)
 }
 
-/// Joins runs that have become many. The caller's transaction makes it all or nothing.
-pub(super) fn join(connection: &Connection) -> Result<(), DbError> {
+/// Joins runs if there are more than `most`. The caller's transaction makes it all or nothing.
+pub(super) fn join(connection: &Connection, most: usize) -> Result<(), DbError> {
     let runs = runs(connection)?;
-    if runs.len() <= RUNS_MAX {
+    if runs.len() <= most {
         return Ok(());
     }
     let joined = next(connection)?;
@@ -148,7 +148,7 @@ mod tests {
                  PRIMARY KEY (run, half, record)) WITHOUT ROWID",
             )
             .unwrap();
-        let commits = RUNS_MAX as u64 + 3;
+        let commits = 19;
         for commit in 0..commits {
             let mut added = Added::default();
             // Every second commit is a small one.
@@ -161,17 +161,12 @@ mod tests {
             find(&connection, &runs, &key(commit * EACH + n)).unwrap() == [n.cast_signed()]
         };
         assert_eq!(runs(&connection).unwrap().len(), 11);
-        join(&connection).unwrap();
+        join(&connection, 11).unwrap();
         assert_eq!(runs(&connection).unwrap().len(), 11, "few are left as they are");
-        for _ in 0..RUNS_MAX {
-            let mut added = Added::default();
-            (0..EACH).for_each(|n| added.push(&key(9_000_000 + n), n.cast_signed()));
-            added.save(&connection).unwrap();
-        }
         for _ in 0..2 {
             assert!((0..commits).all(|commit| is_found(commit, 0) && is_found(commit, 2)));
             assert!(is_found(commits - 1, EACH - 1) && !is_found(1, 5));
-            join(&connection).unwrap();
+            join(&connection, 1).unwrap();
         }
         assert_eq!(runs(&connection).unwrap().len(), 1);
     }

@@ -17,6 +17,9 @@ use crate::record::Category;
 use crate::search::{Hit, Query, Scope, SearchError};
 use crate::views::Views;
 
+/// Runs of origins that an import of many drafts still looks through one by one.
+const ORIGIN_RUNS: usize = 2;
+
 impl Open {
     /// The views behind the second lock, while it is open.
     pub(crate) fn second(&self) -> Option<Arc<Views>> {
@@ -122,10 +125,15 @@ impl Open {
         }
     }
 
-    /// Calls `each` with half of the key of every origin that is known.
+    /// Calls `each` with half of the key of every origin that is known, and makes further questions for
+    /// single ones quick.
     pub(crate) fn each_origin(&self, each: &mut dyn FnMut(u64)) -> Result<(), DbError> {
-        self.first.db.each_origin(each)?;
-        self.second().map_or(Ok(()), |second| second.db.each_origin(each))
+        let second = self.second();
+        for views in [Some(&self.first), second.as_deref()].into_iter().flatten() {
+            views.db.join_origins(ORIGIN_RUNS)?;
+            views.db.each_origin(each)?;
+        }
+        Ok(())
     }
 
     /// No fewer than how many records there are, deleted ones included.
