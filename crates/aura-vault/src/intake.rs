@@ -38,7 +38,7 @@ pub use restore::Restored;
 use sieve::Sieve;
 
 /// Plaintext bytes that are written in one commit, about.
-const COMMIT_BYTES: usize = 4 << 20;
+const COMMIT_BYTES: usize = 2 << 20;
 
 /// What became of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

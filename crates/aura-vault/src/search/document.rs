@@ -193,32 +193,35 @@ impl Fields {
         Term::from_field_text(self.text, token)
     }
 
-    /// The document as tantivy takes it.
-    pub(super) fn document(&self, document: &Document<'_>) -> TantivyDocument {
+    /// The document as tantivy takes it, and how many bytes of text it has.
+    pub(super) fn document(&self, document: &Document<'_>) -> (TantivyDocument, usize) {
         let mut out = TantivyDocument::default();
-        self.add_text(document, &mut out);
+        let text_bytes = self.add_text(document, &mut out);
         self.add_facets(document, &mut out);
         let (high, low) = halves(document.id);
         out.add_u64(self.high, high);
         out.add_u64(self.low, low);
         out.add_i64(self.time, document.time_ms);
         out.add_u64(self.class, class_of(document.category, document.kind));
-        out
+        (out, text_bytes)
     }
 
-    fn add_text(&self, document: &Document<'_>, out: &mut TantivyDocument) {
+    fn add_text(&self, document: &Document<'_>, out: &mut TantivyDocument) -> usize {
+        let mut bytes = 0usize;
+        let mut add = |text: &str| {
+            if !text.is_empty() {
+                out.add_text(self.text, text);
+                bytes = bytes.saturating_add(text.len());
+            }
+        };
         let title = token::beginning(document.title, TITLE_BYTES_MAX);
-        if !title.is_empty() {
-            (0..TITLE_WEIGHT).for_each(|_| out.add_text(self.text, title));
-        }
-        let body = token::beginning(document.body, BODY_BYTES_MAX);
-        if !body.is_empty() {
-            out.add_text(self.text, body);
-        }
+        (0..TITLE_WEIGHT).for_each(|_| add(title));
+        add(token::beginning(document.body, BODY_BYTES_MAX));
         let people = [&document.from, &document.to, &document.people];
         for name in people.into_iter().flat_map(|names| names.iter().take(NAMES_MAX)) {
-            out.add_text(self.text, token::beginning(name, NAME_BYTES_MAX));
+            add(token::beginning(name, NAME_BYTES_MAX));
         }
+        bytes
     }
 
     fn add_facets(&self, document: &Document<'_>, out: &mut TantivyDocument) {

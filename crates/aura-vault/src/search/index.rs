@@ -19,6 +19,7 @@ use tantivy::store::Compressor;
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{IndexReader, IndexSettings, IndexWriter, ReloadPolicy};
 
+use super::backlog::Backlog;
 use super::document::{Document, Fields, TOKENIZER, schema};
 use super::error::SearchError;
 use super::hit::{Columns, Hit};
@@ -61,6 +62,7 @@ pub struct Index {
     /// Changes that no commit has yet.
     pending: AtomicU64,
     is_loading: AtomicBool,
+    backlog: Backlog,
 }
 
 struct Writer {
@@ -109,7 +111,8 @@ impl Index {
         if index.schema() != expected {
             return Err(SearchError::Outdated);
         }
-        let folding = TextAnalyzer::builder(Folding::default()).build();
+        let backlog = Backlog::default();
+        let folding = TextAnalyzer::builder(Folding::new(backlog.clone())).build();
         index.tokenizers().register(TOKENIZER, folding);
         let opened = || -> tantivy::Result<_> {
             let reader = index
@@ -140,6 +143,7 @@ impl Index {
             writer: Mutex::new(Writer { inner, payload }),
             pending: AtomicU64::new(0),
             is_loading: AtomicBool::new(false),
+            backlog,
         })
     }
 
@@ -164,7 +168,9 @@ impl Index {
 
     fn push(&self, writer: &Writer, document: &Document<'_>) -> Result<(), SearchError> {
         self.pending.fetch_add(1, Ordering::Relaxed);
-        let added = writer.inner.add_document(self.fields.document(document));
+        let (document, text_bytes) = self.fields.document(document);
+        self.backlog.take(text_bytes);
+        let added = writer.inner.add_document(document);
         added.map(drop).map_err(|error| failure(self.directory.as_ref(), &error))
     }
 
@@ -203,6 +209,7 @@ impl Index {
         let text = writer.payload.as_deref().map(to_hex);
         let mut committed = || -> tantivy::Result<()> {
             let mut prepared = writer.inner.prepare_commit()?;
+            self.backlog.clear();
             if let Some(text) = &text {
                 prepared.set_payload(text);
             }
@@ -224,6 +231,7 @@ impl Index {
         let cleared = writer.inner.rollback().and_then(|_| writer.inner.delete_all_documents());
         // A rollback begins a writer anew.
         writer.inner.set_merge_policy(Box::new(merge_policy()));
+        self.backlog.clear();
         cleared.map_err(|error| failure(self.directory.as_ref(), &error))?;
         writer.payload = None;
         self.commit_with(&mut writer)

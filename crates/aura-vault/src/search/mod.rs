@@ -6,6 +6,7 @@
 //! a view of the log: it is never synced to the disk, and thrown away when it is damaged.
 //! What a hit looks like to a person is in `snippet`; the records themselves are in the database.
 
+mod backlog;
 mod cache;
 mod date;
 mod error;

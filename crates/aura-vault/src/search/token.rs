@@ -15,6 +15,8 @@ use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::backlog::Backlog;
+
 /// The longest token in bytes; what is longer is known by its beginning.
 pub(super) const TOKEN_BYTES_MAX: usize = 64;
 
@@ -79,13 +81,21 @@ pub(super) fn beginning(text: &str, max: usize) -> &str {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Folding {
     token: Token,
+    backlog: Backlog,
+}
+
+impl Folding {
+    /// A tokeniser that tells `backlog` what it reads.
+    pub(super) fn new(backlog: Backlog) -> Self {
+        Self { token: Token::default(), backlog }
+    }
 }
 
 impl Tokenizer for Folding {
     type TokenStream<'a> = Folded<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Folded<'a> {
-        self.token.reset();
+        self.backlog.give_back(text.len());
         Folded::new(text, &mut self.token)
     }
 }
