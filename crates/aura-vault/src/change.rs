@@ -84,12 +84,15 @@ pub fn write_op(record: RecordId, kind: Kind, state: &State, fields: Writes) -> 
 
 /// The hash of what an import read: kind, category and values (OPS-18).
 pub fn content_hash(kind: Kind, category: Category, flat: &BTreeMap<String, String>) -> String {
-    let mut hasher = Sha256::new_with_prefix([kind.code(), category.code()]);
-    for text in flat.iter().flat_map(|(path, text)| [path, text]) {
-        hasher.update((text.len() as u64).to_be_bytes());
-        hasher.update(text);
+    let texts = || flat.iter().flat_map(|(path, text)| [path, text]);
+    let bytes = texts().map(|text| text.len().saturating_add(8)).fold(2, usize::saturating_add);
+    let mut said = Vec::with_capacity(bytes);
+    said.extend([kind.code(), category.code()]);
+    for text in texts() {
+        said.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        said.extend_from_slice(text.as_bytes());
     }
-    let hash: [u8; 32] = hasher.finalize().into();
+    let hash: [u8; 32] = Sha256::digest(&said).into();
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
     hash.iter().take(16).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
