@@ -440,12 +440,13 @@ pub(crate) fn seal(
     let key = AttachmentKey::generate(entropy.as_mut());
     let (name, media_type) = (&attachment.name, &attachment.media_type);
     let intake = Intake { name, media_type, size, sha256 };
-    // What differs even where randomness repeats: the content's hash, or else the moment.
-    let moment = open.clock.now_ms().to_be_bytes();
-    let content_or_moment = sha256.map_or(moment.as_slice(), str::as_bytes);
-    let known = [id.as_slice(), &size.to_be_bytes(), content_or_moment].concat();
+    let known = sha256.map(|sha256| [id.as_slice(), sha256.as_bytes()].concat());
     let (field, added) = open.with_keyring(|keyring| {
-        let mut hedge = Hedge::with_known(keyring.hedge_key(), entropy.as_mut(), &known);
+        // Salts must not repeat even where randomness does: the whole's hash sees to it, or each chunk's.
+        let mut hedge = match &known {
+            Some(known) => Hedge::with_known(keyring.hedge_key(), entropy.as_mut(), known),
+            None => Hedge::new(keyring.hedge_key(), entropy.as_mut()),
+        };
         blob::seal(open.log.as_ref(), (BlobId(id), &key), &intake, content, &mut hedge)
     })?;
     let value = serde_json::to_value(&field).unwrap_or_default();

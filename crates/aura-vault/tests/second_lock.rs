@@ -493,3 +493,32 @@ proptest! {
         prop_assert!(report.is_ok());
     }
 }
+
+/// OPS-18: what is behind a lock that is opened while an import runs is known from then on.
+#[test]
+fn a_lock_opened_during_an_import_shows_what_is_there_already() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create_with(Some(SECOND));
+    let session = owner(&vault);
+    let health = |number: usize| Draft {
+        kind: Kind::Observation,
+        category: Category::Health,
+        ..note(&format!("h{number}"), "Pulse", "61")
+    };
+    vault.unlock_second(SECOND).unwrap();
+    let (run, mut importer) = session.importer().unwrap();
+    for number in 0..20 {
+        importer.take(&health(number)).unwrap();
+    }
+    importer.finish(run, &json!({})).unwrap();
+    vault.lock_second().unwrap();
+    let (run, mut importer) = session.importer().unwrap();
+    for number in 0..1100 {
+        importer.take(&note(&number.to_string(), "Note", "words")).unwrap();
+    }
+    vault.unlock_second(SECOND).unwrap();
+    for number in 0..20 {
+        assert!(matches!(importer.take(&health(number)).unwrap(), Outcome::Unchanged(_)));
+    }
+    importer.finish(run, &json!({})).unwrap();
+}

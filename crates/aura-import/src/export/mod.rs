@@ -169,6 +169,7 @@ fn own_origin(fields: &Fields, record: &Exported, source: &str) -> Origin {
     }
     if !fields.contains_key("uid") && record.source.as_deref() == Some(source) {
         origin.source_id.clone_from(&record.source_id);
+        origin.uid = Some(record.id.clone());
         origin.added.push("UID");
     }
     origin

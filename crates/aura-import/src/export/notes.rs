@@ -25,7 +25,7 @@ pub fn write(records: &mut dyn Iterator<Item = Exported>, folder: &mut dyn Folde
     for record in records {
         let path = names.free(&wished_path(&record), ".md");
         let written = folder.create(&path).and_then(|mut out| {
-            write_note(&record, &mut out)?;
+            write_note(&record, &path, &mut out)?;
             out.flush()
         });
         if let Err(error) = written {
@@ -78,7 +78,7 @@ fn attachment_path(note: &str, text: &str, name: &str, names: &mut Names) -> Str
     names.free_file(&format!("{stem}{ATTACHED}/{safe}"))
 }
 
-fn write_note(record: &Exported, out: &mut dyn Write) -> io::Result<()> {
+fn write_note(record: &Exported, path: &str, out: &mut dyn Write) -> io::Result<()> {
     let fields = &record.fields;
     let mut front = Fields::new();
     let extra = fields.get("extra").and_then(Value::as_object);
@@ -102,6 +102,8 @@ fn write_note(record: &Exported, out: &mut dyn Write) -> io::Result<()> {
         && record.source.as_deref() == Some(markdown::SOURCE)
     {
         front.insert(markdown::OWN_ID.to_owned(), id.into());
+        let file = path.rsplit('/').next().unwrap_or(path);
+        front.insert(markdown::OWN_FILE.to_owned(), file.into());
     }
     // Every JSON text is a YAML text; one member a line keeps it readable.
     out.write_all(b"---\n")?;

@@ -22,6 +22,9 @@ const ADDED: [&str; 4] = ["UID", "DTSTAMP", "FN", ORDER];
 pub(crate) struct Origin {
     /// What identifies the record in its source, where no property does.
     pub(crate) source_id: Option<String>,
+    /// The UID that stands in for the one that the record does not have. A copy with another UID is
+    /// another record.
+    pub(crate) uid: Option<String>,
     /// Properties that the record does not have, and [`ORDER`].
     pub(crate) added: Vec<&'static str>,
     /// What is kept of the record beside its standard form.
@@ -37,6 +40,9 @@ impl Origin {
         let mut members = Fields::new();
         if let Some(id) = &self.source_id {
             members.insert("sourceId".to_owned(), id.as_str().into());
+        }
+        if let Some(uid) = &self.uid {
+            members.insert("uid".to_owned(), uid.as_str().into());
         }
         if !self.added.is_empty() {
             members.insert("added".to_owned(), json!(self.added));
@@ -74,6 +80,10 @@ impl Origin {
             said.into_iter().flatten().any(|said| said.as_str() == Some(name))
         };
         let added: Vec<&'static str> = ADDED.into_iter().filter(is_said).collect();
+        let uid = members.get("uid").and_then(Value::as_str).map(str::to_owned);
+        if added.contains(&"UID") && (uid.is_none() || own_uid(lines) != uid) {
+            return Self::default();
+        }
         // One that the record has has parameters: that is why it counts for none.
         let is_plain = |at: usize, name: &str| {
             lines
@@ -94,8 +104,14 @@ impl Origin {
             Some(Value::Object(extra)) => extra,
             _ => Fields::new(),
         };
-        Self { source_id, added, extra }
+        Self { source_id, uid, added, extra }
     }
+}
+
+/// The UID of the component itself.
+fn own_uid(lines: &[String]) -> Option<String> {
+    let (at, _) = own(lines).into_iter().find(|(_, name)| name == "UID")?;
+    lines.get(at).and_then(|line| property(line)).map(|(_, value)| unescaped(value))
 }
 
 /// The properties of the component itself: where they stand, and their names.
@@ -136,6 +152,7 @@ mod tests {
         let extra = json!({"calendar": "a;b,c\\ \"d\"", "strayLines": ["x\ny"]});
         let origin = Origin {
             source_id: Some("content:1".to_owned()),
+            uid: Some("r".to_owned()),
             added: vec!["UID"],
             extra: extra.as_object().unwrap().clone(),
         };
@@ -163,6 +180,23 @@ mod tests {
             "END:VEVENT",
         ];
         assert_eq!(read, left);
+    }
+
+    /// A program that copies a card gives the copy a UID of its own and may leave our line in it.
+    #[test]
+    fn a_copy_with_another_uid_is_another_record() {
+        let origin = Origin {
+            source_id: Some("content:1".to_owned()),
+            uid: Some("r".to_owned()),
+            added: vec!["UID"],
+            extra: Fields::new(),
+        };
+        let line = origin.line().unwrap();
+        for uid in ["UID:copy", "NOTE:none"] {
+            let mut read = lines(&["BEGIN:VCARD", uid, &line, "END:VCARD"]);
+            assert_eq!(Origin::lift(&mut read), Origin::default(), "{uid}");
+            assert_eq!(read, ["BEGIN:VCARD", uid, "END:VCARD"]);
+        }
     }
 
     #[test]

@@ -20,25 +20,32 @@ pub(super) struct Sieve {
     asked: u32,
     /// A power of two of bits; none until they have been read.
     words: Vec<u64>,
+    /// Whether the second lock was open when they were.
+    is_second_open: bool,
+    /// Whether the run has written origins that are not among them.
+    is_blind: bool,
 }
 
 impl Sieve {
     /// Whether the vault may have met this origin before. `false` is certain.
     pub(super) fn may_have(&mut self, open: &Open, key: &[u8; 16]) -> Result<bool, OpenError> {
         self.asked = self.asked.saturating_add(1);
-        if self.words.is_empty() {
-            if self.asked < ASKED_MIN {
-                return Ok(true);
-            }
+        if self.is_blind || self.asked < ASKED_MIN {
+            return Ok(true);
+        }
+        // What is behind a lock that has been opened since is known now.
+        let is_second_open = open.second().is_some();
+        if self.words.is_empty() || is_second_open != self.is_second_open {
+            self.is_second_open = is_second_open;
             self.fill(open)?;
         }
         let (word, bit) = self.place(half(key));
         Ok(self.words.get(word).is_none_or(|bits| bits & bit != 0))
     }
 
-    /// Remembers an origin that the database is about to have.
-    pub(super) fn add(&mut self, key: &[u8; 16]) {
-        self.add_half(half(key));
+    /// Lets everything pass from now on: records come in that nobody asks about.
+    pub(super) fn let_pass(&mut self) {
+        self.is_blind = true;
     }
 
     fn add_half(&mut self, half: u64) {

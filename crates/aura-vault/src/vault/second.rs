@@ -291,17 +291,14 @@ impl Vault<Unlocked> {
             let written = ([statements, epochs].concat(), [ops, started].concat());
             Ok((commit(pen, written, now_ms), roster))
         });
-        let (done, (listed, secrets)) = match written {
-            Ok((_, roster)) => {
-                self.roster = roster;
-                (Ok(()), (&new.listed, &new.secrets))
-            }
-            Err(error) => (Err(error.into()), (&listed, &former)),
-        };
+        // When this fails the log may have taken it all the same: the file stays away and is made again. One
+        // for the wrong password would not be noticed.
+        let (_, roster) = written?;
+        self.roster = roster;
         if let Some(keys) = keys {
-            drop(self.write_second_file(listed, secrets, &keys));
+            drop(self.write_second_file(&new.listed, &new.secrets, &keys));
         }
-        done
+        Ok(())
     }
 
     /// Refuses for the second lock what opens the first one.

@@ -113,7 +113,8 @@ pub(super) fn draft(
         kind,
         category: kind.category(),
         source: SOURCE,
-        source_id: source_id.or(origin.source_id),
+        // An occurrence that another program changed carries its series' line.
+        source_id: source_id.or(origin.source_id.filter(|_| recurrence.is_none())),
         time_ms: times.start.or(times.due).or(times.created),
         fields,
         attachments,

@@ -88,9 +88,10 @@ pub(super) fn date_ms(date: Option<&DateTime>) -> Option<i64> {
     date.to_timestamp().checked_mul(1000)
 }
 
-/// When the last server took it, which is who wrote its trace above those of the others (RFC 5321, 4.4).
+/// When the first server took it, which is who wrote its trace below those of the others (RFC 5321, 4.4):
+/// the same in each copy of a mail, whichever way that has gone.
 pub(super) fn received_ms(message: &Message<'_>) -> Option<i64> {
-    message.headers().iter().find_map(|header| match &header.value {
+    message.headers().iter().rev().find_map(|header| match &header.value {
         HeaderValue::Received(trace) => date_ms(trace.date.as_ref()),
         _ => None,
     })

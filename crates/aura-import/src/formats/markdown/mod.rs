@@ -26,6 +26,8 @@ pub(crate) const SOURCE: &str = "markdown";
 
 /// Where an own export says what identifies a note, because elsewhere that is its place.
 pub(crate) const OWN_ID: &str = "aura-id";
+/// Front matter of an own export: the name of the file that it wrote.
+pub(crate) const OWN_FILE: &str = "aura-file";
 
 /// Longest such id, in bytes.
 const OWN_ID_BYTES_MAX: usize = 4096;
@@ -109,6 +111,7 @@ fn note<'p>(
     let stem = stem(&entry.path);
     let mut found = Front::new(front);
 
+    let own_id = found.own_id(&entry.path);
     let mut fields = Fields::new();
     let name = found.title.take().or(marks.heading).unwrap_or_else(|| stem.to_owned());
     fields.insert("name".to_owned(), name.into());
@@ -155,7 +158,7 @@ fn note<'p>(
         kind: Kind::Note,
         category: Kind::Note.category(),
         source: SOURCE,
-        source_id: found.id.or_else(|| Some(tree::source_id(tree.as_ref(), &entry.path))),
+        source_id: own_id.or_else(|| Some(tree::source_id(tree.as_ref(), &entry.path))),
         time_ms: found.created_ms.or(dated).or(entry.modified_ms),
         fields,
         attachments,
@@ -222,8 +225,8 @@ struct Front {
     title: Option<String>,
     tags: Vec<String>,
     aliases: Vec<String>,
-    /// What an own export says that the note was, wherever it lies now.
-    id: Option<String>,
+    /// What an own export says that the note was, wherever it lies now, and in which file it wrote it.
+    id: Option<(String, String)>,
     created_ms: Option<i64>,
     rest: Fields,
     /// Front matter that isn't YAML, as it stood.
@@ -231,6 +234,12 @@ struct Front {
 }
 
 impl Front {
+    /// What the note was, unless it is a copy under another name: that is another note.
+    fn own_id(&self, path: &str) -> Option<String> {
+        let (id, file) = self.id.as_ref()?;
+        (path.rsplit('/').next() == Some(file.as_str())).then(|| id.clone())
+    }
+
     fn new(yaml: String) -> Self {
         let mut found = Self::default();
         let Some(mut rest) = front::parse(&yaml) else {
@@ -258,11 +267,13 @@ impl Front {
                 *tag = bare.to_owned();
             }
         }
-        if let Some(Value::String(id)) = rest.get(OWN_ID)
+        if let (Some(Value::String(id)), Some(Value::String(file))) =
+            (rest.get(OWN_ID), rest.get(OWN_FILE))
             && (1..=OWN_ID_BYTES_MAX).contains(&id.len())
         {
-            found.id = Some(id.clone());
+            found.id = Some((id.clone(), file.clone()));
             rest.remove(OWN_ID);
+            rest.remove(OWN_FILE);
         }
         found.created_ms = created_ms(&rest);
         // Written by this program's own export, which makes it anew from the record's time.
