@@ -165,3 +165,14 @@ proptest! {
         prop_assert_eq!(found.drafts[0].time_ms, Some(1_700_000_000_123));
     }
 }
+
+/// An exported note says which note it is; a copy of its file is another one.
+#[test]
+fn an_own_id_counts_in_the_file_that_it_was_written_to() {
+    let note = "---\naura-id: Vault/Day.md\naura-file: Day.md\n---\ntext\n".as_bytes();
+    let found = Found::in_memory(&[("x/Day.md", note), ("x/Copy.md", note)]);
+    let mut ids: Vec<_> = found.drafts.iter().map(|draft| draft.source_id.clone()).collect();
+    ids.sort();
+    assert_eq!(ids.len(), 2);
+    assert_eq!(ids.iter().filter(|id| id.as_deref() == Some("Vault/Day.md")).count(), 1);
+}

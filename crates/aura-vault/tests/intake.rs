@@ -121,7 +121,6 @@ fn restored_origins_are_known_to_the_same_run() {
     }
     let draft = note("restored", "Note", "words");
     importer.restore(&restored(&draft)).unwrap();
-    importer.flush().unwrap();
     assert!(matches!(importer.take(&draft).unwrap(), Outcome::Merged(_) | Outcome::Unchanged(_)));
     importer.finish(run, &json!({})).unwrap();
     assert_eq!(session.status().unwrap().records, 1201);
