@@ -8,8 +8,9 @@
 use std::io::{self, Read, Write};
 
 use aura_crypto::aead::{self, Context, Hedge};
+use aura_crypto::entropy::Entropy;
 use aura_crypto::kdf;
-use aura_crypto::key::{AttachmentKey, FromKeyBytes};
+use aura_crypto::key::{AttachmentKey, FromKeyBytes, HedgeKey};
 use aura_crypto::pad;
 use aura_protocol::entry::ChunkAdded;
 use aura_protocol::id::{BlobId, ChunkName, Hash};
@@ -171,7 +172,7 @@ pub fn seal(
     (blob, key): (BlobId, &AttachmentKey),
     intake: &Intake<'_>,
     content: impl Read,
-    hedge: &mut Hedge<'_>,
+    (hedge_key, entropy): (&HedgeKey, &mut dyn Entropy),
 ) -> Result<(BlobRef, Vec<ChunkAdded>), BlobError> {
     let size = intake.size;
     let count = chunk_count(size);
@@ -196,8 +197,11 @@ pub fn seal(
             let padded = pad::padme_len(plain.len()).min(CHUNK_PLAIN_BYTES);
             plain.resize(padded, 0);
         }
+        // The hash of everything up to here stands for the chunk in its salt (SEA-4), and costs nothing more.
+        let known = hasher.clone().finalize();
+        let mut hedge = Hedge::with_known(hedge_key, &mut *entropy, &known);
         sealed.clear();
-        aead::seal_into(key, &context(blob, index, size), hedge, &plain, &mut sealed);
+        aead::seal_into(key, &context(blob, index, size), &mut hedge, &plain, &mut sealed);
         let name = chunk_name(key, index);
         log.put_chunk(name, &sealed)?;
         added.push(ChunkAdded {

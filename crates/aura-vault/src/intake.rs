@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use aura_crypto::aead::Hedge;
+use aura_crypto::entropy::Entropy;
 use aura_crypto::key::AttachmentKey;
 use aura_protocol::entry::ChunkAdded;
 use aura_protocol::id::{BlobId, RecordId};
@@ -440,14 +440,9 @@ pub(crate) fn seal(
     let key = AttachmentKey::generate(entropy.as_mut());
     let (name, media_type) = (&attachment.name, &attachment.media_type);
     let intake = Intake { name, media_type, size, sha256 };
-    let known = sha256.map(|sha256| [id.as_slice(), sha256.as_bytes()].concat());
     let (field, added) = open.with_keyring(|keyring| {
-        // Salts must not repeat even where randomness does: the whole's hash sees to it, or each chunk's.
-        let mut hedge = match &known {
-            Some(known) => Hedge::with_known(keyring.hedge_key(), entropy.as_mut(), known),
-            None => Hedge::new(keyring.hedge_key(), entropy.as_mut()),
-        };
-        blob::seal(open.log.as_ref(), (BlobId(id), &key), &intake, content, &mut hedge)
+        let hedge = (keyring.hedge_key(), entropy.as_mut() as &mut dyn Entropy);
+        blob::seal(open.log.as_ref(), (BlobId(id), &key), &intake, content, hedge)
     })?;
     let value = serde_json::to_value(&field).unwrap_or_default();
     Ok((format!("{BLOB_PREFIX}{}", BlobId(id)), json::canonical(&value), added))

@@ -325,6 +325,29 @@ fn a_changed_password_counts_though_the_file_of_the_lock_cannot_be_written() {
     assert!(owner(&vault).verify(&mut |_| {}).unwrap().is_ok());
 }
 
+/// DIR-12: the log may have taken a change that failed to come back, so the old file must not come back either.
+#[test]
+fn a_change_that_fails_half_way_leaves_no_file_for_the_old_password() {
+    let bench = Bench::new();
+    let (mut vault, _) = bench.create_with(Some(SECOND));
+    owner(&vault).add(&finding("a", "pulse")).unwrap();
+    let store = rusqlite::Connection::open(bench.home().join("store/store.db")).unwrap();
+    let stop =
+        "CREATE TRIGGER stop BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'full'); END";
+    store.execute_batch(stop).unwrap();
+    let changed = vault.change_second(SECOND, OTHER, Argon2Params::FLOOR);
+    assert!(matches!(changed, Err(VaultError::Open(OpenError::Feed(_)))), "{changed:?}");
+    assert!(!bench.home().join("second").exists());
+    store.execute_batch("DROP TRIGGER stop").unwrap();
+    drop((store, vault));
+    let vault = bench.unlock();
+    assert!(matches!(vault.unlock_second(OTHER), Err(VaultError::SecondSecret)));
+    vault.unlock_second(SECOND).unwrap();
+    assert_eq!(hits(&owner(&vault), "pulse").len(), 1);
+    assert!(bench.home().join("second").exists());
+    assert!(owner(&vault).verify(&mut |_| {}).unwrap().is_ok());
+}
+
 #[test]
 fn one_password_for_both_is_refused() {
     let bench = Bench::new();

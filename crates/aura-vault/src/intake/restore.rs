@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use aura_crypto::aead::Hedge;
+use aura_crypto::entropy::Entropy;
 use aura_crypto::key::AttachmentKey;
 use aura_protocol::entry::ChunkAdded;
 use aura_protocol::id::{BlobId, RecordId};
@@ -112,10 +112,9 @@ impl Importer {
         let key = AttachmentKey::generate(entropy.as_mut());
         let (name, media_type) = (&attachment.name, &attachment.media_type);
         let intake = Intake { name, media_type, size: print.size, sha256: Some(&print.sha256) };
-        let known = [id.0.as_slice(), print.sha256.as_bytes()].concat();
         let (field, added) = self.open.with_keyring(|keyring| {
-            let mut hedge = Hedge::with_known(keyring.hedge_key(), entropy.as_mut(), &known);
-            blob::seal(self.open.log.as_ref(), (id, &key), &intake, content, &mut hedge)
+            let hedge = (keyring.hedge_key(), entropy.as_mut() as &mut dyn Entropy);
+            blob::seal(self.open.log.as_ref(), (id, &key), &intake, content, hedge)
         })?;
         let value = serde_json::to_value(&field).unwrap_or_default();
         writes.insert(format!("{BLOB_PREFIX}{id}"), Some(json::canonical(&value)));

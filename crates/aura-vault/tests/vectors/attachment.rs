@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Attachments: their field, their chunks' names, and their bytes (BLB-1 to BLB-7).
 
-use aura_crypto::aead::Hedge;
+use aura_crypto::entropy::Entropy;
 use aura_crypto::key::{AttachmentKey, HedgeKey};
-use aura_protocol::id::BlobId;
+use aura_protocol::id::{BlobId, ChunkName};
 use aura_testkit::vectors::Case;
-use aura_vault::blob::{Intake, fingerprint, seal};
+use aura_vault::blob::{BlobRef, Intake, fingerprint, seal};
 use serde_json::{Value, json};
 
 use crate::judge::Chunks;
@@ -24,7 +24,7 @@ fn of(plain: &[u8]) -> Value {
         size: print.size,
         sha256: Some(&print.sha256),
     };
-    let hedge = &mut Hedge::new(&hedge, &mut entropy);
+    let hedge = (&hedge, &mut entropy as &mut dyn Entropy);
     let (field, _) = seal(&chunks, (BLOB, &key), &intake, plain, hedge).unwrap();
     let kept = chunks.0.lock().unwrap();
     let kept = kept.iter().map(|(name, sealed)| (name.to_string(), json!(hex(sealed))));
@@ -83,4 +83,29 @@ pub(crate) fn cases() -> Vec<Case> {
         bad("BLB-7_other-hash", "another SHA-256")
             .of(field(|field| field["sha256"] = json!("00".repeat(32)))),
     ]
+}
+
+/// SEA-4: where a restored machine repeats its randomness, ids and keys repeat too, and so must no salt of a
+/// chunk whose bytes are others.
+#[test]
+fn salts_of_other_bytes_are_others_though_randomness_repeats() {
+    let salts = |plain: &[u8]| {
+        let input = of(plain);
+        let chunks = input["chunks"].as_object().unwrap();
+        let names = BlobRef::parse(input["field"].as_str().unwrap()).unwrap().chunk_names();
+        let salt = |name: &ChunkName| chunks[&name.to_string()].as_str().unwrap()[..48].to_owned();
+        names.iter().map(salt).collect::<Vec<_>>()
+    };
+    let plain = vec![1; (4 << 20) + 5];
+    let with = |at: usize| {
+        let mut other = plain.clone();
+        other[at] = 2;
+        salts(&other)
+    };
+    let (same, first, last) = (salts(&plain), with(0), with(plain.len() - 1));
+    assert_eq!(salts(&plain), same);
+    assert_ne!(first[0], same[0]);
+    assert_ne!(first[1], same[1]);
+    assert_eq!(last[0], same[0]);
+    assert_ne!(last[1], same[1]);
 }

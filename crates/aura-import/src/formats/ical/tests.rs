@@ -146,6 +146,20 @@ fn overrides_have_ids_of_their_own() {
     assert_eq!(sink.drafts[2].fields["recurrenceId"], "2026-01-06T00:00:00");
 }
 
+/// Another program that changes one day of an exported series leaves our line in it.
+#[test]
+fn a_changed_occurrence_is_not_the_series_that_it_came_from() {
+    let line = r#"X-AURA-ORIGIN:{"sourceId":"content:1"\,"uid":"r"\,"added":["UID"]}"#;
+    let sink = calendar(&format!(
+        "BEGIN:VEVENT\r\nUID:r\r\nDTSTART:20260105T100000Z\r\nRRULE:FREQ=DAILY\r\n{line}\r\n\
+         END:VEVENT\r\n\
+         BEGIN:VEVENT\r\nUID:r\r\nRECURRENCE-ID:20260106T100000Z\r\nDTSTART:20260106T120000Z\r\n\
+         {line}\r\nEND:VEVENT\r\n",
+    ));
+    let ids: Vec<_> = sink.drafts.iter().map(|draft| draft.source_id.as_deref()).collect();
+    assert_eq!(ids, [Some("content:1"), None]);
+}
+
 #[test]
 fn tasks_journals_and_what_is_no_record() {
     let sink = calendar(
