@@ -9,6 +9,7 @@ use tantivy::collector::{Count, TopDocs};
 use tantivy::query::Query as Node;
 use tantivy::{DocAddress, Order, Searcher};
 
+use super::candidates;
 use super::document::{Fields, TIME};
 use super::hit::{Columns, Hit};
 use super::plan::{Planner, Spelling, can_guess, scope_node};
@@ -87,12 +88,10 @@ fn best(
     let mut hits = Vec::new();
     for (lookup, own) in all.iter().zip(&counts.0) {
         let node = lookup.planned(query, scope, spelling);
-        let top = TopDocs::with_limit(limit.saturating_add(CANDIDATES_MORE)).order_by_score();
-        let found = match (own, all) {
-            // What a search in one whole index counts by itself.
-            (Counts::Whole(_), [_]) => lookup.searcher.search(&node, &top)?,
-            (Counts::Scoped(inside), _) if inside.is_empty() => continue,
-            _ => lookup.searcher.search_with_statistics_provider(&node, &top, &counts)?,
+        let more = limit.saturating_add(CANDIDATES_MORE);
+        let found = match own {
+            Counts::Scoped(inside) if inside.is_empty() => continue,
+            _ => candidates::best(&lookup.searcher, node.as_ref(), &counts, more)?,
         };
         hits.extend(lookup.hits(found.into_iter())?);
     }

@@ -20,6 +20,7 @@ mod scope;
 mod sealed_directory;
 
 mod document;
+mod candidates;
 mod plan;
 mod statistics;
 
