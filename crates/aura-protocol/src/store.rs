@@ -113,18 +113,42 @@ pub struct StoredHead {
     pub head: Signed<Head>,
 }
 
+/// What a store says of its heads to a caller who knows some.
+#[derive(Debug, Clone, Default)]
+pub struct Heads {
+    /// The newest head of each incarnation whose position the caller does not know.
+    pub news: Vec<StoredHead>,
+    /// Incarnations of which the caller knows a head and the store has none.
+    pub absent: Vec<(DeviceId, Incarnation)>,
+}
+
+impl Heads {
+    /// The answer of a store that has these newest heads to a caller who knows those.
+    pub fn answer(newest: Vec<StoredHead>, known: &[(DeviceId, Incarnation, Position)]) -> Self {
+        let has = |device, incarnation| {
+            newest.iter().any(|head| (head.device, head.incarnation) == (device, incarnation))
+        };
+        let absent = known.iter().filter(|(device, incarnation, _)| !has(*device, *incarnation));
+        let absent = absent.map(|(device, incarnation, _)| (*device, *incarnation)).collect();
+        let is_news =
+            |head: &StoredHead| !known.contains(&(head.device, head.incarnation, head.position));
+        Self { news: newest.into_iter().filter(is_news).collect(), absent }
+    }
+}
+
 /// Anything that keeps entries, heads and chunks without a key.
 ///
 /// *Active* stores check hash chains, head signatures and the device list and refuse what does not
 /// verify; *passive* ones (a folder, a bucket) cannot, so that every reader always verifies.
 #[async_trait]
 pub trait BlindStore: Send + Sync {
-    /// The newest head of each incarnation whose position differs from `known`.
+    /// The newest head of each incarnation whose position differs from `known`, and what of `known` is
+    /// absent: together the whole difference between the caller and the store, in one answer.
     async fn heads(
         &self,
         access: &Access,
         known: &[(DeviceId, Incarnation, Position)],
-    ) -> Result<Vec<StoredHead>, StoreError>;
+    ) -> Result<Heads, StoreError>;
 
     /// Takes a head, then entries towards it, in any number of batches. The head is shown to readers
     /// only when every entry that it names is there. Idempotent.

@@ -24,7 +24,7 @@ use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
 use aura_protocol::limits::CHUNK_BYTES_MAX;
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
 
 use self::feed::FeedRuns;
 use crate::durable;
@@ -88,11 +88,9 @@ impl FolderStore {
 
 #[async_trait]
 impl BlindStore for FolderStore {
-    async fn heads(&self, access: &Access, known: &Known) -> Result<Vec<StoredHead>, StoreError> {
-        let heads = head::newest(&self.layout(access)?, access.vault())?;
-        let is_news =
-            |head: &StoredHead| !known.contains(&(head.device, head.incarnation, head.position));
-        Ok(heads.into_iter().filter(is_news).collect())
+    async fn heads(&self, access: &Access, known: &Known) -> Result<Heads, StoreError> {
+        let newest = head::newest(&self.layout(access)?, access.vault())?;
+        Ok(Heads::answer(newest, known))
     }
 
     async fn push(
@@ -185,7 +183,7 @@ impl BlindStore for FolderStore {
         let end = deadline(wait_ms);
         loop {
             let rung = self.bell.rung();
-            let news = self.heads(access, known).await?;
+            let news = self.heads(access, known).await?.news;
             let now = Instant::now();
             if !news.is_empty() || now >= end {
                 return Ok(news);

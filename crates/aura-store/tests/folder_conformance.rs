@@ -150,7 +150,7 @@ fn f09_a_lost_local_store_comes_back() {
         block_on(scene.push(&head, &entries));
     }
     let copy = |from: &dyn BlindStore, to: &dyn BlindStore| {
-        for stored in block_on(from.heads(&access, &[])).unwrap() {
+        for stored in block_on(from.heads(&access, &[])).unwrap().news {
             let claim = stored.head.claim().unwrap();
             for (collection, position) in &claim.feeds {
                 let feed = claim.feed(*collection);

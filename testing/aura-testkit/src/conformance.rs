@@ -69,7 +69,7 @@ impl<S: BlindStore> Scene<S> {
 
     /// What the store shows: each incarnation's newest head.
     pub async fn shown(&self) -> Vec<(DeviceId, Incarnation, Position)> {
-        let heads = self.store.heads(&self.access, &[]).await.unwrap();
+        let heads = self.store.heads(&self.access, &[]).await.unwrap().news;
         let place = |head: &aura_protocol::store::StoredHead| {
             let claim = head.head.claim().unwrap();
             assert_eq!((claim.device, claim.incarnation), (head.device, head.incarnation));

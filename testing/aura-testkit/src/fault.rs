@@ -11,7 +11,7 @@ use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
 
 use crate::seed::Seed;
 
@@ -78,7 +78,7 @@ impl<S: BlindStore> BlindStore for FaultyStore<S> {
         &self,
         access: &Access,
         known: &[(DeviceId, Incarnation, Position)],
-    ) -> Result<Vec<StoredHead>, StoreError> {
+    ) -> Result<Heads, StoreError> {
         let fault = self.fault();
         Self::before(fault)?;
         Self::after(fault, self.inner.heads(access, known).await)

@@ -10,7 +10,7 @@ use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
 
 use super::chunk::Named;
 use super::{Completeness, LocalStore, chunk, head};
@@ -22,9 +22,9 @@ type Known = [(DeviceId, Incarnation, Position)];
 
 #[async_trait]
 impl BlindStore for LocalStore {
-    async fn heads(&self, access: &Access, known: &Known) -> Result<Vec<StoredHead>, StoreError> {
+    async fn heads(&self, access: &Access, known: &Known) -> Result<Heads, StoreError> {
         self.admit_access(access)?;
-        self.news(known)
+        self.compare(known)
     }
 
     async fn push(
@@ -88,7 +88,7 @@ impl BlindStore for LocalStore {
         loop {
             let rung = self.bell.rung();
             self.admit_access(access)?;
-            let news = self.news(known)?;
+            let news = self.compare(known)?.news;
             if !news.is_empty() || std::time::Instant::now() >= deadline {
                 return Ok(news);
             }
@@ -136,19 +136,17 @@ impl LocalStore {
         Ok(())
     }
 
-    /// Newest heads that differ from those known. A rotten one is left out: any device that has it
-    /// pushes it again.
-    fn news(&self, known: &Known) -> Result<Vec<StoredHead>, StoreError> {
-        let mut news = Vec::new();
+    /// Newest heads beside those known. A rotten one is left out: any device that has it pushes it again.
+    fn compare(&self, known: &Known) -> Result<Heads, StoreError> {
+        let mut newest = Vec::new();
         for head in head::all_newest(&self.reader())? {
             match head {
-                Ok(head) if known.contains(&(head.device, head.incarnation, head.position)) => {}
-                Ok(head) => news.push(head),
+                Ok(head) => newest.push(head),
                 Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(news)
+        Ok(Heads::answer(newest, known))
     }
 
     fn named_within(&self, access: &Access, name: ChunkName) -> Result<Named, StoreError> {

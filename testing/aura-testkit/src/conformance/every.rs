@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What active and passive stores have in common.
 
-use aura_protocol::id::{ChunkName, CollectionId, VaultId};
+use aura_protocol::head::Position;
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId, VaultId};
 use aura_protocol::limits::READ_BYTES_MAX;
-use aura_protocol::store::{Access, BlindStore, Receipt, StoreError};
+use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError};
 
 use super::{MAIL, NOTES, Scene, both, place};
 use crate::author::{Author, chunk};
@@ -14,7 +15,10 @@ use crate::seed::Seed;
 pub async fn an_empty_vault_has_nothing<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
     let (author, _) = Author::founder(&mut Seed::new(1));
     let (store, access) = (make(author.vault()), Access::Vault(author.vault()));
-    assert!(store.heads(&access, &[]).await.unwrap().is_empty());
+    assert!(store.heads(&access, &[]).await.unwrap().news.is_empty());
+    let known = (author.device(), author.incarnation(), Position::NONE);
+    let absent = store.heads(&access, &[known]).await.unwrap().absent;
+    assert_eq!(absent, [(author.device(), author.incarnation())]);
     let read = store.read(&access, author.feed(NOTES), 0, 10).await;
     assert!(matches!(read, Err(StoreError::Absent)), "{read:?}");
     let chunk = store.chunk(&access, ChunkName([1; 16])).await;
@@ -115,18 +119,24 @@ pub async fn answers_are_bounded<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
     assert_eq!(scene.read_all(MAIL).await.unwrap(), large);
 }
 
-/// STO-1: only heads whose position differs from the known ones are told.
+/// STO-1: only heads whose position differs from the known ones are told, and which of those are absent.
 pub async fn known_heads_are_left_out<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
     let mut scene = Scene::founded(make).await;
     let first = scene.shown().await;
-    assert!(scene.store.heads(&scene.access, &first).await.unwrap().is_empty());
+    let told = scene.store.heads(&scene.access, &first).await.unwrap();
+    assert!(told.news.is_empty() && told.absent.is_empty());
     let notes = scene.entries(NOTES, 1);
     let head = scene.author.head();
     scene.push(&head, &notes).await;
-    let news = scene.store.heads(&scene.access, &first).await.unwrap();
-    assert_eq!(news.len(), 1);
+    let Heads { news, absent } = scene.store.heads(&scene.access, &first).await.unwrap();
+    assert_eq!((news.len(), absent), (1, vec![]));
     assert_eq!(news[0].head, head);
-    assert!(scene.store.heads(&scene.access, &[place(&head)]).await.unwrap().is_empty());
+    let (device, incarnation, at) = place(&head);
+    let stranger = (DeviceId([9; 16]), incarnation, at);
+    let told = scene.store.heads(&scene.access, &[stranger, (device, incarnation, at)]).await;
+    let told = told.unwrap();
+    assert!(told.news.is_empty());
+    assert_eq!(told.absent, [(DeviceId([9; 16]), incarnation)]);
 }
 
 /// STO-1: one incarnation's feeds are another one's business no more than another device's.
@@ -170,7 +180,7 @@ pub async fn access_is_kept<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
     };
     let (store, author) = (&scene.store, &scene.author);
     let mail = within(&[MAIL], i64::MAX);
-    assert_eq!(store.heads(&mail, &[]).await.unwrap().len(), 1);
+    assert_eq!(store.heads(&mail, &[]).await.unwrap().news.len(), 1);
     assert_eq!(store.read(&mail, author.feed(MAIL), 0, 9).await.unwrap().len(), 1);
     let refused = store.read(&mail, author.feed(NOTES), 0, 9).await;
     assert!(matches!(refused, Err(StoreError::Forbidden)), "{refused:?}");
