@@ -100,16 +100,20 @@ fn search(session: &Session) {
         "what to do",
         "windows update error",
     ];
-    let mut times = Vec::new();
+    let mut times: Vec<Vec<Duration>> = queries.iter().map(|_| Vec::new()).collect();
     for round in 0..40 {
-        for query in queries {
+        for (query, times) in queries.iter().zip(&mut times) {
             let time = timed(|| session.search(query, Typing::Done, 10).unwrap());
             if round > 0 {
                 times.push(time);
             }
         }
     }
-    report("search, with titles and snippets", times);
+    for (query, times) in queries.iter().zip(&mut times) {
+        times.sort();
+        println!("  {query}: p50 {:.2} ms", times[times.len() / 2].as_secs_f64() * 1e3);
+    }
+    report("search, with titles and snippets", times.concat());
 }
 
 fn get_and_put(session: &Session, path: Option<&str>, count: usize) {

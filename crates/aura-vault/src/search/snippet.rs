@@ -5,7 +5,7 @@
 //! with the most different words, and says where they stand. White space becomes a plain space, so
 //! that a snippet is one line. Ranges are bytes of the snippet and cut no character.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::plan::is_guessable;
@@ -105,17 +105,29 @@ fn is_one_off(a: &str, b: &str) -> bool {
 /// The window that holds the most different words, then the most words, then comes first.
 fn window(text: &str, matches: &[Match]) -> Range<usize> {
     let mut best = (0, 0, 0..forward(text, 0, SNIPPET_CHARS_MAX));
+    // How often each word is inside. Windows only move forward, so each match comes and goes once.
+    let mut inside: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut coming = matches.iter().peekable();
     for (index, first) in matches.iter().enumerate() {
         let start = word_start(text, backward(text, first.at.start, LEAD_CHARS), first.at.start);
         let end = forward(text, start, SNIPPET_CHARS_MAX - 2);
-        let inside = matches.iter().skip(index).take_while(|found| found.at.end <= end);
-        let (mut words, mut count) = (BTreeSet::new(), 0);
-        for found in inside {
-            words.insert(found.word);
-            count += 1;
+        while let Some(next) = coming.next_if(|next| next.at.end <= end) {
+            *inside.entry(next.word).or_default() += 1;
         }
-        if (words.len(), count) > (best.0, best.1) {
-            best = (words.len(), count, start..end);
+        let count = matches.len().saturating_sub(coming.len()).saturating_sub(index);
+        if count == 0 {
+            // Wider than a window: it is inside of none.
+            coming.next();
+            continue;
+        }
+        if (inside.len(), count) > (best.0, best.1) {
+            best = (inside.len(), count, start..end);
+        }
+        if let Some(left) = inside.get_mut(&first.word) {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                inside.remove(&first.word);
+            }
         }
     }
     best.2
@@ -186,6 +198,8 @@ fn mark(out: &mut Snippet, from: usize, starts: bool) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::query::Typing;
     use super::*;
 
@@ -224,6 +238,36 @@ mod tests {
         let text = "語".repeat(1000) + "東京" + &"語".repeat(1000);
         assert!(shown(&text, "東京").contains("[東京]"));
         assert_eq!(shown(&"é".repeat(500), "x").chars().count(), 199);
+    }
+
+    /// Every window by itself, as its definition says.
+    fn slow_window(text: &str, matches: &[Match]) -> Range<usize> {
+        let mut best = (0, 0, 0..forward(text, 0, SNIPPET_CHARS_MAX));
+        for (index, first) in matches.iter().enumerate() {
+            let from = backward(text, first.at.start, LEAD_CHARS);
+            let start = word_start(text, from, first.at.start);
+            let end = forward(text, start, SNIPPET_CHARS_MAX - 2);
+            let inside = matches.iter().skip(index).take_while(|found| found.at.end <= end);
+            let inside: Vec<_> = inside.map(|found| found.word).collect();
+            let words = inside.iter().collect::<std::collections::BTreeSet<_>>().len();
+            if (words, inside.len()) > (best.0, best.1) {
+                best = (words, inside.len(), start..end);
+            }
+        }
+        best.2
+    }
+
+    proptest! {
+        #[test]
+        fn the_window_that_slides_is_the_best_of_all(
+            words in prop::collection::vec(("[abcxé]{1,3}|e\u{301}{300}|東京", 0..12_usize), 0..200),
+        ) {
+            let text: String =
+                words.iter().map(|(word, spaces)| word.clone() + &" ".repeat(*spaces)).collect();
+            let query = Query::parse("a OR b OR c OR é* OR 東京", Typing::Done).unwrap();
+            let matches = matches(&text, &query);
+            prop_assert_eq!(window(&text, &matches), slow_window(&text, &matches));
+        }
     }
 
     #[test]
