@@ -14,3 +14,5 @@ pub mod devices;
 pub mod local;
 
 pub mod folder;
+
+pub mod replicate;

@@ -19,4 +19,6 @@ pub mod author;
 
 pub mod fault;
 
+pub mod hostile;
+
 pub mod conformance;

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Brings this device's store and another one to the same heads and entries, without a key.
+//!
+//! The local store checks whatever it takes; what it holds it has checked before. So the other one may be
+//! any store, also one that lies. What it shows and should not, or does not show and should, is a
+//! [`Finding`]; a bad head stops none of the others. The work is proportional to what changed and to the
+//! number of heads that moved. Chunks follow apart from this. Source: spec/replicate.md, rules REP-1 to REP-10.
+
+mod finding;
+
+mod compare;
+
+mod carry;
+
+use std::collections::BTreeMap;
+
+use aura_protocol::entry::Entry;
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{CollectionId, DeviceId, Incarnation};
+use aura_protocol::limits::{DEVICES_MAX, READ_ENTRIES_MAX};
+use aura_protocol::signed::Signed;
+use aura_protocol::store::{Access, BlindStore, StoreError};
+
+pub use carry::Moved;
+pub use finding::{Finding, Side};
+
+use self::carry::{Carrier, Halt};
+use self::compare::{Life, Relation, Told, by_life, relation};
+use crate::devices::Devices;
+
+/// Heads of one answer that are looked at: some incarnations of every device that there may be.
+const HEADS_MAX: usize = 4 * DEVICES_MAX;
+
+/// The newest head of each incarnation that a store has confirmed. It only goes forward.
+pub type Mark = Vec<(DeviceId, Incarnation, Position)>;
+
+/// What came of a replication.
+#[derive(Debug, Default)]
+pub struct Replicated {
+    /// What came to this device.
+    pub pulled: Moved,
+    /// What went to the other store.
+    pub pushed: Moved,
+    /// What was not as it should be.
+    pub findings: Vec<Finding>,
+    /// What the other store has confirmed until now, for the next time (REP-7).
+    pub mark: Mark,
+    /// What ended it early. Whatever was moved until then stays, and the next time goes on from there.
+    pub stopped: Option<(Side, StoreError)>,
+}
+
+/// Brings both stores to the same heads and entries. `mark` is what came of the last time with this store.
+pub async fn replicate(
+    local: &dyn BlindStore,
+    remote: &dyn BlindStore,
+    access: &Access,
+    mark: &Mark,
+) -> Replicated {
+    let mut exchange = Exchange {
+        local,
+        remote,
+        access,
+        ours: BTreeMap::new(),
+        shown: BTreeMap::new(),
+        done: Replicated::default(),
+    };
+    exchange.done.stopped = exchange.run(mark).await.err();
+    exchange.settle(mark);
+    exchange.done
+}
+
+type Stopped = (Side, StoreError);
+
+/// A replication while it goes on.
+struct Exchange<'a> {
+    local: &'a dyn BlindStore,
+    remote: &'a dyn BlindStore,
+    access: &'a Access,
+    /// The heads that the local store has.
+    ours: BTreeMap<Life, Told>,
+    /// The heads that the remote store has, or says that it has.
+    shown: BTreeMap<Life, Position>,
+    done: Replicated,
+}
+
+impl Exchange<'_> {
+    async fn run(&mut self, mark: &Mark) -> Result<(), Stopped> {
+        let ours = self.local.heads(self.access, &[]).await.map_err(|e| (Side::Local, e))?.news;
+        self.ours = by_life(ours, &mut self.done.findings);
+        let known: Mark = self.ours.iter().map(|(life, told)| place(*life, told)).collect();
+        let answer = self.remote.heads(self.access, &known).await;
+        let mut answer = answer.map_err(|error| (Side::Remote, error))?;
+        if answer.news.len() > HEADS_MAX {
+            answer.news.truncate(HEADS_MAX);
+            self.done.findings.push(Finding::Malformed);
+        }
+        let theirs = by_life(answer.news, &mut self.done.findings);
+        self.shown = known.into_iter().map(|(d, i, position)| ((d, i), position)).collect();
+        for life in &answer.absent {
+            self.shown.remove(life);
+        }
+        self.shown.extend(theirs.iter().map(|(life, told)| (*life, told.position())));
+        self.find_rollbacks(mark);
+        let (pull, push) = self.plan(theirs).await?;
+        self.pull(pull).await?;
+        self.push(push).await?;
+        self.find_withheld();
+        Ok(())
+    }
+
+    /// What each side lacks, with what it has of the same incarnation (REP-3).
+    async fn plan(&mut self, theirs: BTreeMap<Life, Told>) -> Result<(Work, Work), Stopped> {
+        let (mut pull, mut push) = (Work::new(), Work::new());
+        for (life, told) in &self.ours {
+            if !self.shown.contains_key(life) {
+                push.push((told.clone(), None));
+            }
+        }
+        for (life, told) in theirs {
+            let Some(own) = self.ours.get(&life).cloned() else {
+                pull.push((told, None));
+                continue;
+            };
+            match relation(&own, &told) {
+                Relation::Same => {}
+                Relation::Ahead => push.push((own, Some(told.head))),
+                Relation::Behind => pull.push((told, Some(own.head))),
+                Relation::Apart => self.find_fork(&own, told).await?,
+            }
+        }
+        Ok((pull, push))
+    }
+
+    async fn pull(&mut self, work: Work) -> Result<(), Stopped> {
+        let carrier = Carrier { from: self.remote, to: self.local, access: self.access };
+        let way = Way { from: Side::Remote, to: Side::Local };
+        let Replicated { pulled, findings, .. } = &mut self.done;
+        let mut arrived = Vec::new();
+        let carried = carry_all((&carrier, way), work, (pulled, findings), &mut arrived).await;
+        self.ours.extend(arrived.into_iter().map(|told| (told.life(), told)));
+        carried
+    }
+
+    async fn push(&mut self, work: Work) -> Result<(), Stopped> {
+        let carrier = Carrier { from: self.local, to: self.remote, access: self.access };
+        let way = Way { from: Side::Local, to: Side::Remote };
+        let Replicated { pushed, findings, .. } = &mut self.done;
+        let mut arrived = Vec::new();
+        let carried = carry_all((&carrier, way), work, (pushed, findings), &mut arrived).await;
+        self.shown.extend(arrived.iter().map(|told| (told.life(), told.position())));
+        carried
+    }
+
+    /// REP-7: a store never has less of an incarnation than it had.
+    fn find_rollbacks(&mut self, mark: &Mark) {
+        for (device, incarnation, before) in mark {
+            let now = self.shown.get(&(*device, *incarnation)).copied();
+            if now.is_none_or(|now| now.number < before.number) {
+                let (device, incarnation, before) = (*device, *incarnation, *before);
+                self.done.findings.push(Finding::RolledBack { device, incarnation, before, now });
+            }
+        }
+    }
+
+    /// REP-8: two heads of which neither extends the other are evidence if both are signed.
+    async fn find_fork(&mut self, own: &Told, told: Told) -> Result<(), Stopped> {
+        let (device, incarnation) = own.life();
+        let devices = self.listed().await.map_err(|error| (Side::Local, error))?;
+        let key = devices.key_of(&told.head, told.signed.hash());
+        let is_signed = key.is_some_and(|key| told.signed.clone().verify(&key).is_ok());
+        // What the store really has of this incarnation is not known.
+        self.shown.remove(&own.life());
+        self.done.findings.push(if is_signed {
+            let heads: Box<[Signed<Head>; 2]> = Box::new([own.signed.clone(), told.signed]);
+            Finding::Forked { device, incarnation, heads }
+        } else {
+            let why = "a head that its device has not signed";
+            Finding::Refused { device, incarnation, by: Side::Local, why }
+        });
+        Ok(())
+    }
+
+    /// The devices that the local store's authority entries list.
+    async fn listed(&self) -> Result<Devices, StoreError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for told in self.ours.values() {
+            let feed = told.head.feed(CollectionId::AUTHORITY);
+            let upto = told.head.position(CollectionId::AUTHORITY).number;
+            let mut after = 0;
+            while after < upto {
+                let read = self.local.read(self.access, feed, after, READ_ENTRIES_MAX).await?;
+                let Some(last) = read.last() else { break };
+                after = last.header().number;
+                entries.extend(read);
+            }
+        }
+        Ok(Devices::listed_by(self.access.vault(), &entries))
+    }
+
+    /// REP-6: what a verified head names, the store that shows it shows as well.
+    fn find_withheld(&mut self) {
+        for told in self.ours.values() {
+            // One that the store has not, or another than ours, says nothing about the store.
+            if self.shown.get(&told.life()) != Some(&told.position()) {
+                continue;
+            }
+            for seen in &told.head.seen {
+                let life = (seen.device, seen.incarnation);
+                let number = self.shown.get(&life).map_or(0, |position| position.number);
+                if number < seen.held.number {
+                    self.done.findings.push(Finding::Withheld {
+                        device: seen.device,
+                        incarnation: seen.incarnation,
+                        named: seen.held,
+                        by: told.head.device,
+                    });
+                }
+            }
+        }
+    }
+
+    /// What the store has confirmed: heads that are here and there, and what it confirmed before.
+    fn settle(&mut self, before: &Mark) {
+        let mut mark: BTreeMap<Life, Position> =
+            before.iter().map(|(device, life, position)| ((*device, *life), *position)).collect();
+        for (life, told) in &self.ours {
+            let position = told.position();
+            let is_shared = self.shown.get(life) == Some(&position);
+            let is_later = mark.get(life).is_none_or(|before| before.number <= position.number);
+            if is_shared && is_later {
+                mark.insert(*life, position);
+            }
+        }
+        self.done.mark = mark.into_iter().map(|((device, life), at)| (device, life, at)).collect();
+    }
+}
+
+/// Heads to carry, each with the head of the same incarnation that is there already.
+type Work = Vec<(Told, Option<Head>)>;
+
+#[derive(Clone, Copy)]
+struct Way {
+    from: Side,
+    to: Side,
+}
+
+/// Carries heads, those with the lowest clock first, since what a head names or rests on has a lower one
+/// (REP-4). What the taking store refuses is offered once more after the others: the statement that lists its
+/// device may have come with one of them.
+async fn carry_all(
+    (carrier, way): (&Carrier<'_>, Way),
+    mut work: Work,
+    (moved, findings): (&mut Moved, &mut Vec<Finding>),
+    arrived: &mut Vec<Told>,
+) -> Result<(), Stopped> {
+    work.sort_by_key(|(told, _)| (told.head.clock, told.life()));
+    loop {
+        let offered = work.len();
+        let mut refused = Vec::new();
+        for (told, there) in work {
+            match carrier.carry(&told, there.as_ref(), moved).await {
+                Ok(()) => arrived.push(told),
+                Err(Halt::From(error)) => return Err((way.from, error)),
+                Err(Halt::Incomplete(feed, after)) => {
+                    findings.push(Finding::Incomplete { feed, after });
+                }
+                Err(Halt::To(StoreError::Refused(why))) => refused.push(((told, there), why)),
+                Err(Halt::To(StoreError::Fork)) => {
+                    let why = "something else stands in this place already";
+                    findings.push(refusal(&told, way.to, why));
+                }
+                Err(Halt::To(error)) => return Err((way.to, error)),
+            }
+        }
+        if refused.is_empty() || refused.len() == offered {
+            findings.extend(refused.iter().map(|((told, _), why)| refusal(told, way.to, why)));
+            return Ok(());
+        }
+        work = refused.into_iter().map(|(work, _)| work).collect();
+    }
+}
+
+fn refusal(told: &Told, by: Side, why: &'static str) -> Finding {
+    let (device, incarnation) = told.life();
+    Finding::Refused { device, incarnation, by, why }
+}
+
+fn place((device, incarnation): Life, told: &Told) -> (DeviceId, Incarnation, Position) {
+    (device, incarnation, told.position())
+}
