@@ -108,9 +108,14 @@ fn window(text: &str, matches: &[Match]) -> Range<usize> {
     // How often each word is inside. Windows only move forward, so each match comes and goes once.
     let mut inside: BTreeMap<usize, usize> = BTreeMap::new();
     let mut coming = matches.iter().peekable();
+    let (mut at, mut from, mut end) = (Caret::new(text), Caret::new(text), Caret::new(text));
     for (index, first) in matches.iter().enumerate() {
-        let start = word_start(text, backward(text, first.at.start, LEAD_CHARS), first.at.start);
-        let end = forward(text, start, SNIPPET_CHARS_MAX - 2);
+        at.go_to_byte(first.at.start);
+        from.go_to_char(at.chars.saturating_sub(LEAD_CHARS));
+        let start = word_start(text, from.byte, first.at.start);
+        let led = text.get(from.byte..start).unwrap_or_default().chars().count();
+        end.go_to_char(from.chars.saturating_add(led).saturating_add(SNIPPET_CHARS_MAX - 2));
+        let end = end.byte;
         while let Some(next) = coming.next_if(|next| next.at.end <= end) {
             *inside.entry(next.word).or_default() += 1;
         }
@@ -133,19 +138,38 @@ fn window(text: &str, matches: &[Match]) -> Range<usize> {
     best.2
 }
 
+/// A place in a text that only moves forward, by bytes or by characters.
+struct Caret<'a> {
+    rest: std::str::Chars<'a>,
+    byte: usize,
+    chars: usize,
+}
+
+impl<'a> Caret<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { rest: text.chars(), byte: 0, chars: 0 }
+    }
+
+    fn go_to_byte(&mut self, byte: usize) {
+        while self.byte < byte && self.step() {}
+    }
+
+    fn go_to_char(&mut self, chars: usize) {
+        while self.chars < chars && self.step() {}
+    }
+
+    fn step(&mut self) -> bool {
+        let Some(char) = self.rest.next() else { return false };
+        self.byte = self.byte.saturating_add(char.len_utf8());
+        self.chars = self.chars.saturating_add(1);
+        true
+    }
+}
+
 /// The byte `chars` characters after `from`.
 fn forward(text: &str, from: usize, chars: usize) -> usize {
     let rest = text.get(from..).unwrap_or_default();
     rest.char_indices().nth(chars).map_or(text.len(), |(at, _)| from.saturating_add(at))
-}
-
-/// The byte `chars` characters before `to`.
-fn backward(text: &str, to: usize, chars: usize) -> usize {
-    let before = text.get(..to).unwrap_or_default();
-    match chars.checked_sub(1) {
-        Some(chars) => before.char_indices().rev().nth(chars).map_or(0, |(at, _)| at),
-        None => to,
-    }
 }
 
 /// The first beginning of a word at or after `from`, unless there is none before `limit`.
@@ -238,6 +262,15 @@ mod tests {
         let text = "語".repeat(1000) + "東京" + &"語".repeat(1000);
         assert!(shown(&text, "東京").contains("[東京]"));
         assert_eq!(shown(&"é".repeat(500), "x").chars().count(), 199);
+    }
+
+    /// The byte `chars` characters before `to`.
+    fn backward(text: &str, to: usize, chars: usize) -> usize {
+        let before = text.get(..to).unwrap_or_default();
+        match chars.checked_sub(1) {
+            Some(chars) => before.char_indices().rev().nth(chars).map_or(0, |(at, _)| at),
+            None => to,
+        }
     }
 
     /// Every window by itself, as its definition says.
