@@ -16,3 +16,5 @@ pub mod local;
 pub mod folder;
 
 pub mod replicate;
+
+pub mod transfer;

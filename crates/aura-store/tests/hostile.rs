@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{FeedId, Hash, Incarnation};
+use aura_protocol::id::{ChunkName, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::local::LocalStore;
 use aura_store::replicate::{Finding, Mark, Moved, Replicated, Side, replicate};
-use aura_testkit::author::Author;
+use aura_store::transfer::{ChunkMark, transfer};
+use aura_testkit::author::{Author, chunk};
 use aura_testkit::conformance::{MAIL, NOTES};
 use aura_testkit::hostile::Mallory;
 use aura_testkit::hostile::attack::{Act, Attack, Endpoint, Failure, Field, Forgery, When};
@@ -197,6 +198,69 @@ impl World {
 
 fn head_life(head: &Signed<Head>) -> Incarnation {
     head.claim().unwrap().incarnation
+}
+
+/// Chunks that the other device's entries name and the hostile store has, and one that only this device has.
+fn with_chunks(world: &mut World) -> BTreeMap<ChunkName, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut made = |seed: &mut Seed| {
+        let (sealed, added) = chunk(seed, 700);
+        all.insert(added.name, sealed);
+        added
+    };
+    let added = vec![made(&mut world.seed), made(&mut world.seed), made(&mut world.seed)];
+    let entry = world.other.entry_with(NOTES, vec![1; 60], added.clone());
+    let head = world.other.head();
+    world.give(&head, &[entry]);
+    let own = made(&mut world.seed);
+    let entry = world.own.entry_with(NOTES, vec![1; 60], vec![own.clone()]);
+    let head = world.own.head();
+    world.model.wrote(&head, std::slice::from_ref(&entry));
+    world.local.put_chunk(own.name, &all[&own.name]).unwrap();
+    world.local.append(&[entry], &head).unwrap();
+    for added in &added {
+        block_on(world.mallory.put(&world.access, added.name, &all[&added.name])).unwrap();
+    }
+    world.replicate();
+    all
+}
+
+/// INT-05, INT-06: whatever is done to chunks, none but the named one is kept, and all arrive once the store is
+/// honest.
+#[test]
+fn every_attack_on_chunks() {
+    for on in [Endpoint::Put, Endpoint::Chunk, Endpoint::Has] {
+        for (act, when) in
+            acts().into_iter().flat_map(|act| [When::Always, When::Nth(1)].map(|when| (act, when)))
+        {
+            let mut world = World::known(1);
+            let all = with_chunks(&mut world);
+            let mut mark = ChunkMark::default();
+            let attack = Attack { on, when, act };
+            world.mallory.attack(&[attack]);
+            let mut transfer = || {
+                block_on(transfer(&world.local, &world.mallory, &world.access, &mut mark, 1 << 20))
+            };
+            transfer();
+            let kept = world.local.chunks().unwrap();
+            for (name, _) in kept {
+                let kept = LocalLog::chunk(&world.local, name).unwrap();
+                assert_eq!(kept, all[&name], "INT: {attack:?}");
+            }
+            world.mallory.attack(&[]);
+            transfer();
+            let done = transfer();
+            assert!(done.stopped.is_none() && done.findings.is_empty(), "{attack:?}: {done:?}");
+            // A store that says it has what it has not gets it when it is found out, not before.
+            let lied = on == Endpoint::Put || matches!(act, Act::Swallow | Act::Twice);
+            for (name, sealed) in &all {
+                let here = LocalLog::chunk(&world.local, *name);
+                assert_eq!(here.unwrap(), *sealed, "{attack:?}");
+                let there = block_on(world.mallory.chunk(&world.access, *name));
+                assert!(lied || there.unwrap() == *sealed, "{attack:?}");
+            }
+        }
+    }
 }
 
 fn acts() -> Vec<Act> {

@@ -66,7 +66,7 @@ pub enum Finding {
     },
     /// Something among the heads is no head.
     Malformed,
-    /// A chunk is not what the entry that names it says, or is nowhere.
+    /// A chunk is not what the entry that names it says, or did not arrive (REP-12).
     Chunk(ChunkName),
 }
 
