@@ -52,7 +52,8 @@ KINDS = ("event contact email message note task file memory observation transact
 CATEGORIES = ("calendar contacts mail messages notes tasks files memory health finance location credentials web "
               "profile").split()
 ACTIONS = ("create unlock failed-unlock lock read search write delete import export slot-add slot-remove rotate "
-           "anomaly rebuild read-audit unlock-second failed-unlock-second lock-second").split()
+           "anomaly rebuild read-audit unlock-second failed-unlock-second lock-second "
+           "device-add device-confirm").split()
 
 
 # ---------------------------------------------------------------- codec.md

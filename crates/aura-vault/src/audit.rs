@@ -84,6 +84,10 @@ actions! {
     FailedUnlockSecond = 18 "failed-unlock-second",
     /// The second lock was shut.
     LockSecond = 19 "lock-second",
+    /// A device was listed.
+    DeviceAdd = 20 "device-add",
+    /// A listed device was confirmed.
+    DeviceConfirm = 21 "device-confirm",
 }
 
 /// How it ended.

@@ -202,8 +202,8 @@ fn check_side(
     report: &mut Report,
 ) -> Result<(), GateError> {
     let rebuilt = views.map(|views| Rebuilt::begin(open, &views.db)).transpose()?;
-    for feed in feeds {
-        check_feed(open, feed, (rebuilt.as_ref(), step), report)?;
+    for (feed, upto) in feeds {
+        check_feed(open, (views, feed, upto), (rebuilt.as_ref(), step), report)?;
     }
     if let (Some(views), Some(rebuilt)) = (views, &rebuilt) {
         check_chunks(open, (rebuilt, step), report)?;
@@ -215,11 +215,13 @@ fn check_side(
 /// Every entry is there, follows the one before it, and opens unless it waits.
 fn check_feed(
     open: &Open,
-    (feed, upto): (FeedId, Position),
+    (views, feed, upto): (Option<&Views>, FeedId, Position),
     (rebuilt, step): (Option<&Rebuilt>, Step<'_>),
     report: &mut Report,
 ) -> Result<(), GateError> {
     let purpose = open.with_keyring(|keyring| keyring.purpose(feed.collection));
+    let applied = views.map_or(Ok(0), |views| views.db.applied(feed))?;
+    let counted = open.reach(feed).upto(upto.number, applied);
     let mut last = Position::NONE;
     while last.number < upto.number {
         let entries = match open.log.read(feed, last.number, CATCH_UP_ENTRIES) {
@@ -254,7 +256,9 @@ fn check_feed(
             }
             match open.with_keyring(|keyring| feed::open(&entry, keyring, open.vault)) {
                 Ok(ops) => {
-                    if let Some(Purpose::Category(category)) = purpose {
+                    if let Some(Purpose::Category(category)) = purpose
+                        && number <= counted
+                    {
                         opened.push(Applicable { feed, number, category: Some(category), ops });
                     }
                 }

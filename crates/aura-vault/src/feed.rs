@@ -13,8 +13,10 @@ use aura_crypto::sign::{LabelledSigner, NoteSigner as _};
 use aura_protocol::authority::{SignedStatement, encode_body};
 use aura_protocol::codec::{Encode, Extra};
 use aura_protocol::entry::{ChunkAdded, Entry, EntryHeader};
-use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, CollectionId, EpochId, FeedId, Hash, VaultId};
+use aura_protocol::head::{Head, Position, Seen};
+use aura_protocol::id::{
+    ChunkName, CollectionId, DeviceId, EpochId, FeedId, Hash, Incarnation, VaultId,
+};
 use aura_protocol::label::Label;
 use aura_protocol::log::{Frontier, NoteKey, open_note};
 use aura_protocol::signed::Signed;
@@ -67,6 +69,7 @@ pub struct Pen {
     device: Device,
     clock: HybridClock,
     head: Option<Head>,
+    seen: Vec<Seen>,
     frontier: Frontier,
     is_stale: bool,
 }
@@ -75,12 +78,33 @@ impl Pen {
     /// The pen of a device whose newest head is `head` and whose audit log stands at `frontier`.
     pub fn new(vault: VaultId, device: Device, head: Option<Head>, frontier: Frontier) -> Self {
         let clock = HybridClock::after(head.as_ref().map_or(0, |head| head.clock));
-        Self { vault, device, clock, head, frontier, is_stale: false }
+        let seen = head.as_ref().map(|head| head.seen.clone()).unwrap_or_default();
+        Self { vault, device, clock, head, seen, frontier, is_stale: false }
     }
 
     /// Goes on after a clock that this device has used elsewhere.
     pub fn continue_after(&mut self, clock: Clock) {
         self.clock = HybridClock::after(clock.max(self.clock.last()));
+    }
+
+    /// Which device this is, in which life.
+    pub fn life(&self) -> (DeviceId, Incarnation) {
+        (self.device.id(), self.device.incarnation)
+    }
+
+    /// Says in the next head what this device has seen of others. That alone makes no new head due.
+    pub fn see(&mut self, seen: Vec<Seen>) {
+        self.seen = seen;
+    }
+
+    /// What the next head says of other devices.
+    pub fn seen(&self) -> &[Seen] {
+        &self.seen
+    }
+
+    /// Takes note of another device's clock.
+    pub fn observe(&mut self, clock: Clock, now_ms: i64) {
+        self.clock.observe(clock, now_ms);
     }
 
     /// The device.
@@ -256,7 +280,7 @@ impl Pen {
             number: last.map_or(0, |head| head.number).saturating_add(1),
             previous: last.map_or(Hash([0; 32]), |head| head.previous),
             feeds: positions.into_iter().collect(),
-            seen: last.map(|head| head.seen.clone()).unwrap_or_default(),
+            seen: self.seen.clone(),
             waiting,
             checkpoint,
             cosignatures: last.map(|head| head.cosignatures.clone()).unwrap_or_default(),

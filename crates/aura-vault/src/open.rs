@@ -5,6 +5,8 @@
 //! own. Each view knows how far it has been applied; what a crash took from a view is applied again
 //! from the log when the vault is opened. Nothing here decides who may do what: that is `crate::gate`.
 
+mod reach;
+
 mod second;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,8 @@ use crate::op::Change;
 use crate::search::SearchError;
 use crate::seen::Watermark;
 use crate::views::{ViewError, Views};
+
+pub(crate) use reach::Reaches;
 
 const FEEDS_MAX: usize = 65_536;
 const AUDIT_LOST: &str = "audit-lost";
@@ -125,6 +129,8 @@ pub struct Open {
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) entropy: Mutex<Box<dyn Entropy + Send>>,
     pub(crate) entropy_source: EntropySource,
+    /// How far other devices' feeds count.
+    pub(crate) reaches: RwLock<Reaches>,
     pub(crate) quarantine: Mutex<Vec<Quarantined>>,
     pub(crate) reads: Mutex<Reads>,
     pub(crate) watermark: Mutex<Watermark>,
@@ -224,6 +230,11 @@ impl Open {
         }
     }
 
+    /// How far a feed counts here.
+    pub(crate) fn reach(&self, feed: FeedId) -> reach::Reach {
+        self.reaches.read().unwrap_or_else(PoisonError::into_inner).of(feed)
+    }
+
     /// Applies what the log has and the views have not. What is behind the second lock waits while that
     /// is shut.
     pub(crate) fn catch_up(&self) -> Result<(), OpenError> {
@@ -252,6 +263,7 @@ impl Open {
                 }
                 continue;
             }
+            let upto = self.reach(feed).upto(position.number, applied);
             let indexed = behind.get(&feed).copied().unwrap_or_default();
             // Positions that the database applied and the index lost.
             if indexed < applied {
@@ -260,13 +272,13 @@ impl Open {
                     Ok(())
                 })?;
             }
-            if applied < position.number {
-                self.each_entry(feed, applied, position.number, &mut |entries| {
+            if applied < upto {
+                self.each_entry(feed, applied, upto, &mut |entries| {
                     let applied = views.db.apply(entries)?;
                     index_rows(views, &applied.rows, Freshness::PerhapsIndexed)
                 })?;
             }
-            lock(&views.indexed).insert(feed, position.number);
+            lock(&views.indexed).insert(feed, upto);
         }
         for id in touched {
             if let Some(row) = views.db.record(id)? {

@@ -15,6 +15,10 @@ mod enrol;
 
 mod unlock;
 
+mod arrive;
+
+mod join;
+
 mod second;
 
 mod create;
@@ -36,6 +40,7 @@ use crate::search::SearchError;
 
 pub use attempts::{second_wait_ms, wait_ms};
 pub use create::{Kit, MakeLog, Setup};
+pub use join::DeviceInfo;
 pub use second::SecondStanding;
 pub use slots::SlotInfo;
 

@@ -95,7 +95,7 @@ impl Vault<Unlocked> {
         let (keyring, pen, roster) = founding.write_log(log.as_ref(), entropy.as_mut())?;
         home.mark(vault).map_err(|error| VaultError::Io("aura-vault", error))?;
         let watermark = Watermark::new(&home, Seen::default(), Vec::new());
-        let parts = unlock::Parts { vault, keyring, pen, views, watermark };
+        let parts = unlock::Parts { vault, roster: &roster, keyring, pen, views, watermark };
         let open = unlock::assemble(&home, Arc::clone(&log), parts, environment)?;
         let made = Self { home, vault, roster, log, state: Unlocked { open: Arc::new(open) } };
         if let Some(second) = second {

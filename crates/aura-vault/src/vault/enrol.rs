@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A new device for a vault whose own keys are gone: `device.key` was lost, the log was not.
+//! A new device for a vault: one that joins it, or one whose own keys are gone (`device.key` was lost, the log
+//! was not).
 //!
 //! The root key alone lists a device in quarantine; only the recovery code, whose slot confirms it, lets
-//! a person in alone. So a thief of password and secret key writes nothing that counts. What the lost
+//! a person in alone. So a thief of password and secret key writes nothing that counts. What a lost
 //! device wrote stays as it is. Source: spec/authority.md, rules AUT-7, AUT-8; spec/vault-directory.md.
 
 use std::path::PathBuf;
@@ -25,16 +26,27 @@ use crate::home;
 use crate::keyring::Keyring;
 use crate::open::OpenError;
 
-/// Lists and confirms a new device, and writes its files. The files come last: a crash before leaves a
+/// Why there is a new device.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The keys of the one that was here are gone. Only the recovery code makes another one.
+    Lost,
+    /// It joins. Without the recovery code it waits until another device confirms it.
+    Joins,
+}
+
+/// Lists a new device, confirms it with the recovery code, and writes its files. The files come last: a crash before leaves a
 /// listed device whose keys nobody has, and the next try makes another one.
 pub(super) fn enrol(
     vault: &Vault<Locked>,
-    credential: &Credential,
+    (credential, cause): (&Credential, Cause),
     keyring: &Keyring,
     (entropy, now_ms): (&mut dyn Entropy, i64),
 ) -> Result<Pen, VaultError> {
-    let missing = || VaultError::Missing(super::DEVICE_KEY);
-    let recovery = recovery_slot(&vault.roster, credential).ok_or_else(missing)?;
+    let recovery = recovery_slot(&vault.roster, credential);
+    if cause == Cause::Lost && recovery.is_none() {
+        return Err(VaultError::Missing(super::DEVICE_KEY));
+    }
     let roots = keyring.roots();
     let device = Device::generate(entropy);
     let transport = TransportSigningKey::generate(entropy);
@@ -49,20 +61,19 @@ pub(super) fn enrol(
     };
     let identity = tree::identity_signing_key(&roots.root, roots.generation);
     let add = Claim::Add(pen.device().public(&transport));
-    let statements = vec![
-        statement(add, &[&pen.device().sign, &identity]),
-        statement(Claim::Confirm(pen.device().id()), &[&recovery.sign]),
-    ];
+    let mut statements = vec![statement(add, &[&pen.device().sign, &identity])];
+    let confirm = Claim::Confirm(pen.device().id());
+    statements.extend(recovery.map(|recovery| statement(confirm, &[&recovery.sign])));
     let mut roster = vault.roster.clone();
     for statement in &statements {
         // What others would not accept is not written.
         roster.apply(statement).map_err(VaultError::Authority)?;
     }
-    // That the device's keys were gone is on the record.
+    // That there is a new device is on the record, and that its keys were gone.
     let event = Event {
         time_ms: now_ms,
         principal: "owner".to_owned(),
-        action: Action::Anomaly,
+        action: if cause == Cause::Lost { Action::Anomaly } else { Action::DeviceAdd },
         outcome: Outcome::Done,
         categories: Vec::new(),
         count: 1,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use aura_crypto::entropy::Entropy;
 use aura_crypto::sign::LabelledSigner as _;
+use aura_protocol::authority::Roster;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::head::Head;
 use aura_protocol::id::{CollectionId, FeedId, Incarnation, VaultId};
@@ -17,6 +18,7 @@ use aura_protocol::log::Frontier;
 use aura_protocol::store::LocalLog;
 
 use super::attempts::Attempts;
+use super::enrol::Cause;
 use super::{Credential, DEVICE_KEY, Locked, Vault, VaultError, enrol, slots};
 use crate::audit::{Action, Event, Outcome, Reads};
 use crate::db::Db;
@@ -25,7 +27,7 @@ use crate::feed::{self, Pen};
 use crate::home::{self, Home};
 use crate::keyring::{Keyring, Purpose, RootKeys, ViewKeys};
 use crate::op::Change;
-use crate::open::{Environment, Open, OpenError, decode_positions, lock, settle_side};
+use crate::open::{Environment, Open, OpenError, Reaches, decode_positions, lock, settle_side};
 use crate::search::Keys;
 use crate::seen::{Missing, Seen, Watermark, When};
 use crate::views::Views;
@@ -33,8 +35,9 @@ use crate::views::Views;
 const FRONTIER: &str = "audit-frontier";
 
 /// What an open vault is assembled from.
-pub(super) struct Parts {
+pub(super) struct Parts<'a> {
     pub(super) vault: VaultId,
+    pub(super) roster: &'a Roster,
     pub(super) keyring: Keyring,
     pub(super) pen: Pen,
     pub(super) views: ViewKeys,
@@ -78,7 +81,8 @@ pub(super) fn open(
     let mut entropy = (environment.entropy)();
     let (pen, past) = match read_device(home, vault.vault, &keyring) {
         Err(VaultError::Missing(_)) => {
-            let pen = enrol::enrol(vault, credential, &keyring, (entropy.as_mut(), now_ms))?;
+            let device = (credential, Cause::Lost);
+            let pen = enrol::enrol(vault, device, &keyring, (entropy.as_mut(), now_ms))?;
             (pen, Past::Whole)
         }
         device => {
@@ -88,7 +92,8 @@ pub(super) fn open(
         }
     };
     let watermark = Watermark::new(home, seen, missing);
-    let parts = Parts { vault: vault.vault, keyring, pen, views, watermark };
+    let (vault_id, roster) = (vault.vault, &vault.roster);
+    let parts = Parts { vault: vault_id, roster, keyring, pen, views, watermark };
     let open = assemble(home, Arc::clone(&vault.log), parts, environment)?;
     let mut events = Vec::new();
     if past == Past::Lost {
@@ -155,11 +160,8 @@ fn load_keyring(
         Some(views) => views,
         None => ViewKeys::generate(entropy.as_mut()),
     };
-    for (feed, position) in vault.log.feeds()? {
-        if feed.collection == CollectionId::ROOT {
-            is_changed |= follow_root(vault, keyring, feed, position.number)?;
-        }
-    }
+    let reaches = Reaches::new(&vault.roster, &vault.log.heads()?, None);
+    is_changed |= follow_roots((vault.vault, vault.log.as_ref()), keyring, &reaches)?;
     if is_changed {
         let file = keyring.to_file(&views, entropy.as_mut());
         home::replace(&home.keyring(), &file).map_err(|error| VaultError::Io("keyring", error))?;
@@ -167,22 +169,38 @@ fn load_keyring(
     Ok(views)
 }
 
-fn follow_root(
-    vault: &Vault<Locked>,
+/// Takes in what the log's root feeds say of keys and names, as far as they count. Says whether that was
+/// something new.
+pub(super) fn follow_roots(
+    (vault, log): (VaultId, &dyn LocalLog),
     keyring: &mut Keyring,
-    feed: FeedId,
-    upto: u64,
+    reaches: &Reaches,
+) -> Result<bool, VaultError> {
+    let mut is_changed = false;
+    for (feed, position) in log.feeds()? {
+        if feed.collection == CollectionId::ROOT {
+            let upto = reaches.of(feed).upto(position.number, keyring.applied(feed));
+            is_changed |= follow_root((vault, log), keyring, (feed, upto))?;
+        }
+    }
+    Ok(is_changed)
+}
+
+fn follow_root(
+    (vault, log): (VaultId, &dyn LocalLog),
+    keyring: &mut Keyring,
+    (feed, upto): (FeedId, u64),
 ) -> Result<bool, VaultError> {
     let mut after = keyring.applied(feed);
     let (mut is_changed, mut is_whole) = (false, true);
     while after < upto {
-        let entries = vault.log.read(feed, after, aura_protocol::limits::READ_ENTRIES_MAX)?;
+        let entries = log.read(feed, after, aura_protocol::limits::READ_ENTRIES_MAX)?;
         let Some(last) = entries.last() else { break };
         after = last.header().number;
         for entry in &entries {
             // What does not open is reported when the views catch up, and tried again next time; the
             // keys that open go on.
-            let Ok(ops) = feed::open(entry, keyring, vault.vault) else {
+            let Ok(ops) = feed::open(entry, keyring, vault) else {
                 is_whole = false;
                 continue;
             };
@@ -263,7 +281,7 @@ fn newest_head(
 pub(super) fn assemble(
     home: &Home,
     log: Arc<dyn LocalLog>,
-    parts: Parts,
+    parts: Parts<'_>,
     environment: Environment,
 ) -> Result<Open, VaultError> {
     fs::create_dir_all(home.views()).map_err(|error| VaultError::Io("views", error))?;
@@ -277,7 +295,8 @@ pub(super) fn assemble(
     let places = (&*home.database(), &*home.index());
     let first = Views::open(places, &parts.views, &keys, decode_positions);
     let first = first.map_err(OpenError::from)?;
-    let Parts { vault, keyring, pen, watermark, .. } = parts;
+    let Parts { vault, roster, keyring, pen, watermark, .. } = parts;
+    let reaches = Reaches::new(roster, &log.heads()?, Some(pen.life()));
     let open = Open {
         vault,
         log,
@@ -290,6 +309,7 @@ pub(super) fn assemble(
         clock: environment.clock,
         entropy: Mutex::new((environment.entropy)()),
         entropy_source: environment.entropy,
+        reaches: RwLock::new(reaches),
         quarantine: Mutex::new(Vec::new()),
         reads: Mutex::new(Reads::default()),
         watermark: Mutex::new(watermark),

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Taking in what other devices wrote, once the local store has it.
+//!
+//! The store has checked chains and signatures. What counts, and how far, the roster says; keys come before
+//! what they open; what does not open is set aside by name. Doing it twice changes nothing, and an
+//! interrupted run goes on where it ended. Source: spec/replicate.md, rules REP-14 to REP-17.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use aura_protocol::authority::AuthorityError;
+use aura_protocol::head::{Head, Position, Seen};
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Incarnation};
+
+use super::{Unlocked, Vault, VaultError, read_roster, unlock};
+use crate::open::{Open, OpenError, Reaches, Side, lock};
+use crate::seen::When;
+
+impl Vault<Unlocked> {
+    /// Applies what the log has from other devices and the views have not (REP-14). After this the vault's own
+    /// next head says what it has seen.
+    ///
+    /// # Errors
+    /// [`VaultError::Newer`] when a device with a newer version said something that this one must understand
+    /// before it writes on. What was applied until an error stays.
+    pub fn take_in(&mut self) -> Result<(), VaultError> {
+        let (roster, refused) = read_roster(self.log.as_ref(), self.vault)?;
+        if refused.contains(&AuthorityError::Newer) {
+            return Err(VaultError::Newer);
+        }
+        self.roster = roster;
+        let open = self.open();
+        // Nobody writes while keys and views are brought to where the log is.
+        let mut pen = lock(&open.pen);
+        if pen.is_stale() {
+            return Err(OpenError::Stale.into());
+        }
+        let heads = self.log.heads()?;
+        let reaches = Reaches::new(&self.roster, &heads, Some(pen.life()));
+        self.take_keys(&reaches)?;
+        *open.reaches.write().unwrap_or_else(PoisonError::into_inner) = reaches;
+        open.catch_up()?;
+        open.is_behind.store(false, Ordering::Release);
+        let now_ms = open.clock.now_ms();
+        let own = pen.life();
+        let mut seen = Vec::new();
+        let before: BTreeMap<_, _> =
+            pen.seen().iter().map(|seen| ((seen.device, seen.incarnation), seen.applied)).collect();
+        for signed in &heads {
+            let Ok(head) = signed.claim() else { continue };
+            let life = (head.device, head.incarnation);
+            if life == own {
+                continue;
+            }
+            let held = Position { number: head.number, hash: signed.hash() };
+            let applied = if is_applied(open, &head)? {
+                pen.observe(head.clock, now_ms);
+                held
+            } else {
+                before.get(&life).copied().unwrap_or(Position::NONE)
+            };
+            seen.push(seen_of(life, held, applied));
+        }
+        seen.sort_by_key(|seen| (seen.device, seen.incarnation));
+        pen.see(seen);
+        drop(pen);
+        drop(lock(&open.watermark).mark(self.log.as_ref(), (now_ms, When::Now)));
+        Ok(())
+    }
+
+    /// Keys and names of the root collection (REP-15). The cache of them follows when the vault is opened next.
+    fn take_keys(&self, reaches: &Reaches) -> Result<(), VaultError> {
+        let mut keyring = self.open().keyring.write().unwrap_or_else(PoisonError::into_inner);
+        let log = (self.vault, self.log.as_ref());
+        unlock::follow_roots(log, &mut keyring, reaches).map(drop)
+    }
+}
+
+fn seen_of(life: (DeviceId, Incarnation), held: Position, applied: Position) -> Seen {
+    let (device, incarnation) = life;
+    Seen { device, incarnation, held, applied }
+}
+
+/// Whether everything that a head names is in the views, but for what waits for the second lock (REP-16).
+fn is_applied(open: &Open, head: &Head) -> Result<bool, VaultError> {
+    for (collection, position) in &head.feeds {
+        let feed: FeedId = head.feed(*collection);
+        if *collection == CollectionId::AUTHORITY {
+            continue;
+        }
+        let views = match open.side(*collection) {
+            Side::First => None,
+            Side::Second => match open.second() {
+                Some(second) => Some(second),
+                // It is listed as waiting.
+                None => continue,
+            },
+        };
+        let db = views.as_ref().map_or(&open.first.db, |views| &views.db);
+        if db.applied(feed)? < position.number {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Several devices of one vault, each with a store of its own: what one writes reaches the others, and only
+//! what counts is applied.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
+
+mod support;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aura_protocol::head::Seen;
+use aura_protocol::id::RecordId;
+use aura_protocol::store::{Access, LocalLog};
+use aura_store::local::LocalStore;
+use aura_store::replicate::{Mark, Replicated, replicate};
+use aura_vault::gate::Session;
+use aura_vault::home::Home;
+use aura_vault::search::Typing;
+use aura_vault::vault::{Credential, Kit, Locked, Unlocked, Vault, VaultError};
+use serde_json::json;
+use support::{Bench, PASSWORD, START_MS, fields, note, owner, password};
+use zeroize::Zeroizing;
+
+struct Device {
+    store: Arc<LocalStore>,
+    vault: Vault<Unlocked>,
+}
+
+impl Device {
+    fn session(&self) -> Session {
+        owner(&self.vault)
+    }
+
+    fn add(&self, id: &str, text: &str) -> RecordId {
+        self.session().add(&note(id, id, text)).unwrap()
+    }
+
+    fn finds(&self, word: &str) -> usize {
+        self.session().search(word, Typing::Done, 50).unwrap().len()
+    }
+
+    fn state(&self) -> String {
+        self.session().status().unwrap().state_hash.unwrap()
+    }
+
+    fn verify(&self) {
+        let report = self.session().verify(&mut |_| {}).unwrap();
+        assert!(report.is_ok(), "{:?}", report.problems);
+    }
+}
+
+/// What a vault of one device has: the bench with its folder, the device, and the kit.
+fn first() -> (Bench, Device, Kit) {
+    let bench = Bench::new();
+    let (vault, kit) = bench.create();
+    drop(vault.lock());
+    let path = Home::new(&bench.home()).store();
+    let store = Arc::new(LocalStore::open(&path, Box::new(|| START_MS)).unwrap());
+    let log = Arc::clone(&store) as Arc<dyn LocalLog>;
+    let vault = Vault::load(&bench.home(), log).unwrap();
+    let vault =
+        vault.unlock(&password(PASSWORD), bench.environment()).map_err(|(_, error)| error).unwrap();
+    (bench, Device { store, vault }, kit)
+}
+
+/// A folder with a store that has what the device has, and no vault yet.
+fn copied(bench: &Bench, name: &str, from: &Device) -> (PathBuf, Arc<LocalStore>) {
+    let path = bench.dir.path().join(name);
+    let vault = from.vault.id();
+    let store =
+        LocalStore::create(&Home::new(&path).store(), vault, Box::new(|| START_MS)).unwrap();
+    let done = pollster::block_on(replicate(
+        &store,
+        from.store.as_ref(),
+        &Access::Vault(vault),
+        &Mark::new(),
+    ));
+    assert!(done.stopped.is_none() && done.findings.is_empty(), "{done:?}");
+    (path, Arc::new(store))
+}
+
+fn join(
+    bench: &Bench,
+    name: &str,
+    from: &Device,
+    (credential, secret_key): (&Credential, Option<&Zeroizing<String>>),
+) -> Result<Device, VaultError> {
+    let (path, store) = copied(bench, name, from);
+    let log = Arc::clone(&store) as Arc<dyn LocalLog>;
+    let environment = bench.environment();
+    let joined = Vault::<Locked>::join(
+        &path,
+        (from.vault.id(), log),
+        (credential, secret_key),
+        &environment,
+    )?;
+    let vault = joined.unlock(credential, environment).map_err(|(_, error)| error)?;
+    Ok(Device { store, vault })
+}
+
+fn recovery(kit: &Kit) -> Credential {
+    Credential::Recovery(kit.recovery_code.clone())
+}
+
+/// Brings both to the same log, and both views to it.
+fn sync(a: &mut Device, b: &mut Device) -> Replicated {
+    let access = Access::Vault(a.vault.id());
+    let (local, remote) = (a.store.as_ref(), b.store.as_ref());
+    let done = pollster::block_on(replicate(local, remote, &access, &Mark::new()));
+    assert!(done.stopped.is_none() && done.findings.is_empty(), "{done:?}");
+    a.vault.take_in().unwrap();
+    b.vault.take_in().unwrap();
+    done
+}
+
+#[test]
+fn a_device_that_joins_with_the_recovery_code_has_everything_and_counts_at_once() {
+    let (bench, mut laptop, kit) = first();
+    let shared = laptop.add("a", "written on the laptop");
+    let mut phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
+    assert_eq!(phone.finds("laptop"), 1);
+    phone.add("b", "written on the phone");
+    sync(&mut laptop, &mut phone);
+    assert_eq!((laptop.finds("phone"), phone.finds("laptop")), (1, 1));
+    assert_eq!(laptop.state(), phone.state());
+
+    // Both change one record before they meet again: nothing of either is lost.
+    laptop.session().edit(shared, &fields(json!({"name": "from the laptop"})), &[]).unwrap();
+    phone.session().edit(shared, &fields(json!({"text": "from the phone"})), &[]).unwrap();
+    assert_ne!(laptop.state(), phone.state());
+    sync(&mut phone, &mut laptop);
+    assert_eq!(laptop.state(), phone.state());
+    let record = laptop.session().get(shared).unwrap().unwrap();
+    assert_eq!(
+        (&record.fields["name"], &record.fields["text"]),
+        (&json!("from the laptop"), &json!("from the phone"))
+    );
+    let state = laptop.state();
+    laptop.vault.take_in().unwrap();
+    assert_eq!(laptop.state(), state, "taking in twice changes nothing");
+    laptop.verify();
+    phone.verify();
+}
+
+/// AUT-7, AUT-8: whoever has password and secret key reads, but writes nothing that counts until another device
+/// says so.
+#[test]
+fn a_device_that_joins_with_the_password_waits_until_it_is_confirmed() {
+    let (bench, mut laptop, kit) = first();
+    laptop.add("a", "written on the laptop");
+    let secret_key = kit.secret_key.clone();
+    let with = (&password(PASSWORD), Some(&secret_key));
+    let mut phone = join(&bench, "phone", &laptop, with).unwrap();
+    assert_eq!(phone.finds("laptop"), 1);
+    let own = phone.add("b", "written on the phone");
+    sync(&mut laptop, &mut phone);
+    assert_eq!(laptop.finds("phone"), 0, "it is kept, and waits");
+    let before = laptop.state();
+    laptop.verify();
+    laptop.session().rebuild().unwrap();
+    assert_eq!(laptop.state(), before);
+
+    let waiting = |device: &Device| {
+        let devices = device.vault.devices();
+        devices.into_iter().filter(|device| !device.is_confirmed).collect::<Vec<_>>()
+    };
+    let listed = waiting(&laptop);
+    assert_eq!((listed.len(), waiting(&phone).len()), (1, 1));
+    assert!(waiting(&phone)[0].is_own && !listed[0].is_own);
+    // It cannot say so itself.
+    let itself = phone.vault.confirm_device(listed[0].device);
+    assert!(matches!(itself, Err(VaultError::Authority(_))), "{itself:?}");
+
+    laptop.vault.confirm_device(listed[0].device).unwrap();
+    assert_eq!(laptop.finds("phone"), 1);
+    assert!(laptop.session().get(own).unwrap().is_some());
+    sync(&mut phone, &mut laptop);
+    assert_eq!(waiting(&phone), []);
+    assert_eq!(laptop.state(), phone.state());
+    laptop.verify();
+    phone.verify();
+}
+
+/// HED-5: a head says what its device has seen of others, held and applied.
+#[test]
+fn heads_name_what_was_seen_of_others() {
+    let (bench, mut laptop, kit) = first();
+    let mut phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
+    let secret_key = kit.secret_key.clone();
+    let with = (&password(PASSWORD), Some(&secret_key));
+    let mut guest = join(&bench, "guest", &laptop, with).unwrap();
+    phone.add("b", "written on the phone");
+    guest.add("c", "written by a guest");
+    sync(&mut laptop, &mut phone);
+    sync(&mut laptop, &mut guest);
+    laptop.add("a", "written on the laptop");
+    let heads = LocalLog::heads(laptop.store.as_ref()).unwrap();
+    let own = laptop.vault.devices().into_iter().find(|device| device.is_own).unwrap().device;
+    let head = heads.iter().map(|head| head.claim().unwrap()).find(|head| head.device == own);
+    let seen = head.unwrap().seen;
+    assert_eq!(seen.len(), 2);
+    for Seen { device, held, applied, .. } in seen {
+        let theirs = heads.iter().find(|head| head.claim().unwrap().device == device).unwrap();
+        assert_eq!((held.number, held.hash), (theirs.claim().unwrap().number, theirs.hash()));
+        let is_guest =
+            guest.vault.devices().iter().any(|info| info.is_own && info.device == device);
+        assert_eq!(applied.number, if is_guest { 0 } else { held.number });
+    }
+}
+
+#[test]
+fn a_wrong_secret_joins_nothing() {
+    let (bench, laptop, kit) = first();
+    let entries = laptop.session().status().unwrap().entries;
+    let code = Credential::Recovery(Zeroizing::new("not a code".to_owned()));
+    let other = Zeroizing::new(kit.secret_key.replace(char::is_numeric, "7"));
+    let right = kit.secret_key.clone();
+    let wrong = password("not the password");
+    let tries = [(&code, None), (&wrong, Some(&right)), (&password(PASSWORD), Some(&other))];
+    for (at, with) in tries.into_iter().enumerate() {
+        let name = format!("try{at}");
+        let joined = join(&bench, &name, &laptop, with);
+        assert!(matches!(joined, Err(VaultError::Secret)), "{at}");
+        let path = bench.dir.path().join(&name);
+        assert!(matches!(Vault::<Locked>::identify(&path), Err(VaultError::Absent)));
+        assert!(!path.join("secret.key").exists() && !path.join("device.key").exists());
+    }
+    let without = join(&bench, "without", &laptop, (&password(PASSWORD), None));
+    assert!(matches!(without, Err(VaultError::Missing("secret.key"))));
+    assert_eq!(laptop.session().status().unwrap().entries, entries);
+    // Where there is a vault already, it stays.
+    let environment = bench.environment();
+    let log = Arc::clone(&laptop.store) as Arc<dyn LocalLog>;
+    let again = Vault::<Locked>::join(
+        &bench.home(),
+        (laptop.vault.id(), log),
+        (&recovery(&kit), None),
+        &environment,
+    );
+    assert!(matches!(again, Err(VaultError::Exists)));
+}
