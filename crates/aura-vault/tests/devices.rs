@@ -8,13 +8,22 @@ mod support;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aura_crypto::key::RecoveryCode;
+use aura_crypto::slot::{SlotSecrets, recovery_secret, unwrap_from_slot};
+use aura_protocol::authority::Recipient;
+use aura_protocol::codec::Decode as _;
 use aura_protocol::head::Seen;
-use aura_protocol::id::RecordId;
+use aura_protocol::id::{CollectionId, EpochId, Nonce16, RecordId};
+use aura_protocol::log::Frontier;
 use aura_protocol::store::{Access, LocalLog};
 use aura_store::local::LocalStore;
 use aura_store::replicate::{Mark, Replicated, replicate};
+use aura_vault::device::DeviceFile;
+use aura_vault::feed::{Batch, Commit, Pen};
 use aura_vault::gate::Session;
 use aura_vault::home::Home;
+use aura_vault::keyring::{Keyring, RootKeys};
+use aura_vault::op::Op;
 use aura_vault::search::Typing;
 use aura_vault::vault::{Credential, Kit, Locked, Unlocked, Vault, VaultError};
 use serde_json::json;
@@ -238,4 +247,78 @@ fn a_wrong_secret_joins_nothing() {
         &environment,
     );
     assert!(matches!(again, Err(VaultError::Exists)));
+}
+
+/// The root key and what follows from it, as a program of one's own would get it.
+fn roots(vault: &Vault<Unlocked>, kit: &Kit) -> RootKeys {
+    let (id, roster) = (vault.id(), vault.roster());
+    let code = RecoveryCode::parse(&kit.recovery_code).unwrap();
+    let opened = roster.wraps().iter().find_map(|(recipient, generation, sealed)| {
+        let Recipient::Slot(slot) = recipient else { return None };
+        let listed = &roster.slots()[slot];
+        let secrets = SlotSecrets::derive(&recovery_secret(&code, &id, slot), &id, slot);
+        let root = unwrap_from_slot(&secrets, &listed.keys, (&id, slot, *generation), sealed);
+        Some((root.ok()?, *generation))
+    });
+    let (root, generation) = opened.unwrap();
+    RootKeys::derive(root, id, generation)
+}
+
+/// KEY-05, KEY-12: keys that a waiting device puts into the log are not those that others write under, neither
+/// at once nor when the vault is opened again.
+#[test]
+fn key_05_keys_of_a_waiting_device_are_not_written_under() {
+    let (bench, mut laptop, kit) = first();
+    let secret_key = kit.secret_key.clone();
+    let with = (&password(PASSWORD), Some(&secret_key));
+    let guest = join(&bench, "guest", &laptop, with).unwrap();
+
+    let (id, keys) = (guest.vault.id(), roots(&guest.vault, &kit));
+    let collections: Vec<_> = guest.vault.roster().epochs().keys().copied().collect();
+    let home = guest.vault.home().clone();
+    drop(guest.vault.lock());
+    let bytes = std::fs::read(home.device_key()).unwrap();
+    let device = DeviceFile::from_bytes(&bytes, 4096).unwrap().open(id, &keys).unwrap();
+    let heads = LocalLog::heads(guest.store.as_ref()).unwrap();
+    let own = heads.iter().map(|head| head.claim().unwrap());
+    let head = own.into_iter().find(|head| head.device == device.id());
+    let mut entropy = (bench.environment().entropy)();
+    let mut keyring = Keyring::new(id, keys);
+    let mut pen = Pen::new(id, device, head, Frontier::new());
+    let epoch = EpochId { counter: 9, nonce: Nonce16([9; 16]) };
+    let clock = pen.tick(START_MS);
+    let ops = collections.iter().map(|collection| Op {
+        clock,
+        author: String::new(),
+        change: keyring.start_epoch(*collection, epoch, entropy.as_mut()),
+    });
+    let batch = Batch {
+        collection: CollectionId::ROOT,
+        ops: ops.collect(),
+        added: Vec::new(),
+        dropped: Vec::new(),
+    };
+    let commit = Commit { batches: vec![batch], ..Commit::default() };
+    pen.commit(&commit, &keyring, guest.store.as_ref(), entropy.as_mut()).unwrap();
+
+    let access = Access::Vault(id);
+    let done = pollster::block_on(replicate(
+        laptop.store.as_ref(),
+        guest.store.as_ref(),
+        &access,
+        &Mark::new(),
+    ));
+    assert!(done.pulled.heads == 1 && done.findings.is_empty(), "{done:?}");
+    laptop.vault.take_in().unwrap();
+    laptop.add("a", "sealed under the vault's own key");
+    drop(laptop.vault.lock());
+    let log = Arc::clone(&laptop.store) as Arc<dyn LocalLog>;
+    let vault = Vault::load(&bench.home(), log).unwrap();
+    let opened = vault.unlock(&password(PASSWORD), bench.environment());
+    laptop.vault = opened.map_err(|(_, error)| error).unwrap();
+    laptop.add("b", "and so is this");
+    for (feed, position) in laptop.store.feeds().unwrap() {
+        let last = LocalLog::entry(laptop.store.as_ref(), feed, position.number).unwrap();
+        assert!(last.header().epoch.counter <= 1, "{:?}", last.header());
+    }
 }
