@@ -422,6 +422,17 @@ fn avl_01_a_wiped_store_is_filled_again() {
     world.assert_heals();
 }
 
+/// REP-5: a store that has less of a feed than it said gets the rest in the same run.
+#[test]
+fn rep_05_a_gap_is_filled() {
+    let mut world = World::known(1);
+    world.mallory.attack(&[Attack { on: Endpoint::Push, when: When::Nth(0), act: Act::Past(1) }]);
+    let done = world.replicate();
+    assert!(done.stopped.is_none() && done.findings.is_empty(), "{done:?}");
+    assert_eq!(done.pushed.heads, 1);
+    world.assert_heals();
+}
+
 /// INT-12, FRK-04: a head that another one names and the store does not show is told by name, even to a
 /// device that never saw it.
 #[test]

@@ -109,6 +109,23 @@ fn rep_04_everything_arrives_in_an_order_in_which_it_can_be_checked() {
     }
 }
 
+/// REP-4: the statement that lists a device may come with a head whose clock is later, since clocks are wrong:
+/// one run brings both all the same.
+#[test]
+fn rep_04_what_is_refused_is_offered_again_after_what_it_rests_on() {
+    let mut all = devices(&mut Seed::new(1), 3);
+    all[0].author.set_clock(1 << 50);
+    all[0].write(NOTES, vec![vec![1; 70]]);
+    let (first, others) = all.split_at_mut(1);
+    let (second, third) = others.split_at_mut(1);
+    second[0].sync(&first[0].store);
+    second[0].author.set_clock(5);
+    second[0].write(NOTES, vec![vec![2; 70]]);
+    let done = third[0].sync(&second[0].store);
+    assert!(done.findings.is_empty(), "{done:?}");
+    assert_eq!(done.pulled.heads, 2);
+}
+
 /// REP-5: an answer's bounds are kept, and a feed larger than one answer arrives whole.
 #[test]
 fn rep_05_large_feeds_go_in_bounded_batches() {

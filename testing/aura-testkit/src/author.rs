@@ -103,6 +103,11 @@ impl Author {
         self.authority(&[signed(&revoke, &[&self.key])])
     }
 
+    /// Sets its clock, right or wrong.
+    pub fn set_clock(&mut self, clock: u64) {
+        self.clock = clock;
+    }
+
     /// The same device in another life.
     #[must_use]
     pub fn reborn(&self, seed: &mut Seed) -> Self {

@@ -5,6 +5,7 @@
 //! must be able to ask again. Answers may also be shorter than asked for, which every store may do.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use aura_protocol::entry::Entry;
@@ -31,13 +32,22 @@ pub enum Fault {
 pub struct FaultyStore<S> {
     inner: S,
     seed: Mutex<Seed>,
-    one_in: u64,
+    one_in: AtomicU64,
 }
 
 impl<S> FaultyStore<S> {
     /// Lets about one in `one_in` calls fail, the same ones for the same seed; 0 for none.
     pub fn new(inner: S, seed: Seed, one_in: u64) -> Self {
-        Self { inner, seed: Mutex::new(seed), one_in }
+        Self { inner, seed: Mutex::new(seed), one_in: AtomicU64::new(one_in) }
+    }
+
+    /// From now on about one in so many calls fails; 0 for none.
+    pub fn set_one_in(&self, one_in: u64) {
+        self.one_in.store(one_in, Ordering::Relaxed);
+    }
+
+    fn one_in(&self) -> u64 {
+        self.one_in.load(Ordering::Relaxed)
     }
 
     /// The store itself.
@@ -47,7 +57,7 @@ impl<S> FaultyStore<S> {
 
     fn fault(&self) -> Fault {
         let mut seed = self.seed.lock().unwrap();
-        if self.one_in == 0 || seed.below(self.one_in) != 0 {
+        if self.one_in() == 0 || seed.below(self.one_in()) != 0 {
             return Fault::None;
         }
         *seed.choice(&[Fault::Lost, Fault::Unanswered])
@@ -105,7 +115,7 @@ impl<S: BlindStore> BlindStore for FaultyStore<S> {
         let fault = self.fault();
         Self::before(fault)?;
         let mut entries = Self::after(fault, self.inner.read(access, feed, after, limit).await)?;
-        if self.one_in > 0 && entries.len() > 1 {
+        if self.one_in() > 0 && entries.len() > 1 {
             let keep = self.seed.lock().unwrap().below(entries.len() as u64);
             entries.truncate(usize::try_from(keep).unwrap() + 1);
         }

@@ -274,6 +274,12 @@ impl BlindStore for Mallory {
                 let missing = feeds.map(|(collection, _)| (claim.feed(*collection), 0)).collect();
                 return Ok(Receipt { missing });
             }
+            // Has less of a feed than it said.
+            Some(Act::Past(_)) => {
+                let claim = head.claim().unwrap();
+                let (collection, _) = claim.feeds.last().unwrap();
+                return Err(StoreError::Gap { feed: claim.feed(*collection), expected: 1 });
+            }
             // Asks for what is none of the head's.
             Some(Act::Swap | Act::Forge(_)) => {
                 let feed = FeedId {
