@@ -19,6 +19,7 @@ mod system;
 mod bench;
 mod deny;
 mod fuzz;
+mod sim;
 mod test;
 mod tidy;
 
@@ -46,6 +47,8 @@ enum Chore {
     Tidy,
     /// Run the fuzz targets, each for a while.
     Fuzz(fuzz::Options),
+    /// Simulate devices and stores, for many seeds.
+    Sim(sim::Options),
     /// Run the benches, one package at a time.
     Bench(bench::Options),
     /// Check licences, bans and sources of every dependency.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&checkout, &options),
         Chore::Tidy => tidy::run(&checkout),
         Chore::Fuzz(options) => fuzz::run(&checkout, &options),
+        Chore::Sim(options) => sim::run(&checkout, &options),
         Chore::Bench(options) => bench::run(&checkout, &options),
         Chore::Deny => deny::run(&checkout),
         Chore::Ci => ci::run(&checkout),

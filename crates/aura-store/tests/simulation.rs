@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::Position;
@@ -234,12 +235,22 @@ fn told(name: &str, otherwise: u64) -> u64 {
 #[test]
 fn weeks_of_many_lives() {
     let (from, seeds) = (told("AURA_SIM_FROM", 0), told("AURA_SIM_SEEDS", 24));
-    let mut entries = 0;
-    for number in from..from.saturating_add(seeds) {
-        let outcome = std::panic::catch_unwind(|| (run(number), run(number)));
-        let Ok((first, second)) = outcome else { panic!("seed {number} (AURA_SIM_FROM={number})") };
-        assert_eq!(first, second, "seed {number}: the same seed made another run");
-        entries += first.lines().count();
-    }
-    println!("{seeds} seeds from {from}, each twice, {entries} steps: nothing lost");
+    let upto = from.saturating_add(seeds);
+    let next = AtomicU64::new(from);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let work = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= upto {
+                return;
+            }
+            let outcome = std::panic::catch_unwind(|| (run(number), run(number)));
+            let Ok((first, second)) = outcome else {
+                panic!("seed {number} (AURA_SIM_FROM={number})");
+            };
+            assert_eq!(first, second, "seed {number}: the same seed made another run");
+        }
+    };
+    std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
+    println!("{seeds} seeds from {from}, each twice, {STEPS} steps: nothing lost");
 }
