@@ -65,6 +65,17 @@ impl core::fmt::Debug for BlobRef {
 }
 
 impl BlobRef {
+    /// What a field says that leads to no bytes, as an archive names an attachment.
+    pub fn without_key(name: &str, media_type: &str, size: u64, sha256: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            media_type: media_type.to_owned(),
+            size,
+            sha256: sha256.to_owned(),
+            key: Hash([0; 32]).to_string(),
+        }
+    }
+
     /// The reference that a field's text is.
     pub fn parse(text: &str) -> Option<Self> {
         let this: Self = serde_json::from_str(text).ok()?;
@@ -166,8 +177,27 @@ pub struct Intake<'a> {
 /// must say. The chunks are durable before the entry that names them (BLB-6).
 ///
 /// # Errors
-/// When reading or storing fails, the bytes are too many or not those that were announced.
+/// When reading or storing fails, the bytes are too many or not those that were announced. Then none of its
+/// chunks stays, as far as the store can still remove them.
 pub fn seal(
+    log: &dyn LocalLog,
+    place: (BlobId, &AttachmentKey),
+    intake: &Intake<'_>,
+    content: impl Read,
+    hedge: (&HedgeKey, &mut dyn Entropy),
+) -> Result<(BlobRef, Vec<ChunkAdded>), BlobError> {
+    let sealed = seal_pieces(log, place, intake, content, hedge);
+    if sealed.is_err() {
+        let (_, key) = place;
+        let names: Vec<_> =
+            (0..chunk_count(intake.size)).map(|index| chunk_name(key, index)).collect();
+        // One that stays takes room and harms nothing.
+        drop(log.sweep_chunks(&names));
+    }
+    sealed
+}
+
+fn seal_pieces(
     log: &dyn LocalLog,
     (blob, key): (BlobId, &AttachmentKey),
     intake: &Intake<'_>,

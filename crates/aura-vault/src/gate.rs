@@ -314,8 +314,13 @@ impl Session {
             chunks.extend(added);
         }
         let event = self.event(Action::Write, Some(draft.category), 1);
-        let id = self.open.create_record(draft.kind, draft.category, (writes, chunks), event)?;
-        Ok(id)
+        let names: Vec<_> = chunks.iter().map(|chunk| chunk.name).collect();
+        let made = self.open.create_record(draft.kind, draft.category, (writes, chunks), event);
+        if made.is_err() && !names.is_empty() {
+            // What the log has taken all the same names its chunks, and these stay.
+            drop(self.open.log.sweep_chunks(&names));
+        }
+        Ok(made?)
     }
 
     /// Makes fields of a record say something else, and removes others. Other fields stay.

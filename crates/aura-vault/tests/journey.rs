@@ -203,6 +203,46 @@ impl Content for Changing {
     }
 }
 
+/// Ends with an error after so many bytes.
+struct Breaking(usize);
+
+impl std::io::Read for Breaking {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.0.min(buffer.len());
+        self.0 -= count;
+        if count == 0 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(count) }
+    }
+}
+
+struct Broken;
+
+impl Content for Broken {
+    fn open(&self) -> std::io::Result<Box<dyn std::io::Read + '_>> {
+        Ok(Box::new(Breaking(9 << 20)))
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        Some(12 << 20)
+    }
+}
+
+/// F-34: an attachment that cannot be read to its end leaves nothing behind.
+#[test]
+fn f34_a_file_that_breaks_off_leaves_no_chunks() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let attachment = Attachment {
+        name: "broken".to_owned(),
+        media_type: "application/octet-stream".to_owned(),
+        content: Arc::new(Broken),
+    };
+    let mut draft = note("a", "Broken", "off");
+    draft.attachments.push(attachment);
+    assert!(owner(&vault).add(&draft).is_err());
+    assert_eq!(vault.log().chunks().unwrap(), []);
+    assert!(owner(&vault).add(&note("b", "Whole", "still works")).is_ok());
+}
+
 #[test]
 fn a_file_that_changes_while_it_is_added_is_refused() {
     let bench = Bench::new();

@@ -41,7 +41,7 @@ impl Page {
             Ok(file) => Ok(Self { path: path.to_owned(), file, is_written: false }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Failure::usage(
                 "There is a file in the kit's place already, and it was left as it is.",
-                "Choose another one with --kit FILE.",
+                "Name another file.",
             )),
             Err(error) => Err(Failure::file("The kit's file could not be made", &error)),
         }
@@ -128,7 +128,7 @@ pub(crate) fn html(kit: &Kit, day: &str) -> Zeroizing<String> {
 <style>
 body {{ font: 12pt/1.4 Georgia, serif; max-width: 42em; margin: 2em auto; color: #000; background: #fff }}
 h1 {{ font-size: 20pt; margin: 0 }}
-h2 {{ font-size: 12pt; margin: 1.4em 0 .2em }}
+h2 {{ clear: both; font-size: 12pt; margin: 1.4em 0 .2em }}
 code {{ font: 13pt/1.6 ui-monospace, Menlo, Consolas, monospace; display: block; border: 1px solid #000;
   padding: .4em .6em; overflow-wrap: anywhere }}
 .hint {{ border-bottom: 1px solid #000; height: 2em }}

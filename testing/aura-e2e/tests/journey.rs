@@ -182,6 +182,57 @@ fn a_damaged_attachment_does_not_keep_the_rest_from_leaving() {
     assert!(ledger["reasons"].to_string().contains("damaged already"), "{ledger}");
 }
 
+/// ARC-5: an archive that somebody changed is told, though every line of it can be read.
+#[test]
+fn an_archive_that_was_changed_is_told() {
+    let nora = Person::new();
+    nora.adds("Flat", "in Lisbon").unwrap();
+    fs::write(nora.path("plan.txt"), "a plan").unwrap();
+    nora.does(["add", "file", "--title", "Plan", "--file", "plan.txt"]);
+    let archive = nora.path("life.aura");
+    nora.does(["export", "--archive", archive.to_str().unwrap()]);
+    let text = fs::read_to_string(&archive).unwrap();
+    for (from, to, code) in
+        [("Flat", "Flut", 7), ("plan.txt", "plun.txt", 7), ("in Lisbon", "in Lisbon", 0)]
+    {
+        let other = Person::new();
+        let changed = other.path("changed.aura");
+        fs::write(&changed, text.replace(from, to)).unwrap();
+        let done = other.types(["import", changed.to_str().unwrap()]);
+        assert_eq!(done.code, code, "{done:?}");
+        let is_told = done.out.contains("changed after it was written");
+        assert_eq!(is_told, code == 7, "{done:?}");
+    }
+}
+
+/// Of several records that are deleted, those before the one that cannot be are told of.
+#[test]
+fn what_was_deleted_before_an_error_is_told() {
+    let nora = Person::new();
+    let (first, second) = (nora.adds("a", "a").unwrap(), nora.adds("b", "b").unwrap());
+    let done = nora.types(["rm", &first, &second, "1234"]);
+    assert_ne!(done.code, 0);
+    assert!(done.err.contains("The 2 records before it are in the trash"), "{done:?}");
+    assert!(!done.err.contains("Nothing was changed"), "{done:?}");
+    assert_eq!(nora.lists(["trash"]).len(), 2);
+}
+
+/// What an event lacks, other calendars refuse.
+#[test]
+fn an_event_that_is_added_has_a_start_and_is_exported_with_it() {
+    let nora = Person::new();
+    let refused = nora.types(["add", "event", "--title", "Dentist"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("--time"), "{refused:?}");
+    nora.does(["add", "event", "--title", "Dentist", "--time", "2026-12-01T09:30Z"]);
+    nora.does(["export", "--all", nora.path("out").to_str().unwrap()]);
+    let calendar = fs::read_to_string(nora.path("out/calendar.ics")).unwrap();
+    assert!(
+        calendar.contains("DTSTART:20261201T093000Z") || calendar.contains("DTSTART;"),
+        "{calendar}"
+    );
+}
+
 #[test]
 fn exports_are_whole_and_never_half() {
     let nora = Person::new();

@@ -34,6 +34,31 @@ fn fill(nora: &Person) -> (String, String) {
     (id(&health), id(&login))
 }
 
+/// An export that lacks what is behind the lock does not take the place of one that has it.
+#[test]
+fn a_poorer_export_never_replaces_a_fuller_one() {
+    let nora = Person::with_second_lock();
+    fill(&nora);
+    let shapes = [("--all", "out", "out/manifest.json"), ("--archive", "out.aura", "out.aura")];
+    for (shape, to, _) in shapes {
+        nora.does(["export", shape, to]);
+    }
+    nora.does(["lock", "--second"]);
+    for (shape, to, file) in shapes {
+        let before = fs::read(nora.path(file)).unwrap();
+        let refused = nora.types(["export", shape, to]);
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert!(refused.err.contains("health and credentials"), "{refused:?}");
+        assert!(refused.err.contains("aura unlock --second"), "{refused:?}");
+        assert_eq!(fs::read(nora.path(file)).unwrap(), before);
+        // In another place it is said what is missing, and the same may be written there again.
+        let other = format!("other-{to}");
+        for _ in 0..2 {
+            assert_eq!(nora.types(["export", shape, &other]).code, 7);
+        }
+    }
+}
+
 #[test]
 fn while_it_is_shut_nothing_speaks_of_what_is_behind_it() {
     let nora = Person::with_second_lock();

@@ -43,6 +43,15 @@ fn commas_semicolons_tabs_and_marks() {
 }
 
 #[test]
+fn what_a_bank_says_of_a_movement_is_its_name() {
+    let sink = seen(b"Date,Description,Amount\n2026-01-31,ALPINE MAPS,-3.50\n");
+    assert_eq!(sink.drafts[0].fields["name"], "ALPINE MAPS");
+    let sink = seen(b"Date,Payee,Description,Amount\n2026-01-31,Alpine,maps of it,-3.50\n");
+    let fields = &sink.drafts[0].fields;
+    assert_eq!((&fields["name"], &fields["description"]), (&json!("Alpine"), &json!("maps of it")));
+}
+
+#[test]
 fn a_mapping_and_an_old_charset() {
     let text = b"Buchungstag;Zweck;Betrag (EUR)\n02.01.2026;f\xFCr;-36,65\n03.01.2026\n;;\n04.01.2026;a;1;more\n";
     let mut sink = Collect::default();

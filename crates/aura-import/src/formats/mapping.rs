@@ -97,7 +97,14 @@ const KNOWN: [Known; 5] = [
     Known {
         kind: Kind::Transaction,
         must: &["date", "amount"],
-        columns: &[("amount", "amount"), ("currency", "currency"), ("payee", "name")],
+        columns: &[
+            ("amount", "amount"),
+            ("currency", "currency"),
+            ("description", "description"),
+            ("counterparty", "name"),
+            ("merchant", "name"),
+            ("payee", "name"),
+        ],
         id: &["reference", "transaction id", "fitid"],
         time: &["date"],
     },
@@ -162,6 +169,13 @@ impl Mapping {
         }
         if !extra.is_empty() {
             fields.insert("extra".to_owned(), extra.into());
+        }
+        // What a bank says of a movement is all that it can be called by.
+        if self.kind == Kind::Transaction
+            && !fields.contains_key("name")
+            && let Some(said) = fields.remove("description")
+        {
+            fields.insert("name".to_owned(), said);
         }
         if self.kind == Kind::Login {
             // Bitwarden's number for a login; without it the way back does not know what it is.

@@ -9,12 +9,13 @@ use std::io;
 use aura_crypto::entropy::Entropy;
 use aura_crypto::key::AttachmentKey;
 use aura_protocol::entry::ChunkAdded;
-use aura_protocol::id::{BlobId, RecordId};
+use aura_protocol::id::{BlobId, DeviceId, Incarnation, RecordId};
 
 use super::{Importer, Outcome, TakeError, fingerprint};
-use crate::blob::{self, BlobError, Intake};
+use crate::blob::{self, BlobError, BlobRef, Intake};
 use crate::change::{self, RECORD_BYTES_MAX, Writes};
 use crate::json;
+use crate::op::{Dot, Op};
 use crate::open::OpenError;
 use crate::record::{Attachment, Category, Fields, Kind};
 use crate::state::{BLOB_PREFIX, State};
@@ -43,6 +44,22 @@ pub struct Restored {
 }
 
 impl Restored {
+    /// The leaf that the record has in the state hash (OPS-16), with these attachments: what an archive says comes
+    /// to the hash that it ends with, unless it was changed.
+    pub fn leaf(&self, attachments: Vec<(BlobId, BlobRef)>) -> [u8; 32] {
+        let mut writes = change::create(self.values());
+        for (id, field) in attachments {
+            let value = serde_json::to_value(&field).unwrap_or_default();
+            writes.insert(format!("{BLOB_PREFIX}{id}"), Some(json::canonical(&value)));
+        }
+        let change = change::write_op(self.id, self.kind, &State::default(), writes);
+        let (device, incarnation) = (DeviceId([0; 16]), Incarnation([0; 8]));
+        let mut state = State::default();
+        let dot = Dot { device, incarnation, number: 1, index: 0 };
+        state.take(dot, Op { clock: 0, author: String::new(), change });
+        state.leaf(self.id)
+    }
+
     fn values(&self) -> BTreeMap<String, String> {
         let mut flat = json::flatten(&self.fields);
         let known = [

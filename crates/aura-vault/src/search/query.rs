@@ -27,7 +27,7 @@ pub enum QueryError {
     #[error("expected a query of at most {QUERY_BYTES_MAX} bytes")]
     TooLong,
     /// Too many words.
-    #[error("expected a query of at most {QUERY_TOKENS_MAX} words")]
+    #[error("expected a query of at most {QUERY_CLAUSES_MAX} words, phrases and filters")]
     TooManyWords,
     /// A date that is none.
     #[error("expected a date like 2025, 2025-03 or 2025-03-14 after before: or after:")]

@@ -37,6 +37,9 @@ use crate::moment::{now_ms, rfc3339};
 use crate::outlet::SealedContent;
 use crate::view::{Export, Lost};
 
+/// More than a last line takes.
+const END_BYTES_MAX: u64 = 64 << 10;
+
 /// The size of the archive at this path, if it is one.
 pub(crate) fn recognise(path: &Path) -> Option<u64> {
     let mut file = File::open(path).ok()?;
@@ -44,6 +47,19 @@ pub(crate) fn recognise(path: &Path) -> Option<u64> {
     let mut beginning = [0; BEGINNING.len()];
     file.read_exact(&mut beginning).ok()?;
     (beginning == BEGINNING.as_bytes()).then_some(found.len())
+}
+
+/// The categories that an archive says it lacks; nothing if its end cannot be read.
+pub(crate) fn missing(path: &Path) -> Option<Vec<String>> {
+    let mut file = File::open(path).ok()?;
+    let size = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(END_BYTES_MAX))).ok()?;
+    let mut ending = Vec::new();
+    file.take(END_BYTES_MAX).read_to_end(&mut ending).ok()?;
+    let last = ending.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;
+    let last: serde_json::Value = serde_json::from_slice(last).ok()?;
+    let end: End = serde_json::from_value(last.get("end")?.clone()).ok()?;
+    Some(end.missing)
 }
 
 /// A source of all records.

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aura_import::draft::Stop;
-use aura_protocol::id::{BlobId, RecordId};
+use aura_protocol::id::{BlobId, Hash, RecordId};
+use aura_vault::blob::BlobRef;
+use aura_vault::db::Tally;
 use aura_vault::intake::{Importer, Outcome, Restored, TakeError};
 use aura_vault::record::{Attachment, Category, Kind};
 
 use super::lines::{Line, Lines, PieceContent};
-use super::shape::Entry;
+use super::shape::{Entry, FileEntry};
 use crate::exit::{Exit, Failure};
 
 /// Who takes an archive's records and counts what became of them.
@@ -41,12 +43,19 @@ pub(crate) fn read(path: &Path, receive: &mut dyn Receive) -> Result<(), Stop> {
         }
     };
     let mut count = 0u64;
+    let mut tally = Tally::default();
+    // Of records that cannot be read nothing more is known.
+    let mut is_whole = true;
     loop {
         let entry = match lines.next() {
             Ok(Line::Record(entry)) => entry,
             Ok(Line::End(end)) => {
                 if end.records != count {
                     receive.failed("the last line", "the archive has lost records");
+                } else if is_whole && Hash(tally.state_hash()).to_string() != end.state_hash {
+                    let reason = "the archive was changed after it was written: its records do not \
+                                  come to the state hash that it ends with";
+                    receive.failed("the last line", reason);
                 }
                 return Ok(());
             }
@@ -58,8 +67,10 @@ pub(crate) fn read(path: &Path, receive: &mut dyn Receive) -> Result<(), Stop> {
         count = count.saturating_add(1);
         let Some((restored, sizes)) = restored(path, &entry, &mut lines) else {
             receive.failed(&format!("record {count}"), "it is no record of this version");
+            is_whole = false;
             continue;
         };
+        tally.add(restored.category, &restored.leaf(said(&entry)));
         if sizes.is_err() {
             receive.failed(&format!("record {count}"), "the archive was cut off");
             return Ok(());
@@ -78,6 +89,16 @@ pub(crate) fn read(path: &Path, receive: &mut dyn Receive) -> Result<(), Stop> {
             Err(error) => receive.failed(&format!("record {count}"), &error.to_string()),
         }
     }
+}
+
+/// The files that a record names, those without bytes included.
+fn said(entry: &Entry) -> Vec<(BlobId, BlobRef)> {
+    let files = entry.attachments.iter().chain(&entry.lost);
+    let said = |file: &FileEntry| {
+        let field = BlobRef::without_key(&file.name, &file.media_type, file.size, &file.sha256);
+        Some((BlobId::parse(&file.id)?, field))
+    };
+    files.filter_map(said).collect()
 }
 
 fn damaged(error: &std::io::Error) -> Failure {

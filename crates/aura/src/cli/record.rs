@@ -304,9 +304,16 @@ pub(crate) struct Remove {
 impl Remove {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let mut client = context.open()?;
-        for id in self.ids {
-            let value: Value = client.ask(&Request::Remove { id })?;
-            tell(context, &value, "In the trash")?;
+        for (done, id) in self.ids.into_iter().enumerate() {
+            let removed: Result<Value, Failure> = client.ask(&Request::Remove { id });
+            let removed = removed.map_err(|failure| match done {
+                0 => failure,
+                1 => failure.safe("The record before it is in the trash; `aura undo ID` brings it back."),
+                _ => failure.safe(format!(
+                    "The {done} records before it are in the trash; `aura undo ID` brings each back."
+                )),
+            });
+            tell(context, &removed?, "In the trash")?;
         }
         Ok(Exit::Done)
     }

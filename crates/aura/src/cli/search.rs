@@ -22,7 +22,7 @@ const BATCH_BYTES_MAX: u64 = 16 << 20;
 #[command(
     override_usage = "aura search [OPTIONS] QUERY...\n       aura search [OPTIONS] --batch FILE",
     after_help = "Filters: category:mail kind:note from:ada to:lin before:2025-03 after:2024 \
-                  has:attachment source:mbox tag:home\n\"Words in quotes\" stand together, -word is \
+                  has:attachment source:mail tag:home\n\"Words in quotes\" stand together, -word is \
                   left out. For example:\n  aura search lisbon flat after:2025-03 category:mail\n  \
                   aura search '\"notary appointment\" -cancelled'"
 )]

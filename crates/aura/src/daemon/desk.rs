@@ -56,7 +56,9 @@ impl Desk {
                 Ok(Value::Null)
             }),
             Request::LockSecond => self.keeper.lock_second().map(|()| Value::Null),
-            Request::Lock | Request::Stop => self.keeper.lock().map(|()| Value::Null),
+            Request::Lock | Request::Stop => {
+                self.keeper.lock().map(|()| Value::Null).map_err(locked_all_the_same)
+            }
             Request::Status => self.status(),
             Request::Slots => self.slots(),
             Request::RenewRecovery { way, secret } => self.renew(&credential(way, secret)),
@@ -198,6 +200,13 @@ fn credential(way: Way, secret: Secret) -> Credential {
         Way::Password => Credential::Password(secret.into_text()),
         Way::Recovery => Credential::Recovery(secret.into_text()),
     }
+}
+
+/// What could not be written when the vault was locked: that it is locked, a person must know first.
+fn locked_all_the_same(failure: Failure) -> Failure {
+    let what = format!("The vault is locked. But something could not be written: {}", failure.what);
+    Failure { what, ..failure }
+        .safe("What was acknowledged is kept, and shown when the vault is opened next.")
 }
 
 /// An answer as JSON.

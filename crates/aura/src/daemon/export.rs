@@ -44,7 +44,13 @@ pub(super) fn export(
     reply: &mut Reply,
 ) -> Result<Export, Failure> {
     let session = Arc::new(session);
-    let total = session.status()?.records;
+    let status = session.status()?;
+    let total = status.records;
+    let shut: Vec<String> = status.shut.iter().map(ToString::to_string).collect();
+    refuse_poorer(&shut, || match shape {
+        Shape::Standard => missing(to),
+        Shape::Archive => archive::missing(to),
+    })?;
     let mut pages = Pages {
         session: Arc::clone(&session),
         keeper,
@@ -61,6 +67,33 @@ pub(super) fn export(
             Ok(Export { path: to.display().to_string(), verified: true, ..export })
         }
     }
+}
+
+/// An export without what is behind the second lock never takes the place of one that has it.
+fn refuse_poorer(
+    shut: &[String],
+    there: impl FnOnce() -> Option<Vec<String>>,
+) -> Result<(), Failure> {
+    let Some(there) = (if shut.is_empty() { None } else { there() }) else { return Ok(()) };
+    let lost: Vec<&str> =
+        shut.iter().filter(|name| !there.contains(name)).map(String::as_str).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "The export in this place has {}, and this one would not: the second lock is shut.",
+        lost.join(" and ")
+    );
+    Err(Failure::new(Exit::Locked, what)
+        .safe("The vault, and the export there, are as they were.")
+        .next("Run `aura unlock --second` first, or name another place."))
+}
+
+/// The categories that a folder's export says it lacks; nothing if there is none.
+fn missing(root: &Path) -> Option<Vec<String>> {
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(root.join(MANIFEST)).ok()?).ok()?;
+    serde_json::from_value(manifest.get("missing")?.clone()).ok()
 }
 
 /// All records, page by page.

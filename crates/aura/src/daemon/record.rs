@@ -51,6 +51,7 @@ pub(super) fn add(session: &Session, new: NewRecord) -> Result<view::Record, Fai
             )
         })?,
     };
+    let fields = with_start(kind, new.time_ms, new.fields)?;
     let attachments = new.files.iter().map(|path| attach(path)).collect::<Result<_, _>>()?;
     let draft = Draft {
         kind,
@@ -58,11 +59,29 @@ pub(super) fn add(session: &Session, new: NewRecord) -> Result<view::Record, Fai
         source: "aura",
         source_id: None,
         time_ms: new.time_ms,
-        fields: new.fields,
+        fields,
         attachments,
     };
     let id = session.add(&draft)?;
     find(session, id)
+}
+
+/// An event begins at some time: other programs refuse one that does not (RFC 5545, 3.6.1).
+fn with_start(kind: Kind, time_ms: Option<i64>, mut fields: Fields) -> Result<Fields, Failure> {
+    if kind != Kind::Event || fields.contains_key("start") {
+        return Ok(fields);
+    }
+    let Some(time_ms) = time_ms else {
+        return Err(Failure::usage(
+            "An event needs a time.",
+            "Say when: --time 2026-12-01T09:30Z, or start=2026-12-01T09:30:00.",
+        ));
+    };
+    // JSCalendar has local times and a zone (RFC 8984, 1.4.4).
+    let start = rfc3339(time_ms).get(..19).unwrap_or_default().to_owned();
+    fields.insert("start".to_owned(), start.into());
+    fields.entry("timeZone").or_insert_with(|| "Etc/UTC".into());
+    Ok(fields)
 }
 
 fn attach(path: &Path) -> Result<Attachment, Failure> {
