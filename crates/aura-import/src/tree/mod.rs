@@ -105,7 +105,10 @@ pub trait Tree: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TreeError {
-    /// There is nothing at that path, or it may not be read.
+    /// There is nothing at that path.
+    #[error("there is no file or folder in this place")]
+    Absent,
+    /// It may not or cannot be read.
     #[error("expected a readable folder or file")]
     Unreadable(#[source] io::Error),
     /// It starts like an archive but isn't one that can be read.
@@ -118,7 +121,10 @@ pub enum TreeError {
 
 impl From<io::Error> for TreeError {
     fn from(error: io::Error) -> Self {
-        Self::Unreadable(error)
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Absent,
+            _ => Self::Unreadable(error),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::client::{Client, Idle, parse};
 use crate::daemon::keeper::SystemEntropy;
 use crate::exit::{Exit, Failure};
 use crate::life;
-use crate::screen::{Screen, count, counted, note};
+use crate::screen::{Screen, count, counted, note, wrap};
 use crate::view::{Hit, Status};
 use crate::wire::Request;
 
@@ -88,7 +88,8 @@ impl Stage {
     }
 
     fn tell(&self, text: &str) -> Result<(), Failure> {
-        self.screen.say(text)
+        let lines = text.split('\n').map(|line| wrap(line, self.screen.width(), ""));
+        self.screen.say(&lines.collect::<Vec<_>>().join("\n"))
     }
 
     fn play(&self) -> Result<Exit, Failure> {

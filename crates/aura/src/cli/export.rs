@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::context::{Context, Watch};
 use crate::client::parse;
 use crate::exit::{Exit, Failure};
-use crate::screen::{counted, note, size};
+use crate::screen::{counted, note, size, wrap};
 use crate::view;
 use crate::wire::{Request, Shape};
 
@@ -59,13 +59,14 @@ fn report(
     if screen.json {
         return screen.value(value);
     }
-    screen.line(&format!(
+    let wrote = format!(
         "Wrote {} and {} in {} ({}), read back and compared:",
         counted(export.records, "record"),
         counted(export.attachments, "attachment"),
         counted(export.files, "file"),
         size(export.bytes),
-    ))?;
+    );
+    screen.line(&wrap(&wrote, screen.width(), ""))?;
     screen.line(&format!("  {}", export.path))?;
     for lost in export.failed.iter().take(FAILURES_SHOWN) {
         screen.line(&screen.bad(&format!("  {}: {}", lost.id, lost.reason)))?;

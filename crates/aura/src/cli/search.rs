@@ -125,9 +125,13 @@ pub(super) fn show(screen: &Screen, hit: &Hit) -> Result<(), Failure> {
         screen.line(&format!("  {snippet}"))?;
     }
     let day = hit.time.get(..10).unwrap_or_default();
-    let source = hit.source.as_deref().map(|source| format!(" · {source}")).unwrap_or_default();
-    let about = if hit.guess { " · one letter off" } else { "" };
-    screen.line(&screen.faint(&format!("  {} · {day}{source}{about} · {}", hit.category, hit.id)))
+    // Both would not fit beside an id in 80 columns.
+    let about = match hit.source.as_deref() {
+        _ if hit.guess => " · one letter off".to_owned(),
+        Some(source) => format!(" · {source}"),
+        None => String::new(),
+    };
+    screen.line(&screen.faint(&format!("  {} · {day}{about} · {}", hit.category, hit.id)))
 }
 
 /// The passage, cut to the screen around the first match, with its matches marked.

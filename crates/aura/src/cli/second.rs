@@ -14,7 +14,7 @@ use super::ask::{new_password, way};
 use super::context::{Context, refuse_early};
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
-use crate::screen::note;
+use crate::screen::tell;
 use crate::secret::{self, Secret};
 use crate::wire::{Cost, Request, Second};
 
@@ -165,9 +165,11 @@ pub(super) fn offer(context: &Context) -> Result<Option<Secret>, Failure> {
     if context.password_file.is_some() || !secret::can_ask() {
         return Ok(None);
     }
-    note("\nHealth and credentials can have a second password of their own, so that they stay");
-    note("shut while you use everything else. If you forget it, they are lost: nothing else");
-    note("opens them, the recovery code neither. Without it they share the first lock.\n");
+    tell(
+        "\nHealth and credentials can have a second password of their own, so that they stay shut \
+         while you use everything else. If you forget it, they are lost: nothing else opens them, \
+         the recovery code neither. Without it they share the first lock.\n",
+    );
     if !secret::agrees("A second password for health and credentials? [y/N]")? {
         return Ok(None);
     }

@@ -40,6 +40,12 @@ impl From<VaultError> for Failure {
                 .next("Make one with `aura init`, or name its folder with --home."),
             VaultError::Newer => Failure::new(Exit::Failed, what).safe(NOTHING_CHANGED).next(NEWER),
             VaultError::Missing(file) => missing(file),
+            VaultError::Damaged("secret.key") => {
+                Failure::new(Exit::Damaged, what).safe("It was left as it is.").next(
+                    "Write the secret key of your emergency kit into it, or use the recovery code: \
+                     `aura unlock --recovery`.",
+                )
+            }
             VaultError::Damaged(_) | VaultError::Authority(_) => Failure::new(Exit::Damaged, what)
                 .safe("It was left as it is.")
                 .next("Restore this file from a backup or another device; the others can stay."),
