@@ -119,7 +119,10 @@ fn read_rows(
             Ok(cells) if cells.is_empty() => {
                 report.skipped(format_args!("line {line}"), "the row is empty")?;
             }
-            Ok(cells) => report.draft(mapping.draft(cells, "csv"))?,
+            Ok(cells) => match mapping.problem(&cells) {
+                Some(reason) => report.failed(format_args!("line {line}"), reason)?,
+                None => report.draft(mapping.draft(cells, "csv"))?,
+            },
             Err(reason) => report.failed(format_args!("line {line}"), reason)?,
         }
     }

@@ -52,6 +52,13 @@ fn what_a_bank_says_of_a_movement_is_its_name() {
 }
 
 #[test]
+fn a_movement_with_a_wrong_date_or_sum_is_named_and_the_others_come_in() {
+    let sink = seen(b"date,amount,payee\nsoon,1,a\n2026-01-31,abc,b\n,2.50,c\n31.01.2026,-1,d\n");
+    assert_eq!((sink.drafts.len(), sink.failed.len()), (2, 2));
+    assert_eq!(sink.drafts[0].fields["name"], "c");
+}
+
+#[test]
 fn a_mapping_and_an_old_charset() {
     let text = b"Buchungstag;Zweck;Betrag (EUR)\n02.01.2026;f\xFCr;-36,65\n03.01.2026\n;;\n04.01.2026;a;1;more\n";
     let mut sink = Collect::default();

@@ -139,6 +139,23 @@ impl Mapping {
         })
     }
 
+    /// Why a row of movements of money cannot be one: a wrong date or sum is worse than none.
+    pub(crate) fn problem(&self, row: &Fields) -> Option<&'static str> {
+        if self.kind != Kind::Transaction {
+            return None;
+        }
+        let date = self.time.as_ref().and_then(|column| row.get(column));
+        if date.is_some_and(|date| time_ms(date).is_none()) {
+            return Some("its date cannot be read");
+        }
+        let amount = self.rename.iter().find(|(_, field)| *field == "amount");
+        let amount = amount.and_then(|(column, _)| row.get(column)).and_then(Value::as_str);
+        if amount.is_some_and(|amount| !amount.contains(|c: char| c.is_ascii_digit())) {
+            return Some("its amount is no number");
+        }
+        None
+    }
+
     /// The draft of one row. Empty cells are left out.
     pub(crate) fn draft(&self, row: Fields, source: &'static str) -> Draft {
         let cell = |column: &Option<String>| column.as_ref().and_then(|column| row.get(column));
