@@ -134,6 +134,7 @@ code {{ font: 13pt/1.6 ui-monospace, Menlo, Consolas, monospace; display: block;
 .hint {{ border-bottom: 1px solid #000; height: 2em }}
 figure {{ float: right; margin: 0 0 1em 1em; width: 220px }}
 figure svg {{ width: 100%; height: auto }}
+kbd {{ white-space: nowrap }}
 figcaption, footer {{ font-size: 9pt }}
 @media print {{ body {{ margin: 0 }} }}
 </style>
