@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aura_crypto::kdf::Argon2Params;
+use aura_protocol::id::RecordId;
 use aura_store::local::LocalStore;
 use aura_vault::gate::{Principal, Session};
 use aura_vault::home::Home;
@@ -127,9 +128,7 @@ fn get_and_put(session: &Session, path: Option<&str>, count: usize) {
     for id in &ids {
         session.get(*id).unwrap();
     }
-    let rounds = (0..20).flat_map(|_| ids.iter());
-    report("get, warm", rounds.map(|id| timed(|| session.get(*id).unwrap())).collect());
-    sqlite_get(path, count, ids.len());
+    get_beside_sqlite(session, &ids, (path, count));
     let puts = (0..300).map(|n| draft(&format!("put{n}"), "one more", "a durable put"));
     report("put, durable", puts.map(|draft| timed(|| session.add(&draft).unwrap())).collect());
     let found = (0..50).map(|n| {
@@ -143,31 +142,41 @@ fn get_and_put(session: &Session, path: Option<&str>, count: usize) {
 }
 
 /// The same number of rows of plain SQLite, by a key of the same size, each as JSON: what a get is held against.
-fn sqlite_get(path: Option<&str>, count: usize, asked: usize) {
+/// One after the other, so that whatever else the machine does hits both.
+fn get_beside_sqlite(session: &Session, ids: &[RecordId], (path, count): (Option<&str>, usize)) {
     let dir = tempfile::tempdir().unwrap();
     let connection = Connection::open(dir.path().join("plain.db")).unwrap();
     connection.pragma_update(None, "journal_mode", "WAL").unwrap();
     connection
         .execute_batch("CREATE TABLE item (id BLOB PRIMARY KEY, fields TEXT); BEGIN")
         .unwrap();
-    let id =
+    let key =
         |number: usize| (number as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     for (number, note) in notes(path, count).enumerate() {
         let fields = serde_json::json!({"name": note.title, "text": note.body}).to_string();
         let mut insert = connection.prepare_cached("INSERT INTO item VALUES (?1, ?2)").unwrap();
-        insert.execute(params![id(number).to_be_bytes(), fields]).unwrap();
+        insert.execute(params![key(number).to_be_bytes(), fields]).unwrap();
     }
     connection.execute_batch("COMMIT").unwrap();
     let get = |number: usize| {
         let sql = "SELECT fields FROM item WHERE id = ?1";
         let mut select = connection.prepare_cached(sql).unwrap();
-        let text: String = select.query_row([id(number).to_be_bytes()], |row| row.get(0)).unwrap();
+        let text: String = select.query_row([key(number).to_be_bytes()], |row| row.get(0)).unwrap();
         serde_json::from_str::<serde_json::Value>(&text).unwrap()
     };
-    let numbers = || (0..asked).map(|at| at * 7919 % count);
-    numbers().for_each(|number| drop(get(number)));
-    let rounds = (0..20).flat_map(|_| numbers());
-    report("get of plain SQLite, warm", rounds.map(|number| timed(|| get(number))).collect());
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..21 {
+        for (at, id) in ids.iter().enumerate() {
+            let own = timed(|| session.get(*id).unwrap());
+            let other = timed(|| get(at * 7919 % count));
+            if round > 0 {
+                ours.push(own);
+                theirs.push(other);
+            }
+        }
+    }
+    report("get, warm", ours);
+    report("get of plain SQLite, warm", theirs);
 }
 
 fn sizes(home: &Path, count: u64) {
