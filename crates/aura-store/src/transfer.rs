@@ -94,8 +94,12 @@ impl Transfer<'_> {
     async fn see_to(&mut self, feed: FeedId, upto: u64) -> Result<(), Stopped> {
         let mut after = self.mark.seen_to.get(&feed).copied().unwrap_or_default();
         while after < upto {
-            if self.done.bytes >= self.budget_bytes || self.mark.wanted.len() >= WANTED_MAX {
+            if self.done.bytes >= self.budget_bytes {
                 self.done.has_more = true;
+                return Ok(());
+            }
+            // More than this are nowhere: that is no reason to be called again at once.
+            if self.mark.wanted.len() >= WANTED_MAX {
                 return Ok(());
             }
             let read = self.local.read(self.access, feed, after, READ_ENTRIES_MAX).await;
@@ -127,6 +131,11 @@ impl Transfer<'_> {
         for ((name, is_here), is_there) in names.iter().zip(here).zip(there) {
             match (is_here, is_there) {
                 (true, true) => {}
+                // REP-13: the rest comes first the next time.
+                _ if self.done.bytes >= self.budget_bytes => {
+                    self.done.has_more = true;
+                    self.mark.wanted.insert(*name);
+                }
                 (true, false) => self.push(*name).await?,
                 (false, true) => self.pull(*name).await?,
                 (false, false) => drop(self.mark.wanted.insert(*name)),

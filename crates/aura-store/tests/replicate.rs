@@ -162,12 +162,14 @@ fn rep_13_chunks_arrive_within_their_budget() {
     loop {
         let done = block_on(transfer(store, &first[0].store, &access, chunks, 8000));
         assert!(done.stopped.is_none() && done.findings.is_empty(), "{done:?}");
+        assert!(done.bytes < 8000 + 5000, "{done:?}");
         runs += 1;
         if !done.has_more {
             break;
         }
     }
-    assert!(runs > 0);
+    // Two chunks of 5,000 bytes each time.
+    assert_eq!(runs, 3);
     for (name, sealed) in all {
         assert_eq!(LocalLog::chunk(store, name).unwrap(), sealed);
     }

@@ -27,9 +27,9 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use aura_protocol::authority::{AuthorityError, Roster, SignedStatement, decode_body};
-use aura_protocol::codec::CodecError;
 use aura_protocol::id::{CollectionId, FeedId, SlotId, VaultId};
 use aura_protocol::limits::READ_ENTRIES_MAX;
+use aura_protocol::signed::SignedError;
 use aura_protocol::store::{LocalLog, StoreError};
 use zeroize::Zeroizing;
 
@@ -265,22 +265,23 @@ impl Vault<Unlocked> {
 /// nothing, and none keeps the others from counting.
 ///
 /// # Errors
-/// When the genesis is missing or not this vault's, or an entry does not decode.
+/// When the genesis is missing or not this vault's, or an entry cannot be read.
 pub fn read_roster(
     log: &dyn LocalLog,
     vault: VaultId,
 ) -> Result<(Roster, Vec<AuthorityError>), VaultError> {
     let feeds = log.feeds()?.into_iter().map(|(feed, _)| feed);
     let feeds = feeds.filter(|feed| feed.collection == CollectionId::AUTHORITY);
-    let mut statements = Vec::new();
+    let (mut statements, mut malformed) = (Vec::new(), Vec::new());
     for feed in feeds {
-        statements.extend(read_statements(log, feed)?);
+        read_statements(log, feed, (&mut statements, &mut malformed))?;
     }
     let is_genesis = |statement: &SignedStatement| statement.hash().0 == vault.0;
     let at = statements.iter().position(is_genesis).ok_or(VaultError::Damaged("store"))?;
     let genesis = statements.remove(at);
     let mut roster = Roster::begin(&genesis).map_err(VaultError::Authority)?;
-    let refused = settle(&mut roster, statements);
+    let mut refused = settle(&mut roster, statements);
+    refused.append(&mut malformed);
     Ok((roster, refused))
 }
 
@@ -306,16 +307,23 @@ fn settle(roster: &mut Roster, mut statements: Vec<SignedStatement>) -> Vec<Auth
     refused
 }
 
-fn read_statements(log: &dyn LocalLog, feed: FeedId) -> Result<Vec<SignedStatement>, VaultError> {
-    let malformed = |_: CodecError| VaultError::Damaged("store");
-    let mut statements = Vec::new();
+/// The statements of one feed. A body that is none leaves the others as they are (AUT-16): any listed device
+/// can write one.
+fn read_statements(
+    log: &dyn LocalLog,
+    feed: FeedId,
+    (statements, malformed): (&mut Vec<SignedStatement>, &mut Vec<AuthorityError>),
+) -> Result<(), VaultError> {
     let mut after = 0;
     loop {
         let entries = log.read(feed, after, READ_ENTRIES_MAX)?;
-        let Some(last) = entries.last() else { return Ok(statements) };
+        let Some(last) = entries.last() else { return Ok(()) };
         after = last.header().number;
         for entry in &entries {
-            statements.extend(decode_body(entry.body()).map_err(malformed)?);
+            match decode_body(entry.body()) {
+                Ok(said) => statements.extend(said),
+                Err(error) => malformed.push(AuthorityError::Signed(SignedError::Payload(error))),
+            }
         }
     }
 }

@@ -9,12 +9,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aura_crypto::key::RecoveryCode;
+use aura_crypto::sign::LabelledSigner as _;
 use aura_crypto::slot::{SlotSecrets, recovery_secret, unwrap_from_slot};
 use aura_protocol::authority::Recipient;
-use aura_protocol::codec::Decode as _;
-use aura_protocol::head::Seen;
+use aura_protocol::codec::{Decode as _, Encode as _, Extra};
+use aura_protocol::entry::{Entry, EntryHeader};
+use aura_protocol::head::{Position, Seen};
 use aura_protocol::id::{CollectionId, EpochId, Nonce16, RecordId};
+use aura_protocol::label::Label;
 use aura_protocol::log::Frontier;
+use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, LocalLog};
 use aura_store::local::LocalStore;
 use aura_store::replicate::{Mark, Replicated, replicate};
@@ -321,4 +325,55 @@ fn key_05_keys_of_a_waiting_device_are_not_written_under() {
         let last = LocalLog::entry(laptop.store.as_ref(), feed, position.number).unwrap();
         assert!(last.header().epoch.counter <= 1, "{:?}", last.header());
     }
+}
+
+/// AUT-16, AVL-05: a waiting device's authority entry that is no list of statements keeps nobody from opening the
+/// vault, and is told.
+#[test]
+fn aut_16_a_malformed_authority_entry_stops_nobody() {
+    let (bench, mut laptop, kit) = first();
+    let secret_key = kit.secret_key.clone();
+    let with = (&password(PASSWORD), Some(&secret_key));
+    let guest = join(&bench, "guest", &laptop, with).unwrap();
+    let (id, keys) = (guest.vault.id(), roots(&guest.vault, &kit));
+    let bytes = std::fs::read(guest.vault.home().device_key()).unwrap();
+    let device = DeviceFile::from_bytes(&bytes, 4096).unwrap().open(id, &keys).unwrap();
+    let heads = LocalLog::heads(guest.store.as_ref()).unwrap();
+    let own = heads.iter().map(|head| head.claim().unwrap());
+    let mut head = own.into_iter().find(|head| head.device == device.id()).unwrap();
+    let last = head.position(CollectionId::AUTHORITY);
+    let header = EntryHeader {
+        vault: id,
+        feed: head.feed(CollectionId::AUTHORITY),
+        epoch: EpochId::CLEAR,
+        number: last.number + 1,
+        previous: last.hash,
+        body_bytes: 0,
+        added: Vec::new(),
+        dropped: Vec::new(),
+        extra: Extra::default(),
+    };
+    let entry = Entry::new(header, vec![0xff]);
+    head.number += 1;
+    head.feeds[0].1 = Position { number: last.number + 1, hash: entry.hash() };
+    let payload = head.to_bytes();
+    let signature = device.sign.sign(Label::SigHead, &payload);
+    guest.store.append(&[entry], &Signed::new(payload, signature)).unwrap();
+
+    let done = pollster::block_on(replicate(
+        laptop.store.as_ref(),
+        guest.store.as_ref(),
+        &Access::Vault(id),
+        &Mark::new(),
+    ));
+    assert_eq!((done.pulled.heads, done.findings.len()), (1, 0), "{done:?}");
+    laptop.vault.take_in().unwrap();
+    let report = laptop.session().verify(&mut |_| {}).unwrap();
+    assert!(report.problems.iter().any(|text| text.starts_with("authority:")), "{report:?}");
+    drop(laptop.vault.lock());
+    let log = Arc::clone(&laptop.store) as Arc<dyn LocalLog>;
+    let vault = Vault::load(&bench.home(), log).unwrap();
+    let opened = vault.unlock(&password(PASSWORD), bench.environment());
+    laptop.vault = opened.map_err(|(_, error)| error).unwrap();
+    laptop.add("a", "still writes");
 }
