@@ -243,6 +243,22 @@ fn f34_a_file_that_breaks_off_leaves_no_chunks() {
     assert!(owner(&vault).add(&note("b", "Whole", "still works")).is_ok());
 }
 
+/// F-34: neither does one whose record the log does not take.
+#[test]
+fn f34_an_attachment_of_a_record_that_is_not_taken_leaves_no_chunks() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let store = rusqlite::Connection::open(bench.home().join("store/store.db")).unwrap();
+    let stop =
+        "CREATE TRIGGER stop BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'full'); END";
+    store.execute_batch(stop).unwrap();
+    let (name, media_type) = ("x".to_owned(), "text/plain".to_owned());
+    let mut draft = note("a", "Full", "disk");
+    draft.attachments.push(Attachment { name, media_type, content: Arc::new(Changing(5000)) });
+    assert!(owner(&vault).add(&draft).is_err());
+    assert_eq!(vault.log().chunks().unwrap(), []);
+}
+
 #[test]
 fn a_file_that_changes_while_it_is_added_is_refused() {
     let bench = Bench::new();
