@@ -76,7 +76,7 @@ fn state(bytes: &[u8]) {
     let Some(state) = means_the_same::<State>(bytes) else { return };
     let paths: Vec<&str> = state.values().map(|(path, _)| path).collect();
     assert!(paths.iter().all(|path| state.has_path(path) && state.value(path).is_some()));
-    let _ = (state.fields(), state.conflicts(), state.leaf(RECORD), state.seen(paths));
+    let _ = (state.clone().into_fields(), state.conflicts(), state.leaf(RECORD), state.seen(paths));
     let _ = (view::time_ms(&state, RECORD), view::blobs(&state), view::text(&state, view::SOURCE));
 }
 

@@ -5,8 +5,6 @@
 //! incarnation, whose checkpoints the device's log key signs. Reading events is for people and lives in
 //! the program. Source: spec/audit-events.md, rules LOG-10 to LOG-14.
 
-use std::collections::BTreeMap;
-
 use aura_crypto::sign::{LogSigningKey, NoteSigner};
 use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
 use aura_protocol::id::{DeviceId, Hash, Incarnation};
@@ -190,30 +188,43 @@ fn category(r: &mut Reader<'_>) -> Result<Category, CodecError> {
 /// The owner's own reads, counted until they are written: one event for a principal, act and category.
 #[derive(Debug, Default)]
 pub struct Reads {
-    counts: BTreeMap<(String, Action, Option<Category>), u64>,
+    counts: Vec<Counted>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    principal: String,
+    action: Action,
+    category: Option<Category>,
+    times: u64,
 }
 
 impl Reads {
-    /// Counts reads.
+    /// Counts reads. There are few kinds of them between two writes, so they are looked for in turn.
     pub fn add(&mut self, principal: &str, action: Action, category: Option<Category>, count: u64) {
-        let counted = self.counts.entry((principal.to_owned(), action, category)).or_default();
-        *counted = counted.saturating_add(count);
+        let same = |known: &&mut Counted| {
+            known.action == action && known.category == category && known.principal == principal
+        };
+        if let Some(known) = self.counts.iter_mut().find(same) {
+            known.times = known.times.saturating_add(count);
+        } else {
+            let principal = principal.to_owned();
+            self.counts.push(Counted { principal, action, category, times: count });
+        }
     }
 
     /// What was counted, as events of this time; the counts start again.
     pub fn take(&mut self, time_ms: i64) -> Vec<Event> {
-        core::mem::take(&mut self.counts)
-            .into_iter()
-            .map(|((principal, action, category), count)| Event {
-                time_ms,
-                principal,
-                action,
-                outcome: Outcome::Done,
-                categories: category.into_iter().collect(),
-                count,
-                grant: String::new(),
-            })
-            .collect()
+        let event = |counted: Counted| Event {
+            time_ms,
+            principal: counted.principal,
+            action: counted.action,
+            outcome: Outcome::Done,
+            categories: counted.category.into_iter().collect(),
+            count: counted.times,
+            grant: String::new(),
+        };
+        core::mem::take(&mut self.counts).into_iter().map(event).collect()
     }
 }
 

@@ -3,11 +3,12 @@
 //!
 //! SQLCipher 4 with a random raw key. Each feed's applied position is kept in the same transaction as
 //! what it applied, so a crash loses nothing and repeats nothing. No fsync of its own: what the last
-//! moments lost is applied again from the log. The schema is in `schema`, sums in `tally`,
-//! where records came from in `origins`, how ops become rows in `turn`.
+//! moments lost is applied again from the log. The schema is in `schema`, its connections in `pair`,
+//! sums in `tally`, where records came from in `origins`, how ops become rows in `turn`.
 //! Source: docs/decisions/0003-views.md.
 
 mod origins;
+mod pair;
 mod schema;
 mod tally;
 mod turn;
@@ -26,6 +27,7 @@ use crate::op::{Dot, Op};
 use crate::record::{Category, Kind};
 use crate::state::State;
 
+use pair::{Pair, Writing};
 pub use schema::Opened;
 pub use tally::Tally;
 use turn::{LOAD, Turn, advance, load, newest};
@@ -106,8 +108,7 @@ pub struct Origin {
 pub struct Db {
     path: PathBuf,
     key: DatabaseKey,
-    writer: Mutex<Connection>,
-    reader: Mutex<Connection>,
+    pair: Pair,
     /// Which runs of origins there are.
     runs: Mutex<Vec<i64>>,
 }
@@ -118,13 +119,10 @@ impl Db {
     /// # Errors
     /// When it is damaged, of another key, or cannot be read or written.
     pub fn open(path: &Path, key: DatabaseKey) -> Result<(Self, Opened), DbError> {
-        let writer = schema::connect(path, &key)?;
-        let opened = schema::migrate(&writer)?;
-        let reader = schema::connect(path, &key)?;
-        reader.pragma_update(None, "query_only", true)?;
+        let (writer, reader, opened) = schema::open(path, &key)?;
         let runs = Mutex::new(origins::runs(&reader)?);
-        let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
-        Ok((Self { path: path.to_owned(), key, writer, reader, runs }, opened))
+        let pair = Pair::new(writer, reader);
+        Ok((Self { path: path.to_owned(), key, pair, runs }, opened))
     }
 
     /// Removes a database file that is of no use.
@@ -162,19 +160,18 @@ impl Db {
     /// # Errors
     /// When the file cannot be removed.
     pub fn discard(&self) -> Result<(), DbError> {
-        let (mut writer, mut reader) = (self.writer(), self.reader());
-        // Nothing may hold the file when it goes.
-        *writer = Connection::open_in_memory()?;
-        *reader = Connection::open_in_memory()?;
-        schema::remove(&self.path)
+        self.pair.replace(|| {
+            schema::remove(&self.path)?;
+            Ok((Connection::open_in_memory()?, Connection::open_in_memory()?))
+        })
     }
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
-        lock(&self.reader)
+        self.pair.reader()
     }
 
-    fn writer(&self) -> MutexGuard<'_, Connection> {
-        lock(&self.writer)
+    fn writer(&self) -> Writing<'_> {
+        self.pair.writer()
     }
 
     /// Up to which entry each feed has been applied.
@@ -425,12 +422,11 @@ impl Db {
     /// # Errors
     /// When the file cannot be removed or made; what is in memory is of no use then.
     pub fn recreate(&self) -> Result<(), DbError> {
-        self.discard()?;
-        let (mut writer, mut reader) = (self.writer(), self.reader());
-        *writer = schema::connect(&self.path, &self.key)?;
-        schema::migrate(&writer)?;
-        *reader = schema::connect(&self.path, &self.key)?;
-        reader.pragma_update(None, "query_only", true)?;
+        self.pair.replace(|| {
+            schema::remove(&self.path)?;
+            let (writer, reader, _) = schema::open(&self.path, &self.key)?;
+            Ok((writer, reader))
+        })?;
         lock(&self.runs).clear();
         Ok(())
     }

@@ -133,6 +133,19 @@ pub struct AttachmentInfo {
     pub sha256: String,
 }
 
+impl AttachmentInfo {
+    fn all(row: &Row) -> Vec<Self> {
+        let each = view::blobs(&row.state).into_iter().map(|(id, blob)| Self {
+            id,
+            name: blob.name,
+            media_type: blob.media_type,
+            size: blob.size,
+            sha256: blob.sha256,
+        });
+        each.collect()
+    }
+}
+
 /// A record, in plaintext, for the principal of a session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
@@ -167,31 +180,26 @@ pub struct Record {
 }
 
 impl Record {
-    fn of(row: &Row) -> Self {
-        let fields = row.state.fields();
-        let attachments = view::blobs(&row.state).into_iter().map(|(id, blob)| AttachmentInfo {
-            id,
-            name: blob.name,
-            media_type: blob.media_type,
-            size: blob.size,
-            sha256: blob.sha256,
-        });
-        Self {
+    fn of(row: Row) -> Self {
+        let mut record = Self {
             id: row.id,
             kind: row.kind(),
             category: row.category,
             time_ms: row.time_ms,
             has_own_time: row.state.value(view::TIME).is_some(),
             modified_ms: crate::clock::physical_ms(row.state.modified()),
-            title: document::title(&fields),
-            attachments: attachments.collect(),
+            title: String::new(),
+            fields: Fields::new(),
+            attachments: AttachmentInfo::all(&row),
             source: view::text(&row.state, view::SOURCE),
             source_id: view::text(&row.state, view::SOURCE_ID),
             content: view::text(&row.state, view::CONTENT),
             conflicts: row.state.conflicts().into_iter().map(str::to_owned).collect(),
             is_deleted: !row.state.is_live(),
-            fields,
-        }
+        };
+        record.fields = row.state.into_fields();
+        record.title = document::title(&record.fields);
+        record
     }
 }
 
@@ -278,7 +286,7 @@ impl Session {
         self.decide(Action::Read)?;
         let row = self.open.record_row(id)?.filter(|row| row.state.is_live());
         self.count(Action::Read, row.as_ref().map(|row| row.category), 1);
-        Ok(row.as_ref().map(Record::of))
+        Ok(row.map(Record::of))
     }
 
     /// Adds a record that is not imported: one that is told to be again is another one.
@@ -332,14 +340,14 @@ impl Session {
         let row = self.live(id)?;
         let writes = change::edit(&row.state, set, remove);
         if writes.is_empty() {
-            return Ok(Record::of(&row));
+            return Ok(Record::of(row));
         }
         if change::size_bytes(&writes) > RECORD_BYTES_MAX {
             return Err(GateError::TooLarge);
         }
         let event = self.event(Action::Write, Some(row.category), 1);
         let changed = self.open.write_fields(&row, row.kind(), (writes, ""), event)?;
-        Ok(Record::of(&changed.unwrap_or(row)))
+        Ok(Record::of(changed.unwrap_or(row)))
     }
 
     /// Deletes a record: it goes to the trash, and its history stays.
@@ -382,7 +390,7 @@ impl Session {
         }
         let kind = before.kind().unwrap_or(row.kind());
         let changed = self.open.write_fields(&row, kind, (writes, ""), event)?;
-        Ok(changed.as_ref().map(Record::of))
+        Ok(changed.map(Record::of))
     }
 
     /// A record's history, oldest first. Deleted records have one as well.
@@ -405,7 +413,7 @@ impl Session {
         self.decide(Action::Read)?;
         let rows = self.open.page(Which::Deleted, after, limit.min(PAGE_MAX))?;
         self.count(Action::Read, None, rows.len() as u64);
-        Ok(rows.iter().map(Record::of).collect())
+        Ok(rows.into_iter().map(Record::of).collect())
     }
 
     /// Writes an attachment's bytes to `out`.
@@ -424,7 +432,7 @@ impl Session {
         let (_, field) = found.ok_or(GateError::NoAttachment)?;
         self.count(Action::Read, Some(row.category), 1);
         blob::open(self.open.log.as_ref(), blob, &field, out)?;
-        let info = Record::of(&row).attachments.into_iter().find(|info| info.id == blob);
+        let info = AttachmentInfo::all(&row).into_iter().find(|info| info.id == blob);
         info.ok_or(GateError::NoAttachment)
     }
 
@@ -486,7 +494,7 @@ impl Session {
         let event = self.event(Action::Export, None, rows.len() as u64);
         let event = Event { categories: categories.into_iter().collect(), ..event };
         self.open.record(vec![event])?;
-        Ok(rows.iter().map(Record::of).collect())
+        Ok(rows.into_iter().map(Record::of).collect())
     }
 
     /// Upkeep, about once a second: counted reads become durable events.

@@ -6,18 +6,20 @@
 //! was named before it arrived. Devices with the same ops have the same state. Values that were
 //! replaced stay in the log, which is where a record's history is read. Source: spec/ops.md, rules OPS-11 to OPS-17.
 
+mod fields;
+
 use std::collections::BTreeMap;
 
 use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
 use aura_protocol::id::{DeviceId, Incarnation, RecordId};
 use aura_protocol::label::Label;
 use sha2::{Digest, Sha256};
-use smallvec::SmallVec;
 
 use crate::clock::Clock;
 use crate::json;
 use crate::op::{Change, Dot, Op};
 use crate::record::{Fields, Kind};
+use fields::{FieldList, FieldWrite, FieldWrites};
 
 /// Members of this prefix speak about a record and are not part of its standard form (REC-3).
 pub const META_PREFIX: &str = "aura:";
@@ -49,22 +51,12 @@ pub enum Act {
     Delete,
 }
 
-/// A current write of a field; `None` removes the field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct FieldWrite {
-    touch: u32,
-    value: Option<String>,
-}
-
-/// The current writes of one field: hardly ever more than one.
-type FieldWrites = SmallVec<[FieldWrite; 1]>;
-
 /// A record, as its ops have made it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     kind: u8,
     touches: Vec<Touch>,
-    fields: BTreeMap<String, FieldWrites>,
+    fields: FieldList,
     /// Ops that were named but have not arrived, with the paths on which the naming op replaces them.
     awaited: Vec<(Dot, Vec<String>)>,
 }
@@ -125,11 +117,9 @@ impl State {
         let touch = u32::try_from(self.touches.len()).unwrap_or(u32::MAX);
         let (is_named, replaced) = self.arrive(dot);
         self.touches.push(Touch { dot, clock, author, act, is_named });
-        for (path, value) in written {
-            if !replaced.contains(&path) {
-                self.fields.entry(path).or_default().push(FieldWrite { touch, value });
-            }
-        }
+        let mut current = written;
+        replaced.iter().for_each(|path| drop(current.remove(path)));
+        self.fields.add(touch, current);
         true
     }
 
@@ -143,11 +133,8 @@ impl State {
             touch.is_named = true;
         }
         for path in paths {
-            if let Some(writes) = self.fields.get_mut(path) {
+            if let Some(writes) = self.fields.writes_mut(path) {
                 writes.retain(|write| write.touch as usize != at);
-                if writes.is_empty() {
-                    self.fields.remove(path);
-                }
             }
         }
     }
@@ -166,33 +153,33 @@ impl State {
         (is_named, replaced)
     }
 
-    /// Of concurrent writes the one with the highest clock, then device, wins (OPS-13).
-    fn winner<'a>(&'a self, writes: &'a [FieldWrite]) -> Option<&'a FieldWrite> {
-        writes.iter().max_by_key(|write| {
-            self.touches.get(write.touch as usize).map(|touch| (touch.clock, touch.dot))
-        })
-    }
-
     /// Path and canonical text of every field that has a value, ascending by path.
     pub fn values(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().filter_map(|(path, writes)| {
-            self.winner(writes)?.value.as_deref().map(|value| (path.as_str(), value))
+            let write = writes.get(winner(&self.touches, writes)?)?;
+            write.value.as_deref().map(|value| (path, value))
         })
     }
 
     /// The canonical text at a path.
     pub fn value(&self, path: &str) -> Option<&str> {
-        self.winner(self.fields.get(path)?)?.value.as_deref()
+        let writes = self.fields.get(path)?;
+        writes.get(winner(&self.touches, writes)?)?.value.as_deref()
     }
 
     /// Whether a path has been written, also when its value was removed.
     pub fn has_path(&self, path: &str) -> bool {
-        self.fields.contains_key(path)
+        self.fields.get(path).is_some()
     }
 
-    /// The record's standard form.
-    pub fn fields(&self) -> Fields {
-        json::unflatten(self.values().filter(|(path, _)| !path.starts_with(META_PREFIX)))
+    /// The record's standard form, of a state that is needed no more: texts are not copied.
+    pub fn into_fields(self) -> Fields {
+        let Self { touches, fields, .. } = self;
+        let told = fields.into_iter().filter(|(path, _)| !path.starts_with(META_PREFIX));
+        json::unflatten(told.filter_map(|(path, mut writes)| {
+            let at = winner(&touches, &writes)?;
+            Some((path, writes.swap_remove(at).value?))
+        }))
     }
 
     /// Paths on which two devices wrote different values at the same time.
@@ -203,7 +190,7 @@ impl State {
                 .is_some_and(|(first, rest)| rest.iter().any(|w| w.value != first.value))
         };
         let paths = self.fields.iter().filter(|(_, writes)| differ(writes));
-        paths.map(|(path, _)| path.as_str()).collect()
+        paths.map(|(path, _)| path).collect()
     }
 
     /// When the record was last written, by its writer's clock.
@@ -236,12 +223,20 @@ impl State {
     }
 }
 
+/// Of concurrent writes the one with the highest clock, then device, wins (OPS-13). Returns where it is.
+fn winner(touches: &[Touch], writes: &[FieldWrite]) -> Option<usize> {
+    let (at, _) = writes.iter().enumerate().max_by_key(|(_, write)| {
+        touches.get(write.touch as usize).map(|touch| (touch.clock, touch.dot))
+    })?;
+    Some(at)
+}
+
 impl State {
     /// How many bytes its encoding takes, about.
     fn about_bytes(&self) -> usize {
         let written =
             |write: &FieldWrite| write.value.as_ref().map_or(0, String::len).saturating_add(8);
-        let of = |(path, writes): (&String, &FieldWrites)| {
+        let of = |(path, writes): (&str, &FieldWrites)| {
             let values = writes.iter().map(written).fold(8, usize::saturating_add);
             path.len().saturating_add(values)
         };
@@ -267,7 +262,7 @@ impl Encode for State {
             w.boolean(touch.act == Act::Delete).boolean(touch.is_named);
         }
         w.array(self.fields.len());
-        for (path, writes) in &self.fields {
+        for (path, writes) in self.fields.iter() {
             w.array(writes.len().saturating_mul(2).saturating_add(1)).text(path);
             for write in writes {
                 w.uint(u64::from(write.touch));
@@ -326,7 +321,8 @@ impl Decode for State {
                     })
                 })
             })?;
-            let fields = r.array(TOUCHES_MAX, decode_field)?.into_iter().collect();
+            let fields = r.array(TOUCHES_MAX, decode_field)?;
+            let fields = FieldList::from_sorted(fields).ok_or(CodecError::Bounds)?;
             let awaited = r.array(TOUCHES_MAX, |r| {
                 r.tuple(2, |r| {
                     let dot = decode_dot(r)?;

@@ -19,6 +19,8 @@ mod view;
 
 mod screen;
 
+mod interrupt;
+
 mod kit;
 
 mod outlet;

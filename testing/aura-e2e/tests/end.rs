@@ -4,12 +4,13 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use aura_e2e::Person;
+use rustix::process::{Pid, Signal, kill_process};
 
 const NOTE: &str = "AURA_TEST_NOTE";
 
@@ -55,4 +56,73 @@ fn who_ends_a_daemon_that_is_about_to_begin_anew_ends_it() {
     assert_eq!(nora.daemon(), None);
     assert!(locking.wait().unwrap().success());
     drop(connected);
+}
+
+fn interrupts(child: &Child) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+}
+
+#[test]
+fn an_interrupted_import_says_so_and_goes_on_when_it_is_run_again() {
+    let nora = Person::new();
+    let notes = nora.path("notes.jsonl");
+    let lines = (0..60_000).map(|n| format!("{{\"kind\":\"note\",\"id\":\"{n}\",\"fields\":{{\"name\":\"note {n}\",\"text\":\"row {n}\"}}}}\n"));
+    fs::write(&notes, lines.collect::<String>()).unwrap();
+    let child = nora
+        .command(["import", notes.to_str().unwrap()])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stored = || nora.asks(["status"])["records"].as_u64().unwrap();
+    while stored() == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    interrupts(&child);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("Run the same again to go on"), "{said}");
+    // The daemon sees that nobody listens any more, and ends the run.
+    let begun = Instant::now();
+    let ledger = loop {
+        let again = nora.tries(["--json", "import", notes.to_str().unwrap()]);
+        if again.code == 0 {
+            break again.json();
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "{}", again.err);
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!((&ledger["read"], stored()), (&60_000.into(), 60_000));
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing() {
+    let nora = Person::without_vault();
+    let folder = nora.path("tmp");
+    fs::create_dir(&folder).unwrap();
+    let mut child = nora
+        .command(["demo"])
+        .env("TMPDIR", &folder)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let stage = loop {
+        let stage = fs::read_dir(&folder).unwrap().next();
+        if let Some(stage) = stage.map(|entry| entry.unwrap().path())
+            && UnixStream::connect(stage.join("vault/daemon.sock")).is_ok()
+        {
+            break stage;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1) && child.try_wait().unwrap().is_none());
+        thread::sleep(Duration::from_millis(5));
+    };
+    interrupts(&child);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130));
+    assert!(String::from_utf8(ended.stderr).unwrap().contains("The demo's folder is gone"));
+    assert!(!stage.exists());
 }

@@ -7,6 +7,9 @@
 use super::{ARRAY, BYTES, CodecError, Extra, KEY_OPTIONAL_MIN, MAP, NINT, SIMPLE, TEXT, UINT};
 use crate::limits::{CBOR_DEPTH_MAX, CBOR_ITEMS_MAX};
 
+/// For how many items room is made before they have been read.
+const ROOM_ITEMS: usize = 16;
+
 /// Reads canonical CBOR from bytes that nobody has vouched for.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
@@ -157,7 +160,13 @@ impl<'a> Reader<'a> {
         mut item: impl FnMut(&mut Self) -> Result<T, CodecError>,
     ) -> Result<Vec<T>, CodecError> {
         let count = self.count(ARRAY, max)?;
-        self.deeper(|reader| (0..count).map(|_| item(reader)).collect())
+        self.deeper(|reader| {
+            let mut items = Vec::with_capacity(count.min(ROOM_ITEMS));
+            for _ in 0..count {
+                items.push(item(reader)?);
+            }
+            Ok(items)
+        })
     }
 
     /// An array of exactly `items` items, read by `inside`.

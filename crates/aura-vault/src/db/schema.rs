@@ -72,8 +72,20 @@ pub enum Opened {
     New,
 }
 
+/// A connection for writing and one for reading, to a database that is made where there is none.
+pub(super) fn open(
+    path: &Path,
+    key: &DatabaseKey,
+) -> Result<(Connection, Connection, Opened), DbError> {
+    let writer = connect(path, key)?;
+    let opened = migrate(&writer)?;
+    let reader = connect(path, key)?;
+    reader.pragma_update(None, "query_only", true)?;
+    Ok((writer, reader, opened))
+}
+
 /// A connection with the key set and proven.
-pub(super) fn connect(path: &Path, key: &DatabaseKey) -> Result<Connection, DbError> {
+fn connect(path: &Path, key: &DatabaseKey) -> Result<Connection, DbError> {
     let connection = Connection::open(path)?;
     let version: Option<String> =
         connection.query_row("PRAGMA cipher_version", [], |row| row.get(0)).optional()?;
@@ -102,7 +114,7 @@ pub(super) fn connect(path: &Path, key: &DatabaseKey) -> Result<Connection, DbEr
 }
 
 /// Makes the tables where there are none. A database of another version is of no use: it is a view.
-pub(super) fn migrate(connection: &Connection) -> Result<Opened, DbError> {
+fn migrate(connection: &Connection) -> Result<Opened, DbError> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     match version {
         VERSION => Ok(Opened::Existing),

@@ -279,7 +279,7 @@ fn record(input: &Value) -> Value {
         "exists": state.is_live(),
         "kind": state.kind().map(Kind::code),
         "values": values,
-        "fields": state.fields(),
+        "fields": state.clone().into_fields(),
         "conflicts": state.conflicts(),
         "changed": state.modified(),
         "time_ms": view::time_ms(&state, id),

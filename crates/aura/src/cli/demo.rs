@@ -18,6 +18,7 @@ use super::Cli;
 use crate::client::{Client, Idle, parse};
 use crate::daemon::keeper::SystemEntropy;
 use crate::exit::{Exit, Failure};
+use crate::interrupt::on_interrupt;
 use crate::life;
 use crate::screen::{Screen, count, counted, note, wrap};
 use crate::view::{Hit, Status};
@@ -38,6 +39,16 @@ impl Demo {
     pub(crate) fn run(&self, screen: Screen) -> Result<Exit, Failure> {
         let begun = Instant::now();
         let stage = Stage::set(screen)?;
+        let interrupted = Stage { root: stage.root.clone(), screen: stage.screen.clone() };
+        let keep = self.keep;
+        on_interrupt(move || {
+            interrupted.stop();
+            if !keep {
+                drop(fs::remove_dir_all(&interrupted.root));
+            }
+            let folder = if keep { "stays" } else { "is gone" };
+            note(&format!("\nStopped. The demo's folder {folder}; nothing of yours was touched."));
+        });
         let result = stage.play();
         stage.stop();
         let seconds = begun.elapsed().as_secs();

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::context::{Context, Watch};
 use crate::client::parse;
 use crate::exit::{Exit, Failure};
-use crate::screen::{Screen, clean, count, counted, cut, size, wrap};
+use crate::interrupt::on_interrupt;
+use crate::screen::{Screen, clean, count, counted, cut, size, tell, wrap};
 use crate::view::{Ledger, Part};
 use crate::wire::Request;
 
@@ -51,6 +52,12 @@ fn import(context: &Context, paths: &[PathBuf]) -> Result<Exit, Failure> {
     let paths = paths.iter().map(|path| Context::absolute(path)).collect::<Result<_, _>>()?;
     let mut client = context.open()?;
     let screen = &context.screen;
+    on_interrupt(|| {
+        tell(
+            "\nStopped. What came in until now stays and can be found. Run the same again to go on: \
+             what is there already is not taken twice.",
+        );
+    });
     let mut shown = String::new();
     let mut watch = Watch::new(screen, |item| {
         let part: Part = parse(item)?;

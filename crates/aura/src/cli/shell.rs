@@ -35,7 +35,9 @@ pub(crate) struct Man {
 
 impl Man {
     pub(crate) fn run(&self) -> Result<Exit, Failure> {
-        let command = Cli::command();
+        let mut command = Cli::command();
+        // Now each command knows the options that all have.
+        command.build();
         let Some(folder) = &self.folder else {
             let mut text = Vec::new();
             clap_mangen::Man::new(command).render(&mut text)?;
@@ -54,7 +56,9 @@ fn write_pages(command: &clap::Command, name: &str, folder: &Path) -> io::Result
     let mut text = Vec::new();
     clap_mangen::Man::new(titled).render(&mut text)?;
     fs::write(folder.join(format!("{name}.1")), text)?;
-    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+    for inner in
+        command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
+    {
         write_pages(inner, &format!("{name}-{}", inner.get_name()), folder)?;
     }
     Ok(())
@@ -67,5 +71,17 @@ mod tests {
     #[test]
     fn the_commands_are_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_page_has_the_options_that_all_commands_have() {
+        let dir = tempfile::tempdir().unwrap();
+        Man { folder: Some(dir.path().to_owned()) }.run().unwrap();
+        for name in ["aura", "aura-add", "aura-audit-show"] {
+            let page = fs::read_to_string(dir.path().join(format!("{name}.1"))).unwrap();
+            assert!(page.contains("password\\-file"), "{name}");
+            assert!(page.starts_with(".ie") && page.contains(&format!(".TH {name} ")), "{name}");
+        }
+        assert!(!dir.path().join("aura-help.1").exists());
     }
 }
