@@ -3,12 +3,14 @@
 //!
 //! Authority entries are signed but not sealed, so that a store or peer can keep a vault's device list
 //! without a key. Names, policy and the details of grants are not here; they are sealed in the root
-//! collection. Source: spec/authority.md, rules AUT-1 to AUT-20.
+//! collection. Source: spec/authority.md, rules AUT-1 to AUT-22.
 
 mod claim;
 mod statement;
 
 mod roster;
+
+mod judge;
 
 pub use claim::{
     Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Recipient, SecondLock,

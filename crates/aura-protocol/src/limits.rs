@@ -37,6 +37,8 @@ pub const STATEMENT_BYTES_MAX: usize = 64 << 10;
 pub const STATEMENT_SIGNATURES_MAX: usize = 8;
 /// Devices that a vault may ever list.
 pub const DEVICES_MAX: usize = 4096;
+/// Devices that may wait to be confirmed at once.
+pub const QUARANTINED_MAX: usize = 64;
 /// Entries in one answer of a store.
 pub const READ_ENTRIES_MAX: usize = 1024;
 /// Bytes in one answer of a store, reached or passed by its last entry.

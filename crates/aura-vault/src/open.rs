@@ -364,6 +364,11 @@ impl Open {
     /// only while it is open.
     pub(crate) fn rebuild(&self) -> Result<(), OpenError> {
         let _writing = lock(&self.pen);
+        self.rebuild_held()
+    }
+
+    /// The same for who holds the pen already.
+    pub(crate) fn rebuild_held(&self) -> Result<(), OpenError> {
         self.rebuild_side(&self.first, Side::First)?;
         match self.second() {
             Some(second) => self.rebuild_side(&second, Side::Second),

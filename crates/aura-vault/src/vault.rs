@@ -27,6 +27,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use aura_protocol::authority::{AuthorityError, Roster, SignedStatement, decode_body};
+use aura_protocol::entry::Entry;
 use aura_protocol::id::{CollectionId, FeedId, SlotId, VaultId};
 use aura_protocol::limits::READ_ENTRIES_MAX;
 use aura_protocol::signed::SignedError;
@@ -45,8 +46,6 @@ pub use second::SecondStanding;
 pub use slots::SlotInfo;
 
 const DEVICE_KEY: &str = "device.key";
-/// How often statements that did not count are tried again.
-const ROUNDS_MAX: usize = 16;
 
 /// Why a vault was not made or not opened.
 #[derive(Debug, thiserror::Error)]
@@ -276,54 +275,53 @@ pub fn read_roster(
     for feed in feeds {
         read_statements(log, feed, (&mut statements, &mut malformed))?;
     }
-    let is_genesis = |statement: &SignedStatement| statement.hash().0 == vault.0;
-    let at = statements.iter().position(is_genesis).ok_or(VaultError::Damaged("store"))?;
-    let genesis = statements.remove(at);
-    let mut roster = Roster::begin(&genesis).map_err(VaultError::Authority)?;
-    let mut refused = settle(&mut roster, statements);
+    let (roster, mut refused) = Roster::judge(vault, &statements).map_err(|error| match error {
+        // Where it is not, the store is not this vault's, or not whole.
+        AuthorityError::Genesis => VaultError::Damaged("store"),
+        error => VaultError::Authority(error),
+    })?;
     refused.append(&mut malformed);
     Ok((roster, refused))
 }
 
-/// Takes statements until none of the rest counts: feeds are read one after the other, and one feed's
-/// statement may rest on one of a feed that is read later (a device confirmed by a slot that another
-/// device listed).
-fn settle(roster: &mut Roster, mut statements: Vec<SignedStatement>) -> Vec<AuthorityError> {
-    let mut refused = Vec::new();
-    for _ in 0..ROUNDS_MAX {
-        refused.clear();
-        let before = statements.len();
-        statements.retain(|statement| match roster.apply(statement) {
-            Ok(()) => false,
-            Err(error) => {
-                refused.push(error);
-                true
-            }
-        });
-        if statements.is_empty() || statements.len() == before {
-            break;
-        }
-    }
-    refused
-}
-
 /// The statements of one feed. A body that is none leaves the others as they are (AUT-16): any listed device
-/// can write one.
+/// can write one. A row that is damaged is stepped over; a check of the store names it, and other stores have it.
 fn read_statements(
     log: &dyn LocalLog,
     feed: FeedId,
     (statements, malformed): (&mut Vec<SignedStatement>, &mut Vec<AuthorityError>),
 ) -> Result<(), VaultError> {
-    let mut after = 0;
-    loop {
-        let entries = log.read(feed, after, READ_ENTRIES_MAX)?;
-        let Some(last) = entries.last() else { return Ok(()) };
-        after = last.header().number;
-        for entry in &entries {
-            match decode_body(entry.body()) {
-                Ok(said) => statements.extend(said),
-                Err(error) => malformed.push(AuthorityError::Signed(SignedError::Payload(error))),
+    each_sound(log, feed, (0, u64::MAX), &mut |entry| match decode_body(entry.body()) {
+        Ok(said) => statements.extend(said),
+        Err(error) => malformed.push(AuthorityError::Signed(SignedError::Payload(error))),
+    })
+}
+
+/// Calls `each` with the entries of a feed after one number up to another, but for damaged ones.
+fn each_sound(
+    log: &dyn LocalLog,
+    feed: FeedId,
+    (mut after, upto): (u64, u64),
+    each: &mut dyn FnMut(&Entry),
+) -> Result<(), VaultError> {
+    let mut most = READ_ENTRIES_MAX;
+    while after < upto {
+        let entries = match log.read(feed, after, most) {
+            Err(StoreError::DamagedEntry { number, .. }) if number > after => {
+                // What stands before the damage is read first; then it is stepped over.
+                let before = number.saturating_sub(after).saturating_sub(1);
+                most = usize::try_from(before).unwrap_or(READ_ENTRIES_MAX).min(READ_ENTRIES_MAX);
+                if most == 0 {
+                    (after, most) = (number, READ_ENTRIES_MAX);
+                }
+                continue;
             }
-        }
+            entries => entries?,
+        };
+        let Some(last) = entries.last() else { break };
+        after = last.header().number;
+        most = READ_ENTRIES_MAX;
+        entries.iter().filter(|entry| entry.header().number <= upto).for_each(&mut *each);
     }
+    Ok(())
 }

@@ -8,6 +8,7 @@ mod support;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aura_crypto::kdf::Argon2Params;
 use aura_crypto::key::RecoveryCode;
 use aura_crypto::sign::LabelledSigner as _;
 use aura_crypto::slot::{SlotSecrets, recovery_secret, unwrap_from_slot};
@@ -33,6 +34,8 @@ use aura_vault::vault::{Credential, Kit, Locked, Unlocked, Vault, VaultError};
 use serde_json::json;
 use support::{Bench, PASSWORD, START_MS, fields, note, owner, password};
 use zeroize::Zeroizing;
+
+const SECOND: &str = "a second one for what is nobody's business";
 
 struct Device {
     store: Arc<LocalStore>,
@@ -376,4 +379,27 @@ fn aut_16_a_malformed_authority_entry_stops_nobody() {
     let opened = vault.unlock(&password(PASSWORD), bench.environment());
     laptop.vault = opened.map_err(|(_, error)| error).unwrap();
     laptop.add("a", "still writes");
+}
+
+/// A device that makes a second lock takes what is behind it out of the first views of all devices.
+#[test]
+fn a_second_lock_that_another_device_made_shuts_what_is_behind_it_here_too() {
+    let (bench, mut laptop, kit) = first();
+    let mut phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
+    let login = aura_vault::record::Kind::Login;
+    let mut draft = note("bank", "bank", "a login of the bank");
+    (draft.kind, draft.category) = (login, login.category());
+    phone.session().add(&draft).unwrap();
+    sync(&mut laptop, &mut phone);
+    assert_eq!((laptop.finds("bank"), phone.finds("bank")), (1, 1));
+
+    laptop.vault.set_second(&password(PASSWORD), SECOND, Argon2Params::FLOOR).unwrap();
+    sync(&mut laptop, &mut phone);
+    assert_eq!((laptop.finds("bank"), phone.finds("bank")), (1, 0));
+    phone.vault.unlock_second(SECOND).unwrap();
+    assert_eq!(phone.finds("bank"), 1);
+    sync(&mut phone, &mut laptop);
+    assert_eq!(laptop.state(), phone.state());
+    laptop.verify();
+    phone.verify();
 }

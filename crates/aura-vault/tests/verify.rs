@@ -200,6 +200,33 @@ fn lost_audit_events_are_told_until_somebody_has_seen_to_it() {
     assert_eq!(told, 1);
 }
 
+/// F-08: whichever entry of the store is damaged, the vault opens and shows the rest, unless its genesis or its
+/// keys are what is damaged; and a check says so.
+#[test]
+fn f_08_a_damaged_entry_of_any_feed_is_stepped_over() {
+    let mut opened = 0;
+    for row in 1..=20 {
+        let bench = Bench::new();
+        let (vault, _) = bench.create();
+        owner(&vault).add(&note("a", "A", "text")).unwrap();
+        owner(&vault).add(&note("b", "B", "text")).unwrap();
+        vault.lock().1.unwrap();
+        let store = rusqlite::Connection::open(bench.home().join("store/store.db")).unwrap();
+        let spoil = "UPDATE entries SET body = zeroblob(length(body)) WHERE rowid = \
+                     (SELECT rowid FROM entries ORDER BY feed, number LIMIT 1 OFFSET ?1)";
+        if store.execute(spoil, [row - 1]).unwrap() == 0 {
+            break;
+        }
+        drop(store);
+        let Some(vault) = try_unlock(&bench) else { continue };
+        opened += 1;
+        let problems = owner(&vault).verify(&mut |_| {}).unwrap().problems;
+        assert!(!problems.is_empty(), "{row}");
+        owner(&vault).add(&note("c", "C", "it goes on")).unwrap();
+    }
+    assert!(opened > 4);
+}
+
 /// What the index had not committed is not there twice when it was built again.
 #[test]
 fn rebuilding_right_after_a_change_finds_everything_once() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The device list and slot table that follow from a vault's statements, taken in causal order.
 //!
-//! A statement that lacks a signature it needs changes nothing; the vault keeps it and says so. How
-//! concurrent statements are ordered is the caller's business.
+//! A statement that lacks a signature it needs changes nothing; the vault keeps it and says so. In which
+//! order a whole vault's statements are taken is in `judge`.
 //! Source: spec/authority.md, rules AUT-5 to AUT-20.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use super::claim::{Claim, DeviceKeys, IdentityKeys, Recipient, SecondLock, SlotK
 use super::statement::{SignedStatement, Statement};
 use crate::head::Position;
 use crate::id::{CollectionId, DeviceId, EpochId, GrantId, Hash, Incarnation, SlotId, VaultId};
-use crate::limits::DEVICES_MAX;
+use crate::limits::{DEVICES_MAX, QUARANTINED_MAX};
 use crate::signed::SignedError;
 
 /// Why a statement does not count.
@@ -42,8 +42,8 @@ pub enum AuthorityError {
     /// A value that only rises would fall.
     #[error("expected a value that does not fall")]
     Monotone,
-    /// Too many devices.
-    #[error("expected at most {DEVICES_MAX} devices")]
+    /// Too many devices, or too many that wait to be confirmed.
+    #[error("expected at most {DEVICES_MAX} devices, {QUARANTINED_MAX} of them unconfirmed")]
     Bounds,
 }
 
@@ -107,6 +107,23 @@ pub struct Slot {
     pub kind: SlotKind,
     /// Its public keys.
     pub keys: SlotKeys,
+}
+
+/// A statement whose signatures hold.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) statement: Statement,
+    /// Whose signatures it has.
+    pub(super) signers: Vec<[u8; 32]>,
+    /// The hash of its payload.
+    pub(super) payload: Hash,
+}
+
+impl Checked {
+    pub(super) fn of(signed: &SignedStatement) -> Result<Self, SignedError> {
+        let (statement, signers) = signed.verify()?;
+        Ok(Self { statement, signers, payload: Hash::of(&[&signed.payload]) })
+    }
 }
 
 /// What a vault's statements come to.
@@ -222,26 +239,30 @@ impl Roster {
     /// # Errors
     /// When it does not count; the roster is then as it was.
     pub fn apply(&mut self, signed: &SignedStatement) -> Result<(), AuthorityError> {
-        let (statement, signers) = match signed.verify() {
-            Err(SignedError::Payload(error)) if error.is_newer() => return Err(self.newer(signed)),
-            verified => verified.map_err(AuthorityError::Signed)?,
-        };
+        match Checked::of(signed) {
+            Err(SignedError::Payload(error)) if error.is_newer() => Err(self.newer(signed)),
+            checked => self.take(&checked.map_err(AuthorityError::Signed)?),
+        }
+    }
+
+    /// The same for a statement whose signatures have been checked.
+    pub(super) fn take(&mut self, checked: &Checked) -> Result<(), AuthorityError> {
+        let Checked { statement, signers, payload } = checked;
         // AUT-6: a statement counts in its own vault only.
         match (statement.vault, &statement.claim) {
             (_, Claim::Genesis { .. }) => return Err(AuthorityError::Genesis),
             (Some(vault), _) if vault == self.vault => {}
             _ => return Err(AuthorityError::Vault),
         }
-        let payload = Hash::of(&[&signed.payload]);
-        if !self.taken.contains(&payload) {
-            self.admit(statement, &signers)?;
-            self.taken.insert(payload);
+        if !self.taken.contains(payload) {
+            self.admit(statement.clone(), signers)?;
+            self.taken.insert(*payload);
         }
         Ok(())
     }
 
     /// AUT-4: a statement of an unknown type matters if, and only if, who signed it may make claims here.
-    fn newer(&self, signed: &SignedStatement) -> AuthorityError {
+    pub(super) fn newer(&self, signed: &SignedStatement) -> AuthorityError {
         let signers: Vec<[u8; 32]> = signed.signatures.iter().map(|(key, _)| *key).collect();
         match (signed.vault() == Some(self.vault), self.is_by_device(&signers)) {
             (false, _) => AuthorityError::Vault,
@@ -414,8 +435,8 @@ impl Roster {
     /// AUT-8: a listed device, a recovery slot or the second lock ends a quarantine, never the device
     /// itself.
     fn confirm(&mut self, id: DeviceId, signers: &[[u8; 32]]) -> Result<(), AuthorityError> {
-        if !self.is_by_recovery(signers) && !self.is_by_second(signers) {
-            self.require_device(signers)?;
+        if !self.may_confirm(signers) {
+            return Err(AuthorityError::Signer);
         }
         let device = self.listed(id)?;
         if device.revoked.is_some() {
@@ -430,6 +451,12 @@ impl Roster {
         if order >= DEVICES_MAX {
             return Err(AuthorityError::Bounds);
         }
+        // AUT-22: whoever stole a password fills no table with devices of its own.
+        let is_waiting = |device: &&Device| !device.is_confirmed && device.revoked.is_none();
+        let begins = matches!(quarantine, Quarantine::Begins);
+        if begins && self.devices.values().filter(is_waiting).count() >= QUARANTINED_MAX {
+            return Err(AuthorityError::Bounds);
+        }
         // AUT-7: no key serves two purposes.
         if !keys.are_separate() {
             return Err(AuthorityError::Reverse);
@@ -438,11 +465,10 @@ impl Roster {
         if self.devices.contains_key(&id) {
             return Err(AuthorityError::State);
         }
-        let is_confirmed = matches!(quarantine, Quarantine::Over);
         let device = Device {
             keys,
             order,
-            is_confirmed,
+            is_confirmed: !begins,
             is_retired: false,
             revoked: None,
             is_revoked_by_recovery: false,
@@ -456,18 +482,22 @@ impl Roster {
         self.devices.get_mut(&id).ok_or(AuthorityError::State)
     }
 
+    pub(super) fn may_confirm(&self, signers: &[[u8; 32]]) -> bool {
+        self.is_by_recovery(signers) || self.is_by_second(signers) || self.is_by_device(signers)
+    }
+
     fn require_device(&self, signers: &[[u8; 32]]) -> Result<(), AuthorityError> {
         if self.is_by_device(signers) { Ok(()) } else { Err(AuthorityError::Signer) }
     }
 
-    fn is_by_device(&self, signers: &[[u8; 32]]) -> bool {
+    pub(super) fn is_by_device(&self, signers: &[[u8; 32]]) -> bool {
         signers.iter().any(|key| {
             self.device(DeviceId::of_key(key))
                 .is_some_and(|device| device.keys.sign == *key && device.is_active())
         })
     }
 
-    fn is_by_recovery(&self, signers: &[[u8; 32]]) -> bool {
+    pub(super) fn is_by_recovery(&self, signers: &[[u8; 32]]) -> bool {
         self.slots
             .values()
             .any(|slot| slot.kind == SlotKind::Recovery && signers.contains(&slot.keys.sign))

@@ -40,7 +40,11 @@ impl Vault<Unlocked> {
         let reaches = Reaches::new(&self.roster, &heads, Some(pen.life()));
         self.take_keys(&reaches)?;
         *open.reaches.write().unwrap_or_else(PoisonError::into_inner) = reaches;
-        open.catch_up()?;
+        match open.catch_up() {
+            // As when it is opened: what another device put behind the second lock leaves the first views.
+            Err(error) if error.is_damage() => open.rebuild_held()?,
+            caught_up => caught_up?,
+        }
         open.is_behind.store(false, Ordering::Release);
         let now_ms = open.clock.now_ms();
         let own = pen.life();

@@ -19,7 +19,7 @@ use aura_protocol::store::LocalLog;
 
 use super::attempts::Attempts;
 use super::enrol::Cause;
-use super::{Credential, DEVICE_KEY, Locked, Vault, VaultError, enrol, slots};
+use super::{Credential, DEVICE_KEY, Locked, Vault, VaultError, each_sound, enrol, slots};
 use crate::audit::{Action, Event, Outcome, Reads};
 use crate::db::Db;
 use crate::device::{self, DeviceFile};
@@ -191,30 +191,31 @@ fn follow_root(
     keyring: &mut Keyring,
     (feed, upto): (FeedId, u64),
 ) -> Result<bool, VaultError> {
-    let mut after = keyring.applied(feed);
+    let after = keyring.applied(feed);
     let (mut is_changed, mut is_whole) = (false, true);
-    while after < upto {
-        let entries = log.read(feed, after, aura_protocol::limits::READ_ENTRIES_MAX)?;
-        let Some(last) = entries.last() else { break };
-        after = last.header().number;
-        for entry in &entries {
-            // What does not open is reported when the views catch up, and tried again next time; the
-            // keys that open go on.
-            let Ok(ops) = feed::open(entry, keyring, vault) else {
-                is_whole = false;
-                continue;
-            };
-            for op in ops {
-                is_changed |= matches!(
-                    op.change,
-                    Change::Key { .. } | Change::SecondKey { .. } | Change::Name { .. }
-                );
-                is_whole &= keyring.apply(&op.change).is_ok();
-            }
+    let mut last = after;
+    each_sound(log, feed, (after, upto), &mut |entry| {
+        // What is damaged or does not open is reported when the views catch up, and tried again next time;
+        // the keys that open go on.
+        let number = entry.header().number;
+        is_whole &= number == last.saturating_add(1);
+        let Ok(ops) = feed::open(entry, keyring, vault) else {
+            is_whole = false;
+            return;
+        };
+        for op in ops {
+            is_changed |= matches!(
+                op.change,
+                Change::Key { .. } | Change::SecondKey { .. } | Change::Name { .. }
+            );
+            is_whole &= keyring.apply(&op.change).is_ok();
         }
         if is_whole {
-            keyring.set_applied(feed, after);
+            last = number;
         }
+    })?;
+    if last > after {
+        keyring.set_applied(feed, last);
     }
     Ok(is_changed)
 }

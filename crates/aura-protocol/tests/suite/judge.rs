@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a vault's statements come to does not depend on where and in which order they are found.
+
+use aura_protocol::authority::{AuthorityError, Claim, Roster, SignedStatement};
+use aura_protocol::id::VaultId;
+use aura_protocol::limits::QUARANTINED_MAX;
+use proptest::prelude::*;
+
+use crate::sample::*;
+
+const GUEST: u8 = 50;
+const OWN: u8 = 60;
+
+fn revoke(seed: u8) -> Claim {
+    Claim::Revoke { device: device(seed), last: vec![(INCARNATION, at(4))] }
+}
+
+fn add(seed: u8) -> Claim {
+    Claim::Add(device_keys(seed))
+}
+
+fn judge(statements: &[SignedStatement]) -> (Roster, Vec<AuthorityError>) {
+    Roster::judge(vault(), statements).unwrap()
+}
+
+/// A life with everything in it that rests on something else: a chain of devices with clocks that run the wrong
+/// way, a guest that a recovery code confirms, and two devices that revoke each other.
+fn life() -> Vec<SignedStatement> {
+    vec![
+        genesis(),
+        said_at(9, add(PHONE), &[PHONE, LAPTOP]),
+        said_at(3, add(TABLET), &[TABLET, PHONE]),
+        said_at(
+            2,
+            slot(RECOVERY, aura_protocol::authority::SlotKind::Recovery),
+            &[TABLET, RECOVERY],
+        ),
+        said_at(20, add(GUEST), &[GUEST, IDENTITY]),
+        said_at(21, Claim::Confirm(device(GUEST)), &[RECOVERY]),
+        said_at(30, revoke(PHONE), &[TABLET]),
+        said_at(31, revoke(TABLET), &[PHONE]),
+    ]
+}
+
+proptest! {
+    /// AUT-21.
+    #[test]
+    fn the_order_in_which_statements_are_found_makes_no_difference(
+        statements in Just(life()).prop_shuffle(),
+        twice in any::<prop::sample::Index>(),
+    ) {
+        let mut statements = statements;
+        statements.push(statements[twice.index(statements.len())].clone());
+        let (roster, refused) = judge(&statements);
+        let of = |seed: u8| roster.device(device(seed)).unwrap();
+        prop_assert_eq!([LAPTOP, PHONE, TABLET, GUEST].map(|seed| of(seed).order), [0, 1, 2, 3]);
+        prop_assert!(of(GUEST).is_active());
+        // The one that was listed earlier is heard first.
+        prop_assert!(of(TABLET).revoked.is_some() && of(PHONE).is_active());
+        prop_assert!(!refused.is_empty() && refused.iter().all(|e| *e == AuthorityError::Signer));
+    }
+}
+
+/// AUT-18, AUT-21: whoever holds the recovery code is heard before whoever was listed first.
+#[test]
+fn the_recovery_code_is_heard_first() {
+    let mut statements = life();
+    statements.retain(|statement| *statement != said_at(30, revoke(PHONE), &[TABLET]));
+    statements.push(said_at(40, revoke(LAPTOP), &[TABLET, RECOVERY]));
+    statements.push(said_at(39, revoke(TABLET), &[LAPTOP]));
+    let (roster, _) = judge(&statements);
+    assert!(roster.device(device(LAPTOP)).unwrap().revoked.is_some());
+    // What the phone says of it stands: it is still active.
+    assert!(roster.device(device(TABLET)).unwrap().revoked.is_some());
+    assert!(roster.device(device(PHONE)).unwrap().is_active());
+}
+
+/// AUT-4, AUT-5: without its genesis there is no vault, and another one is none.
+#[test]
+fn a_vault_without_its_genesis_is_none() {
+    let without = &life()[1..];
+    let judged = Roster::judge(vault(), without).map(drop);
+    assert_eq!(judged, Err(AuthorityError::Genesis));
+    let other = Roster::judge(VaultId([3; 32]), &life()).map(drop);
+    assert_eq!(other, Err(AuthorityError::Genesis));
+}
+
+/// AUT-22: somebody with the root key, who is no device, lists so many devices of its own that all the others
+/// would have no place. Whom somebody else has confirmed, or added, has one all the same, however late.
+#[test]
+fn devices_that_nobody_confirms_take_no_place_from_others() {
+    let mut statements = life();
+    let own = |n: usize| OWN + u8::try_from(n).unwrap();
+    for n in 0..=QUARANTINED_MAX {
+        statements.push(said_at(1, add(own(n)), &[own(n), IDENTITY]));
+        // It cannot say so itself, nor its like.
+        statements.push(said_at(1, Claim::Confirm(device(own(n))), &[own(n), IDENTITY]));
+    }
+    statements.push(said_at(99, add(STRANGER), &[STRANGER, LAPTOP]));
+    let (roster, refused) = judge(&statements);
+    for seed in [LAPTOP, PHONE, GUEST, STRANGER] {
+        assert!(roster.device(device(seed)).unwrap().is_active(), "{seed}");
+    }
+    let waiting = roster.devices().values().filter(|device| !device.is_confirmed).count();
+    assert_eq!(waiting, QUARANTINED_MAX);
+    assert!(refused.contains(&AuthorityError::Bounds));
+    // One that is revoked makes room for another.
+    let mut roster = roster;
+    let is_listed = |roster: &Roster, n: usize| roster.device(device(own(n))).is_some();
+    let left_out = (0..=QUARANTINED_MAX).find(|n| !is_listed(&roster, *n)).unwrap();
+    let listed = (0..=QUARANTINED_MAX).find(|n| is_listed(&roster, *n)).unwrap();
+    let again = said_at(1, add(own(left_out)), &[own(left_out), IDENTITY]);
+    assert_eq!(roster.apply(&again), Err(AuthorityError::Bounds));
+    roster.apply(&said_at(100, revoke(own(listed)), &[LAPTOP])).unwrap();
+    assert_eq!(roster.apply(&again), Ok(()));
+}
