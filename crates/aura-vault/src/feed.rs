@@ -61,6 +61,9 @@ pub enum FeedError {
     /// There is no key for a collection.
     #[error("expected a key for this collection")]
     NoKey,
+    /// A device with a newer version said something that this one would have to know before it writes (AUT-4).
+    #[error("another device of this vault has a newer Aura, and said what this one does not know")]
+    Newer,
 }
 
 /// This device's pen: the only thing that writes its feeds.
@@ -72,6 +75,7 @@ pub struct Pen {
     seen: Vec<Seen>,
     frontier: Frontier,
     is_stale: bool,
+    is_outdated: bool,
 }
 
 impl Pen {
@@ -79,7 +83,7 @@ impl Pen {
     pub fn new(vault: VaultId, device: Device, head: Option<Head>, frontier: Frontier) -> Self {
         let clock = HybridClock::after(head.as_ref().map_or(0, |head| head.clock));
         let seen = head.as_ref().map(|head| head.seen.clone()).unwrap_or_default();
-        Self { vault, device, clock, head, seen, frontier, is_stale: false }
+        Self { vault, device, clock, head, seen, frontier, is_stale: false, is_outdated: false }
     }
 
     /// Goes on after a clock that this device has used elsewhere.
@@ -159,10 +163,22 @@ impl Pen {
         self.is_stale
     }
 
+    /// Says whether something was said in this vault that only a newer version understands: audit events are all
+    /// that is written then.
+    pub fn set_outdated(&mut self, is_outdated: bool) {
+        self.is_outdated = is_outdated;
+    }
+
+    /// Whether audit events are all that it writes.
+    pub fn is_outdated(&self) -> bool {
+        self.is_outdated
+    }
+
     /// Seals a commit, appends it durably and returns its entries. When it fails, nothing of it counts.
     ///
     /// # Errors
-    /// When there is no key for a collection or the log does not take it.
+    /// When there is no key for a collection or the log does not take it; [`FeedError::Newer`] when this version may
+    /// not write.
     pub fn commit(
         &mut self,
         commit: &Commit,
@@ -170,6 +186,9 @@ impl Pen {
         log: &dyn LocalLog,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<Entry>, FeedError> {
+        if self.is_outdated && !(commit.statements.is_empty() && commit.batches.is_empty()) {
+            return Err(FeedError::Newer);
+        }
         let mut positions: BTreeMap<CollectionId, Position> =
             self.head.iter().flat_map(|head| head.feeds.iter().copied()).collect();
         let mut entries = Vec::with_capacity(commit.batches.len().saturating_add(2));

@@ -128,7 +128,10 @@ pub enum Credential {
 
 /// A vault that is shut: it can say who it is, and be opened.
 #[derive(Debug)]
-pub struct Locked(());
+pub struct Locked {
+    /// Whether something was said that only a newer version understands (AUT-4).
+    is_outdated: bool,
+}
 
 /// A vault that is open.
 pub struct Unlocked {
@@ -201,10 +204,8 @@ impl Vault<Locked> {
     pub fn load(path: &Path, log: Arc<dyn LocalLog>) -> Result<Self, VaultError> {
         let vault = Self::identify(path)?;
         let (roster, refused) = read_roster(log.as_ref(), vault)?;
-        if refused.contains(&AuthorityError::Newer) {
-            return Err(VaultError::Newer);
-        }
-        Ok(Self { home: Home::new(path), vault, roster, log, state: Locked(()) })
+        let is_outdated = refused.contains(&AuthorityError::Newer);
+        Ok(Self { home: Home::new(path), vault, roster, log, state: Locked { is_outdated } })
     }
 
     /// Opens the vault.
@@ -240,6 +241,7 @@ impl Vault<Unlocked> {
     /// views is applied from the log when it is opened next.
     pub fn lock(self) -> (Vault<Locked>, Result<(), VaultError>) {
         let finished = unlock::close(&self.state.open);
+        let is_outdated = crate::open::lock(&self.state.open.pen).is_outdated();
         let Self { home, vault, roster, log, state } = self;
         // Where a session still lives, the inside goes with the last one.
         let closed = match Arc::into_inner(state.open) {
@@ -251,7 +253,7 @@ impl Vault<Unlocked> {
             None => Ok(()),
         };
         let finished = finished.and(closed);
-        (Vault { home, vault, roster, log, state: Locked(()) }, finished)
+        (Vault { home, vault, roster, log, state: Locked { is_outdated } }, finished)
     }
 
     /// The open vault's inside, for the gate.

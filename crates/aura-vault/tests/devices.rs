@@ -8,16 +8,18 @@ mod support;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aura_crypto::entropy::Entropy;
 use aura_crypto::kdf::Argon2Params;
 use aura_crypto::key::RecoveryCode;
-use aura_crypto::sign::LabelledSigner as _;
+use aura_crypto::sign::{DeviceSigningKey, LabelledSigner as _};
 use aura_crypto::slot::{SlotSecrets, recovery_secret, unwrap_from_slot};
-use aura_protocol::authority::Recipient;
-use aura_protocol::codec::{Decode as _, Encode as _, Extra};
+use aura_protocol::authority::{Recipient, SignedStatement};
+use aura_protocol::codec::{Decode as _, Encode as _, Extra, Writer};
 use aura_protocol::entry::{Entry, EntryHeader};
-use aura_protocol::head::{Position, Seen};
-use aura_protocol::id::{CollectionId, EpochId, Nonce16, RecordId};
+use aura_protocol::head::{Head, Position, Seen};
+use aura_protocol::id::{CollectionId, EpochId, Nonce16, RecordId, VaultId};
 use aura_protocol::label::Label;
+use aura_protocol::limits::FORMAT_VERSION;
 use aura_protocol::log::Frontier;
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, LocalLog};
@@ -271,6 +273,58 @@ fn roots(vault: &Vault<Unlocked>, kit: &Kit) -> RootKeys {
     RootKeys::derive(root, id, generation)
 }
 
+/// A device's own keys in the hands of another program, which writes into the device's store what it likes.
+struct Rogue {
+    store: Arc<LocalStore>,
+    vault: VaultId,
+    head: Head,
+    pen: Pen,
+    keyring: Keyring,
+    sign: DeviceSigningKey,
+}
+
+impl Rogue {
+    /// Takes over a device, whose vault is shut for it.
+    fn of(device: Device, kit: &Kit) -> Self {
+        let (id, keys) = (device.vault.id(), roots(&device.vault, kit));
+        let home = device.vault.home().clone();
+        drop(device.vault.lock());
+        let bytes = std::fs::read(home.device_key()).unwrap();
+        let open = || DeviceFile::from_bytes(&bytes, 4096).unwrap().open(id, &keys).unwrap();
+        let heads = LocalLog::heads(device.store.as_ref()).unwrap();
+        let own = heads.iter().map(|head| head.claim().unwrap());
+        let head = own.into_iter().find(|head| head.device == open().id()).unwrap();
+        let pen = Pen::new(id, open(), Some(head.clone()), Frontier::new());
+        let sign = open().sign;
+        let keyring = Keyring::new(id, keys);
+        Self { store: device.store, vault: id, head, pen, keyring, sign }
+    }
+
+    /// What goes with everything that it writes from here on.
+    fn write(&mut self, commit: &Commit, entropy: &mut dyn Entropy) {
+        self.pen.commit(commit, &self.keyring, self.store.as_ref(), entropy).unwrap();
+    }
+
+    /// Everything that it has, to another device.
+    fn reaches(&self, other: &mut Device) {
+        let (local, remote) = (other.store.as_ref(), self.store.as_ref());
+        let access = Access::Vault(self.vault);
+        let done = pollster::block_on(replicate(local, remote, &access, &Mark::new()));
+        assert!(done.pulled.heads == 1 && done.findings.is_empty(), "{done:?}");
+        other.vault.take_in().unwrap();
+    }
+}
+
+/// The same device, shut and opened again.
+fn reopened(bench: &Bench, device: Device) -> Device {
+    let home = device.vault.home().clone();
+    drop(device.vault.lock());
+    let log = Arc::clone(&device.store) as Arc<dyn LocalLog>;
+    let vault = Vault::load(home.path(), log).unwrap();
+    let opened = vault.unlock(&password(PASSWORD), bench.environment());
+    Device { vault: opened.map_err(|(_, error)| error).unwrap(), ..device }
+}
+
 /// KEY-05, KEY-12: keys that a waiting device puts into the log are not those that others write under, neither
 /// at once nor when the vault is opened again.
 #[test]
@@ -280,24 +334,15 @@ fn key_05_keys_of_a_waiting_device_are_not_written_under() {
     let with = (&password(PASSWORD), Some(&secret_key));
     let guest = join(&bench, "guest", &laptop, with).unwrap();
 
-    let (id, keys) = (guest.vault.id(), roots(&guest.vault, &kit));
     let collections: Vec<_> = guest.vault.roster().epochs().keys().copied().collect();
-    let home = guest.vault.home().clone();
-    drop(guest.vault.lock());
-    let bytes = std::fs::read(home.device_key()).unwrap();
-    let device = DeviceFile::from_bytes(&bytes, 4096).unwrap().open(id, &keys).unwrap();
-    let heads = LocalLog::heads(guest.store.as_ref()).unwrap();
-    let own = heads.iter().map(|head| head.claim().unwrap());
-    let head = own.into_iter().find(|head| head.device == device.id());
+    let mut rogue = Rogue::of(guest, &kit);
     let mut entropy = (bench.environment().entropy)();
-    let mut keyring = Keyring::new(id, keys);
-    let mut pen = Pen::new(id, device, head, Frontier::new());
     let epoch = EpochId { counter: 9, nonce: Nonce16([9; 16]) };
-    let clock = pen.tick(START_MS);
+    let clock = rogue.pen.tick(START_MS);
     let ops = collections.iter().map(|collection| Op {
         clock,
         author: String::new(),
-        change: keyring.start_epoch(*collection, epoch, entropy.as_mut()),
+        change: rogue.keyring.start_epoch(*collection, epoch, entropy.as_mut()),
     });
     let batch = Batch {
         collection: CollectionId::ROOT,
@@ -305,24 +350,10 @@ fn key_05_keys_of_a_waiting_device_are_not_written_under() {
         added: Vec::new(),
         dropped: Vec::new(),
     };
-    let commit = Commit { batches: vec![batch], ..Commit::default() };
-    pen.commit(&commit, &keyring, guest.store.as_ref(), entropy.as_mut()).unwrap();
-
-    let access = Access::Vault(id);
-    let done = pollster::block_on(replicate(
-        laptop.store.as_ref(),
-        guest.store.as_ref(),
-        &access,
-        &Mark::new(),
-    ));
-    assert!(done.pulled.heads == 1 && done.findings.is_empty(), "{done:?}");
-    laptop.vault.take_in().unwrap();
+    rogue.write(&Commit { batches: vec![batch], ..Commit::default() }, entropy.as_mut());
+    rogue.reaches(&mut laptop);
     laptop.add("a", "sealed under the vault's own key");
-    drop(laptop.vault.lock());
-    let log = Arc::clone(&laptop.store) as Arc<dyn LocalLog>;
-    let vault = Vault::load(&bench.home(), log).unwrap();
-    let opened = vault.unlock(&password(PASSWORD), bench.environment());
-    laptop.vault = opened.map_err(|(_, error)| error).unwrap();
+    let laptop = reopened(&bench, laptop);
     laptop.add("b", "and so is this");
     for (feed, position) in laptop.store.feeds().unwrap() {
         let last = LocalLog::entry(laptop.store.as_ref(), feed, position.number).unwrap();
@@ -338,15 +369,11 @@ fn aut_16_a_malformed_authority_entry_stops_nobody() {
     let secret_key = kit.secret_key.clone();
     let with = (&password(PASSWORD), Some(&secret_key));
     let guest = join(&bench, "guest", &laptop, with).unwrap();
-    let (id, keys) = (guest.vault.id(), roots(&guest.vault, &kit));
-    let bytes = std::fs::read(guest.vault.home().device_key()).unwrap();
-    let device = DeviceFile::from_bytes(&bytes, 4096).unwrap().open(id, &keys).unwrap();
-    let heads = LocalLog::heads(guest.store.as_ref()).unwrap();
-    let own = heads.iter().map(|head| head.claim().unwrap());
-    let mut head = own.into_iter().find(|head| head.device == device.id()).unwrap();
+    let rogue = Rogue::of(guest, &kit);
+    let mut head = rogue.head.clone();
     let last = head.position(CollectionId::AUTHORITY);
     let header = EntryHeader {
-        vault: id,
+        vault: rogue.vault,
         feed: head.feed(CollectionId::AUTHORITY),
         epoch: EpochId::CLEAR,
         number: last.number + 1,
@@ -360,25 +387,56 @@ fn aut_16_a_malformed_authority_entry_stops_nobody() {
     head.number += 1;
     head.feeds[0].1 = Position { number: last.number + 1, hash: entry.hash() };
     let payload = head.to_bytes();
-    let signature = device.sign.sign(Label::SigHead, &payload);
-    guest.store.append(&[entry], &Signed::new(payload, signature)).unwrap();
-
-    let done = pollster::block_on(replicate(
-        laptop.store.as_ref(),
-        guest.store.as_ref(),
-        &Access::Vault(id),
-        &Mark::new(),
-    ));
-    assert_eq!((done.pulled.heads, done.findings.len()), (1, 0), "{done:?}");
-    laptop.vault.take_in().unwrap();
+    let signature = rogue.sign.sign(Label::SigHead, &payload);
+    rogue.store.append(&[entry], &Signed::new(payload, signature)).unwrap();
+    rogue.reaches(&mut laptop);
     let report = laptop.session().verify(&mut |_| {}).unwrap();
     assert!(report.problems.iter().any(|text| text.starts_with("authority:")), "{report:?}");
-    drop(laptop.vault.lock());
-    let log = Arc::clone(&laptop.store) as Arc<dyn LocalLog>;
-    let vault = Vault::load(&bench.home(), log).unwrap();
-    let opened = vault.unlock(&password(PASSWORD), bench.environment());
-    laptop.vault = opened.map_err(|(_, error)| error).unwrap();
+    let laptop = reopened(&bench, laptop);
     laptop.add("a", "still writes");
+}
+
+/// A statement of a type that this version does not know, by this device's key.
+fn unknown_statement(rogue: &Rogue) -> SignedStatement {
+    let mut w = Writer::new();
+    w.map(5).uint(1).uint(FORMAT_VERSION).uint(2).bytes(&rogue.vault.0).uint(3).uint(999);
+    w.uint(4).array(0).uint(5).uint(1);
+    let payload = w.into_bytes();
+    let signature = rogue.sign.sign(Label::SigStatement, &payload);
+    SignedStatement { payload, signatures: vec![(rogue.sign.verifying_key(), signature)] }
+}
+
+/// AUT-4, AVL-05: what only a newer version understands ends writing here, if a device that counts says it, and
+/// neither reading nor opening; from a waiting one it ends nothing.
+#[test]
+fn aut_4_what_only_a_newer_version_understands_ends_writing_and_nothing_else() {
+    let (bench, mut laptop, kit) = first();
+    laptop.add("a", "written before");
+    let secret_key = kit.secret_key.clone();
+    let with = (&password(PASSWORD), Some(&secret_key));
+    let guest = join(&bench, "guest", &laptop, with).unwrap();
+    let phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
+    let mut entropy = (bench.environment().entropy)();
+    for (rogue, is_heard) in [(guest, false), (phone, true)] {
+        let mut rogue = Rogue::of(rogue, &kit);
+        let statements = vec![unknown_statement(&rogue)];
+        rogue.write(&Commit { statements, ..Commit::default() }, entropy.as_mut());
+        rogue.reaches(&mut laptop);
+        for _ in 0..2 {
+            assert_eq!(laptop.session().status().unwrap().is_outdated, is_heard);
+            let added = laptop.session().add(&note("b", "b", "one more"));
+            let refused = "what this one does not know";
+            match added {
+                Ok(_) => assert!(!is_heard),
+                Err(error) => assert!(is_heard && error.to_string().contains(refused), "{error}"),
+            }
+            assert_eq!(laptop.finds("before"), 1);
+            laptop = reopened(&bench, laptop);
+        }
+    }
+    // Nothing joins that would have to write.
+    let joined = join(&bench, "late", &laptop, (&recovery(&kit), None)).map(drop);
+    assert!(matches!(joined, Err(VaultError::Newer)), "{joined:?}");
 }
 
 /// A device that makes a second lock takes what is behind it out of the first views of all devices.

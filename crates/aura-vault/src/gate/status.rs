@@ -30,6 +30,9 @@ pub struct Status {
     pub category_hashes: Vec<(Category, String)>,
     /// Entries that could not be used.
     pub quarantined: Vec<Quarantined>,
+    /// Whether a device with a newer version said something that this one does not understand: it can be read here,
+    /// and not changed.
+    pub is_outdated: bool,
     /// Whether events of this device's audit log were lost.
     pub is_audit_lost: bool,
     /// What was seen here and the store lacks: it is an older copy.
@@ -67,6 +70,7 @@ impl Session {
             shut,
             category_hashes: hashes.collect(),
             quarantined: lock(&self.open.quarantine).clone(),
+            is_outdated: lock(&self.open.pen).is_outdated(),
             is_audit_lost: self.open.is_audit_lost()?,
             missing: lock(&self.open.watermark).missing().to_vec(),
             log_bytes,

@@ -22,13 +22,11 @@ impl Vault<Unlocked> {
     /// next head says what it has seen.
     ///
     /// # Errors
-    /// [`VaultError::Newer`] when a device with a newer version said something that this one must understand
-    /// before it writes on. What was applied until an error stays.
+    /// When the log cannot be read or a view not be written; what was applied until then stays. Where a device with
+    /// a newer version said something that this one does not understand, it is no error, but from then on audit
+    /// events are all that is written (AUT-4).
     pub fn take_in(&mut self) -> Result<(), VaultError> {
         let (roster, refused) = read_roster(self.log.as_ref(), self.vault)?;
-        if refused.contains(&AuthorityError::Newer) {
-            return Err(VaultError::Newer);
-        }
         self.roster = roster;
         let open = self.open();
         // Nobody writes while keys and views are brought to where the log is.
@@ -36,6 +34,7 @@ impl Vault<Unlocked> {
         if pen.is_stale() {
             return Err(OpenError::Stale.into());
         }
+        pen.set_outdated(refused.contains(&AuthorityError::Newer));
         let heads = self.log.heads()?;
         let reaches = Reaches::new(&self.roster, &heads, Some(pen.life()));
         self.take_keys(&reaches)?;

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aura_crypto::key::SecretKey;
-use aura_protocol::authority::{Claim, Device, Statement};
+use aura_protocol::authority::{AuthorityError, Claim, Device, Statement};
 use aura_protocol::codec::Extra;
 use aura_protocol::id::{DeviceId, VaultId};
 use aura_protocol::store::LocalLog;
@@ -70,7 +70,10 @@ impl Vault<Locked> {
         if parsed.is_none() && matches!(credential, Credential::Password(_)) {
             return Err(VaultError::Missing(SECRET_KEY));
         }
-        let (roster, _) = read_roster(log.as_ref(), vault)?;
+        let (roster, refused) = read_roster(log.as_ref(), vault)?;
+        if refused.contains(&AuthorityError::Newer) {
+            return Err(VaultError::Newer);
+        }
         let (root, generation) = slots::open(&roster, credential, parsed.as_ref())?;
         let mut keyring = Keyring::new(vault, RootKeys::derive(root, vault, generation));
         let reaches = Reaches::new(&roster, &log.heads()?, None);
@@ -81,7 +84,7 @@ impl Vault<Locked> {
             home::replace(&home.secret_key(), text.as_bytes())
                 .map_err(|error| VaultError::Io(SECRET_KEY, error))?;
         }
-        let joined = Self { home, vault, roster, log, state: Locked(()) };
+        let joined = Self { home, vault, roster, log, state: Locked { is_outdated: false } };
         let mut entropy = (environment.entropy)();
         let now_ms = environment.clock.now_ms();
         enrol(&joined, (credential, Cause::Joins), &keyring, (entropy.as_mut(), now_ms))?;

@@ -79,7 +79,8 @@ pub(super) fn open(
     let views = load_keyring(home, vault, &mut keyring, &environment)?;
     let (seen, missing) = look_back(vault);
     let mut entropy = (environment.entropy)();
-    let (pen, past) = match read_device(home, vault.vault, &keyring) {
+    let (mut pen, past) = match read_device(home, vault.vault, &keyring) {
+        Err(VaultError::Missing(_)) if vault.state.is_outdated => return Err(VaultError::Newer),
         Err(VaultError::Missing(_)) => {
             let device = (credential, Cause::Lost);
             let pen = enrol::enrol(vault, device, &keyring, (entropy.as_mut(), now_ms))?;
@@ -91,6 +92,7 @@ pub(super) fn open(
             (take_pen(vault, device.device, &seen)?, past)
         }
     };
+    pen.set_outdated(vault.state.is_outdated);
     let watermark = Watermark::new(home, seen, missing);
     let (vault_id, roster) = (vault.vault, &vault.roster);
     let parts = Parts { vault: vault_id, roster, keyring, pen, views, watermark };

@@ -115,6 +115,9 @@ impl From<OpenError> for Failure {
                 .safe("Everything is in the log still.")
                 .next("Run `aura verify --rebuild`."),
             OpenError::SecondLock => shut(),
+            OpenError::Feed(FeedError::Newer) => Failure::new(Exit::Failed, what)
+                .safe("Nothing was changed; everything can be read and exported.")
+                .next("Update Aura on this device, then run the command again."),
             OpenError::Stale => Failure::new(Exit::Failed, what)
                 .safe(NOTHING_LOST)
                 .next("Run `aura lock`, then `aura unlock`."),

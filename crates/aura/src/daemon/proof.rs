@@ -64,6 +64,13 @@ pub(super) fn warnings(status: &Status) -> Vec<String> {
             if entries == 1 { "1 entry".to_owned() } else { format!("{} entries", count(entries)) }
         ));
     }
+    if status.is_outdated {
+        warnings.push(
+            "Another device of this vault has a newer Aura, and said something that this one does not \
+             know. Everything can be read and exported here; to change something, update Aura."
+                .to_owned(),
+        );
+    }
     if status.is_audit_lost {
         warnings.push(
             "Events of the audit log were lost on this device; records are not affected. Compare \
