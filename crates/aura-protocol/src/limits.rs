@@ -39,6 +39,10 @@ pub const STATEMENT_SIGNATURES_MAX: usize = 8;
 pub const DEVICES_MAX: usize = 4096;
 /// Devices that may wait to be confirmed at once.
 pub const QUARANTINED_MAX: usize = 64;
+/// Incarnations of one device that a store shows.
+pub const INCARNATIONS_MAX: usize = 64;
+/// Incarnations of all devices that a store shows, so that `seen` of a head can name every other one.
+pub const LIVES_MAX: usize = DEVICES_MAX;
 /// Entries in one answer of a store.
 pub const READ_ENTRIES_MAX: usize = 1024;
 /// Bytes in one answer of a store, reached or passed by its last entry.

@@ -5,6 +5,8 @@
 //! own device; [`Prover`] is how a device shows a store who it is. Implementations are in
 //! `aura_store`; conformance suites in `aura_testkit`. Source: spec/store.md, rules STO-1 to STO-12.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use crate::entry::Entry;
@@ -125,13 +127,18 @@ pub struct Heads {
 impl Heads {
     /// The answer of a store that has these newest heads to a caller who knows those.
     pub fn answer(newest: Vec<StoredHead>, known: &[(DeviceId, Incarnation, Position)]) -> Self {
-        let has = |device, incarnation| {
-            newest.iter().any(|head| (head.device, head.incarnation) == (device, incarnation))
+        let lives: BTreeSet<_> =
+            newest.iter().map(|head| (head.device, head.incarnation)).collect();
+        let places: BTreeSet<_> = known
+            .iter()
+            .map(|(device, incarnation, at)| (*device, *incarnation, at.number, at.hash))
+            .collect();
+        let absent = known.iter().map(|(device, incarnation, _)| (*device, *incarnation));
+        let absent = absent.filter(|life| !lives.contains(life)).collect();
+        let is_news = |head: &StoredHead| {
+            let at = head.position;
+            !places.contains(&(head.device, head.incarnation, at.number, at.hash))
         };
-        let absent = known.iter().filter(|(device, incarnation, _)| !has(*device, *incarnation));
-        let absent = absent.map(|(device, incarnation, _)| (*device, *incarnation)).collect();
-        let is_news =
-            |head: &StoredHead| !known.contains(&(head.device, head.incarnation, head.position));
         Self { news: newest.into_iter().filter(is_news).collect(), absent }
     }
 }
@@ -201,8 +208,11 @@ pub trait LocalLog: Send + Sync {
     /// Every feed and where it stands, ascending.
     fn feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError>;
 
-    /// The newest head of every incarnation.
+    /// The newest head of every incarnation, but for the rotten ones.
     fn heads(&self) -> Result<Vec<Signed<Head>>, StoreError>;
+
+    /// The incarnations whose newest head is rotten: [`heads`](Self::heads) steps over them.
+    fn rotten_heads(&self) -> Result<Vec<(DeviceId, Incarnation)>, StoreError>;
 
     /// Keeps a sealed chunk, durably, ahead of the entry that will name it.
     fn put_chunk(&self, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError>;

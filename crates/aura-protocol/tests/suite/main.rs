@@ -20,4 +20,5 @@ mod log;
 mod property;
 mod registry;
 mod signature;
+mod store;
 mod vectors;

@@ -9,6 +9,7 @@
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, FeedId, VaultId};
+use aura_protocol::limits::{INCARNATIONS_MAX, LIVES_MAX};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Receipt, StoreError};
 use rusqlite::Connection;
@@ -91,7 +92,7 @@ enum Standing {
 fn standing(connection: &Connection, offer: &Offer<'_>) -> Result<Standing, StoreError> {
     let head = &offer.head;
     let Some(newest) = head::newest(connection, head.device, head.incarnation)? else {
-        return Ok(Standing::Newer);
+        return room_for(connection, head).map(|()| Standing::Newer);
     };
     if newest == offer.position() {
         return Ok(Standing::Same);
@@ -128,17 +129,40 @@ fn standing(connection: &Connection, offer: &Offer<'_>) -> Result<Standing, Stor
     if beyond { Err(StoreError::Fork) } else { Ok(Standing::Old) }
 }
 
+/// STO-13: a device may begin so many incarnations and no more, and all devices so many that every head can
+/// name every other one.
+fn room_for(connection: &Connection, head: &Head) -> Result<(), StoreError> {
+    let (of_device, of_all) = head::others(connection, head.device, head.incarnation)?;
+    if of_device >= INCARNATIONS_MAX {
+        return Err(StoreError::Refused("a device that has begun too many incarnations"));
+    }
+    if of_all >= LIVES_MAX {
+        return Err(StoreError::Refused("more incarnations than a vault may have"));
+    }
+    Ok(())
+}
+
+const UNLISTED: StoreError = StoreError::Refused("a head of a device that the vault does not list");
+
 /// STO-3, STO-4: a head counts only with the signature of a device that the vault lists.
 fn verify(connection: &Connection, listed: &Devices, offer: &Offer<'_>) -> Result<(), StoreError> {
     let hash = offer.signed.hash();
     let key = match listed.key_of(&offer.head, hash) {
         Some(key) => key,
+        // Without statements of its own, nothing lists it that does not list it already.
+        None if !stages_statements(connection, &offer.head)? => return Err(UNLISTED),
         None => devices(connection, offer.head.vault, Some(&offer.head))?
             .key_of(&offer.head, hash)
-            .ok_or(StoreError::Refused("a head of a device that the vault does not list"))?,
+            .ok_or(UNLISTED)?,
     };
     let checked = offer.signed.clone().verify(&key);
     checked.map(drop).map_err(|_| StoreError::Refused("a head whose signature does not verify"))
+}
+
+/// Whether authority entries have come with this head.
+fn stages_statements(connection: &Connection, head: &Head) -> Result<bool, StoreError> {
+    let row = feed::find(connection, &head.feed(CollectionId::AUTHORITY))?;
+    Ok(row.is_some_and(|row| row.held.number > row.kept.number))
 }
 
 /// The devices that the shown authority entries list, and those that are staged with this head.

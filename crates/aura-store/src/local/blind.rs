@@ -12,7 +12,7 @@ use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
 
-use super::chunk::Named;
+use super::chunk::{Claimed, Named};
 use super::{Completeness, LocalStore, chunk, head};
 use crate::durable;
 use crate::local::fault::io_failed;
@@ -53,16 +53,15 @@ impl BlindStore for LocalStore {
     }
 
     async fn put(&self, access: &Access, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError> {
-        let named = self.named_within(access, name)?;
-        if named.size_bytes != sealed.len() as u64 {
-            return Err(StoreError::Refused("a chunk that is not what its entry names"));
-        }
-        chunk::put(&self.layout.chunks(), name, sealed, Some(named.hash))
+        let within = Claimed::of(&self.named_within(access, name)?);
+        // What is there may be what an entry beyond this access names.
+        let claimed = self.claimed(name)?;
+        chunk::put(&self.layout.chunks(), name, sealed, (&within, &claimed))
     }
 
     async fn chunk(&self, access: &Access, name: ChunkName) -> Result<Vec<u8>, StoreError> {
-        let named = self.named_within(access, name)?;
-        chunk::read(&self.layout.chunks(), name, Some(named.hash))
+        let within = self.named_within(access, name)?;
+        chunk::read(&self.layout.chunks(), name, &Claimed::of(&within))
     }
 
     async fn has(&self, access: &Access, names: &[ChunkName]) -> Result<Vec<bool>, StoreError> {
@@ -70,9 +69,10 @@ impl BlindStore for LocalStore {
         let has = |name: &ChunkName| match self.named_within(access, *name) {
             Err(StoreError::Forbidden | StoreError::Absent) => Ok(false),
             Err(error) => Err(error),
-            Ok(named) => {
+            Ok(within) => {
                 let size = durable::size_bytes(&self.layout.chunks().chunk(*name));
-                Ok(size.map_err(io_failed)? == Some(named.size_bytes))
+                let size = size.map_err(io_failed)?;
+                Ok(within.iter().any(|named| size == Some(named.size_bytes)))
             }
         };
         names.iter().map(has).collect()
@@ -138,25 +138,20 @@ impl LocalStore {
 
     /// Newest heads beside those known. A rotten one is left out: any device that has it pushes it again.
     fn compare(&self, known: &Known) -> Result<Heads, StoreError> {
-        let mut newest = Vec::new();
-        for head in head::all_newest(&self.reader())? {
-            match head {
-                Ok(head) => newest.push(head),
-                Err(StoreError::Damaged(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let (newest, _) = head::all_newest(&self.reader())?;
         Ok(Heads::answer(newest, known))
     }
 
-    fn named_within(&self, access: &Access, name: ChunkName) -> Result<Named, StoreError> {
+    /// What entries that the access extends to say of a chunk; never nothing.
+    fn named_within(&self, access: &Access, name: ChunkName) -> Result<Vec<Named>, StoreError> {
         self.admit_access(access)?;
         let now_ms = (self.now_ms)();
         let named = chunk::named(&self.reader(), name)?;
         if named.is_empty() {
             return Err(StoreError::Absent);
         }
-        let mut within = named.into_iter().filter(|n| access.allows(n.collection, now_ms));
-        within.next().ok_or(StoreError::Forbidden)
+        let within = named.into_iter().filter(|named| access.allows(named.collection, now_ms));
+        let within: Vec<Named> = within.collect();
+        if within.is_empty() { Err(StoreError::Forbidden) } else { Ok(within) }
     }
 }

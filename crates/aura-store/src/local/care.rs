@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Looking after a local store: a reserve for a full disk, and a check of everything it keeps.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 
@@ -111,8 +112,7 @@ impl LocalStore {
         verify_heads(&reader, &mut damages)?;
         drop(reader);
         for (name, _) in chunk::all(&self.layout.chunks())? {
-            let expected = self.expected(name)?;
-            match chunk::read(&self.layout.chunks(), name, expected) {
+            match chunk::read(&self.layout.chunks(), name, &self.claimed(name)?) {
                 Err(StoreError::Damaged(_)) => damages.push(Damage::Chunk(name)),
                 other => drop(other?),
             }
@@ -162,10 +162,9 @@ fn verify_heads(
     reader: &rusqlite::Connection,
     damages: &mut Vec<Damage>,
 ) -> Result<(), StoreError> {
-    let mut sound = Vec::new();
-    for stored in head::all_newest(reader)?.into_iter().flatten() {
-        sound.push((stored.device, stored.incarnation));
-    }
+    let (newest, _) = head::all_newest(reader)?;
+    let sound: BTreeSet<_> =
+        newest.iter().map(|stored| (stored.device, stored.incarnation)).collect();
     let sql = "SELECT DISTINCT device, incarnation FROM feeds WHERE kept > 0";
     let mut statement = reader.prepare_cached(sql).map_err(failed)?;
     let mut rows = statement.query(params![]).map_err(failed)?;

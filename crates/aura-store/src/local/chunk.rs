@@ -27,7 +27,7 @@ pub(super) struct Named {
 /// Under which collections a chunk is named by shown entries.
 pub(super) fn named(connection: &Connection, name: ChunkName) -> Result<Vec<Named>, StoreError> {
     const ROW: StoreError = StoreError::Damaged("a row of the table of chunk names");
-    let sql = "SELECT feeds.collection, names.hash, names.size_bytes FROM names
+    let sql = "SELECT DISTINCT feeds.collection, names.hash, names.size_bytes FROM names
                JOIN feeds ON feeds.id = names.feed
                WHERE names.name = ?1 AND names.number <= feeds.kept";
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
@@ -58,53 +58,79 @@ pub(super) fn prepare(layout: &ChunkLayout) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Keeps a chunk. One that is there already is left alone; a rotten one is written again if the sound
-/// bytes are known by their hash.
+/// What the entries say of a chunk's bytes. Whoever is listed may name a chunk of another, with any hash:
+/// several may be claimed for one name, and none of the entries speaks for the others.
+#[derive(Debug, Default)]
+pub(super) struct Claimed(Vec<(Hash, u64)>);
+
+impl Claimed {
+    pub(super) fn of(named: &[Named]) -> Self {
+        Self(named.iter().map(|named| (named.hash, named.size_bytes)).collect())
+    }
+
+    /// Whether no entry names it.
+    fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether these are the bytes that some entry names. Megabytes are not hashed for nothing: a new chunk
+    /// has neither a name nor a twin yet, and one of another size is another one.
+    fn has(&self, bytes: &[u8]) -> bool {
+        let mut fitting = self.0.iter().filter(|(_, size)| *size == bytes.len() as u64).peekable();
+        fitting.peek().is_some() && {
+            let hash = Hash::of(&[bytes]);
+            fitting.any(|(named, _)| *named == hash)
+        }
+    }
+}
+
+/// Keeps a chunk. One that is there already and sound is left alone, whoever else claims its name; a rotten
+/// one is written again if the sound bytes are known by their hash (STO-10). `within` is what the caller's
+/// access extends to of what is `claimed`.
 pub(super) fn put(
     layout: &ChunkLayout,
     name: ChunkName,
     sealed: &[u8],
-    expected: Option<Hash>,
+    (within, claimed): (&Claimed, &Claimed),
 ) -> Result<(), StoreError> {
     if sealed.len() > CHUNK_BYTES_MAX {
         return Err(StoreError::Refused("a chunk that is too large"));
     }
-    // Megabytes are not hashed for nothing: a new chunk has neither a name nor a twin yet.
-    if expected.is_some_and(|expected| expected != Hash::of(&[sealed])) {
+    if !within.is_none() && !within.has(sealed) {
         return Err(StoreError::Refused("a chunk that is not what its entry names"));
     }
     let path = layout.chunk(name);
     let present = match durable::read(&path, CHUNK_BYTES_MAX as u64) {
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData && expected.is_some() => None,
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData && !claimed.is_none() => None,
         other => other.map_err(io_failed)?,
     };
-    match (present, expected) {
-        (Some(present), _) if present == sealed => {
+    match present {
+        Some(present) if present == sealed => {
             // Its name may not have become durable when it was written.
             return durable::sync_directory(&layout.shelf(name)).map_err(io_failed);
         }
-        (Some(_), None) => return Err(StoreError::Fork),
-        (Some(_), Some(_)) | (None, _) => {}
+        Some(present) if claimed.is_none() || claimed.has(&present) => {
+            return Err(StoreError::Fork);
+        }
+        Some(_) | None => {}
     }
     durable::directory(&layout.shelf(name)).map_err(io_failed)?;
     durable::write(&path, &layout.new_files(), sealed).map_err(io_failed)
 }
 
-/// A chunk, checked against what names it.
+/// A chunk, checked against what names it: one that fits any of the entries is sound, and which of them it
+/// fits is for their readers to see.
 pub(super) fn read(
     layout: &ChunkLayout,
     name: ChunkName,
-    expected: Option<Hash>,
+    claimed: &Claimed,
 ) -> Result<Vec<u8>, StoreError> {
     const ROTTEN: StoreError = StoreError::Damaged("a chunk is not what its entry names");
     let bytes = match durable::read(&layout.chunk(name), CHUNK_BYTES_MAX as u64) {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => return Err(ROTTEN),
         other => other.map_err(io_failed)?.ok_or(StoreError::Absent)?,
     };
-    if expected.is_some_and(|expected| expected != Hash::of(&[&bytes])) {
-        return Err(ROTTEN);
-    }
-    Ok(bytes)
+    if claimed.is_none() || claimed.has(&bytes) { Ok(bytes) } else { Err(ROTTEN) }
 }
 
 /// Names and sizes of all chunks, ascending.

@@ -98,17 +98,54 @@ fn pin(connection: &Connection, head: &Head) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The newest head of every incarnation, ascending. A rotten one comes as an error of its own.
+/// The newest head of every incarnation, ascending, and the incarnations whose newest is rotten: one that
+/// does not read says nothing about the others.
 pub(super) fn all_newest(
     connection: &Connection,
-) -> Result<Vec<Result<StoredHead, StoreError>>, StoreError> {
+) -> Result<(Vec<StoredHead>, Vec<(DeviceId, Incarnation)>), StoreError> {
     let sql = "SELECT device, incarnation, number, hash, payload, signature FROM heads AS h
                WHERE number = (SELECT max(number) FROM heads
                    WHERE device = h.device AND incarnation = h.incarnation)
                ORDER BY device, incarnation";
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
-    let rows = statement.query_map([], |row| Ok(sound(row))).map_err(failed)?;
-    rows.map(|row| row.map_err(failed)).collect()
+    let mut rows = statement.query([]).map_err(failed)?;
+    let (mut newest, mut rotten) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next().map_err(failed)? {
+        match sound(row) {
+            Ok(stored) => newest.push(stored),
+            // A row whose very name is rotten has none to tell: its feeds are there without a head.
+            Err(StoreError::Damaged(_)) => rotten.extend(life(row)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((newest, rotten))
+}
+
+fn life(row: &Row<'_>) -> Option<(DeviceId, Incarnation)> {
+    let device = DeviceId::from_slice(row.get_ref(0).ok()?.as_blob().ok()?)?;
+    Some((device, Incarnation::from_slice(row.get_ref(1).ok()?.as_blob().ok()?)?))
+}
+
+/// How many other incarnations of a device, and of all devices, there are. Of its own also those that are
+/// only staged.
+pub(super) fn others(
+    connection: &Connection,
+    device: DeviceId,
+    incarnation: Incarnation,
+) -> Result<(usize, usize), StoreError> {
+    let of_device = "SELECT count(*) FROM
+        (SELECT incarnation FROM heads WHERE device = ?1 AND incarnation <> ?2
+         UNION SELECT incarnation FROM feeds WHERE device = ?1 AND incarnation <> ?2)";
+    let of_all = "SELECT count(*) FROM
+        (SELECT DISTINCT device, incarnation FROM heads WHERE device <> ?1 OR incarnation <> ?2)";
+    let keys = (&device.0[..], &incarnation.0[..]);
+    let count = |sql: &str| {
+        let mut statement = connection.prepare_cached(sql)?;
+        statement.query_row(keys, |row| row.get::<_, i64>(0))
+    };
+    let (of_device, of_all) = (count(of_device).map_err(failed)?, count(of_all).map_err(failed)?);
+    let whole = |count: i64| usize::try_from(count).unwrap_or(usize::MAX);
+    Ok((whole(of_device), whole(of_all)))
 }
 
 fn sound(row: &Row<'_>) -> Result<StoredHead, StoreError> {

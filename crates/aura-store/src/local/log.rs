@@ -3,10 +3,11 @@
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, FeedId, Hash};
+use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
 
+use super::chunk::Claimed;
 use super::{Completeness, LocalStore, chunk, feed, head};
 use crate::durable;
 use crate::local::fault::io_failed;
@@ -32,18 +33,22 @@ impl LocalLog for LocalStore {
     }
 
     fn heads(&self) -> Result<Vec<Signed<Head>>, StoreError> {
-        let heads = head::all_newest(&self.reader())?;
-        heads.into_iter().map(|head| head.map(|head| head.head)).collect()
+        let (sound, _) = head::all_newest(&self.reader())?;
+        Ok(sound.into_iter().map(|stored| stored.head).collect())
+    }
+
+    fn rotten_heads(&self) -> Result<Vec<(DeviceId, Incarnation)>, StoreError> {
+        let (_, rotten) = head::all_newest(&self.reader())?;
+        Ok(rotten)
     }
 
     fn put_chunk(&self, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError> {
-        let expected = self.expected(name)?;
-        chunk::put(&self.layout.chunks(), name, sealed, expected)
+        let claimed = self.claimed(name)?;
+        chunk::put(&self.layout.chunks(), name, sealed, (&claimed, &claimed))
     }
 
     fn chunk(&self, name: ChunkName) -> Result<Vec<u8>, StoreError> {
-        let expected = self.expected(name)?;
-        chunk::read(&self.layout.chunks(), name, expected)
+        chunk::read(&self.layout.chunks(), name, &self.claimed(name)?)
     }
 
     fn chunks(&self) -> Result<Vec<(ChunkName, u64)>, StoreError> {
@@ -76,8 +81,8 @@ impl LocalLog for LocalStore {
 }
 
 impl LocalStore {
-    /// What a chunk must be, if a shown entry names it.
-    pub(super) fn expected(&self, name: ChunkName) -> Result<Option<Hash>, StoreError> {
-        Ok(chunk::named(&self.reader(), name)?.first().map(|named| named.hash))
+    /// What a chunk must be, as the shown entries name it.
+    pub(super) fn claimed(&self, name: ChunkName) -> Result<Claimed, StoreError> {
+        Ok(Claimed::of(&chunk::named(&self.reader(), name)?))
     }
 }

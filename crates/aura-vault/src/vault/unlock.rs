@@ -277,6 +277,10 @@ fn newest_head(
             return Ok(Some(verified.into_value()));
         }
     }
+    // One that rotted is not one that never was: who begins at 1 again forks.
+    if vault.log.rotten_heads()?.contains(&(device, incarnation)) {
+        return Err(VaultError::Damaged("store"));
+    }
     Ok(None)
 }
 

@@ -399,6 +399,10 @@ impl LocalLog for Chunks {
         Err(StoreError::Absent)
     }
 
+    fn rotten_heads(&self) -> Result<Vec<(DeviceId, Incarnation)>, StoreError> {
+        Err(StoreError::Absent)
+    }
+
     fn put_chunk(&self, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError> {
         self.0.lock().unwrap().insert(name, sealed.to_vec());
         Ok(())
