@@ -4,32 +4,39 @@
 //! The local store checks whatever it takes; what it holds it has checked before. So the other one may be
 //! any store, also one that lies. What it shows and should not, or does not show and should, is a
 //! [`Finding`]; a bad head stops none of the others. The work is proportional to what changed and to the
-//! number of heads that moved. Chunks follow apart from this. Source: spec/replicate.md, rules REP-1 to REP-10.
+//! number of heads that moved. Chunks follow apart from this. Source: spec/replicate.md, rules REP-1 to REP-10,
+//! REP-18 and REP-19.
 
 mod finding;
 
 mod compare;
 
+mod room;
+
 mod carry;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, DeviceId, Incarnation};
-use aura_protocol::limits::{DEVICES_MAX, READ_ENTRIES_MAX};
+use aura_protocol::limits::{LIVES_MAX, READ_ENTRIES_MAX};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, StoreError};
 
-pub use carry::Moved;
+pub use carry::{Budget, Moved};
 pub use finding::{Finding, Side};
 
-use self::carry::{Carrier, Halt};
+use self::carry::{Carrier, Halt, Haul, Opening};
 use self::compare::{Life, Relation, Told, by_life, relation};
 use crate::devices::Devices;
 
-/// Heads of one answer that are looked at: some incarnations of every device that there may be.
-const HEADS_MAX: usize = 4 * DEVICES_MAX;
+/// Heads of one answer that are looked at: more than a store with rules shows, for one that anybody may fill.
+const HEADS_MAX: usize = 4 * LIVES_MAX;
+
+/// How often heads that were refused are offered again: the longest chain of devices that were each listed by
+/// the next, with clocks in the worst order.
+const ROUNDS_MAX: usize = 16;
 
 /// The newest head of each incarnation that a store has confirmed. It only goes forward.
 pub type Mark = Vec<(DeviceId, Incarnation, Position)>;
@@ -56,10 +63,22 @@ pub async fn replicate(
     access: &Access,
     mark: &Mark,
 ) -> Replicated {
+    replicate_within(local, remote, access, mark, Budget::default()).await
+}
+
+/// The same, within a budget of one's own.
+pub async fn replicate_within(
+    local: &dyn BlindStore,
+    remote: &dyn BlindStore,
+    access: &Access,
+    mark: &Mark,
+    budget: Budget,
+) -> Replicated {
     let mut exchange = Exchange {
         local,
         remote,
         access,
+        budget,
         ours: BTreeMap::new(),
         shown: BTreeMap::new(),
         done: Replicated::default(),
@@ -76,6 +95,7 @@ struct Exchange<'a> {
     local: &'a dyn BlindStore,
     remote: &'a dyn BlindStore,
     access: &'a Access,
+    budget: Budget,
     /// The heads that the local store has.
     ours: BTreeMap<Life, Told>,
     /// The heads that the remote store has, or says that it has.
@@ -132,21 +152,27 @@ impl Exchange<'_> {
     }
 
     async fn pull(&mut self, work: Work) -> Result<(), Stopped> {
-        let carrier = Carrier { from: self.remote, to: self.local, access: self.access };
+        let known = self.ours.keys().map(|(device, _)| *device).collect();
+        let opening = Opening::Alone(known);
+        let carrier = Carrier { from: self.remote, to: self.local, access: self.access, opening };
         let way = Way { from: Side::Remote, to: Side::Local };
         let Replicated { pulled, findings, .. } = &mut self.done;
+        let mut haul = Haul { moved: pulled, unasked: BTreeSet::new(), budget: self.budget };
         let mut arrived = Vec::new();
-        let carried = carry_all((&carrier, way), work, (pulled, findings), &mut arrived).await;
+        let carried = carry_all((&carrier, way), work, (&mut haul, findings), &mut arrived).await;
+        findings.extend(haul.unasked.into_iter().map(Finding::Unasked));
         self.ours.extend(arrived.into_iter().map(|told| (told.life(), told)));
         carried
     }
 
     async fn push(&mut self, work: Work) -> Result<(), Stopped> {
-        let carrier = Carrier { from: self.local, to: self.remote, access: self.access };
+        let opening = Opening::Entries;
+        let carrier = Carrier { from: self.local, to: self.remote, access: self.access, opening };
         let way = Way { from: Side::Local, to: Side::Remote };
         let Replicated { pushed, findings, .. } = &mut self.done;
+        let mut haul = Haul { moved: pushed, unasked: BTreeSet::new(), budget: self.budget };
         let mut arrived = Vec::new();
-        let carried = carry_all((&carrier, way), work, (pushed, findings), &mut arrived).await;
+        let carried = carry_all((&carrier, way), work, (&mut haul, findings), &mut arrived).await;
         self.shown.extend(arrived.iter().map(|told| (told.life(), told.position())));
         carried
     }
@@ -188,7 +214,15 @@ impl Exchange<'_> {
             let upto = told.head.position(CollectionId::AUTHORITY).number;
             let mut after = 0;
             while after < upto {
-                let read = self.local.read(self.access, feed, after, READ_ENTRIES_MAX).await?;
+                let read = self.local.read(self.access, feed, after, READ_ENTRIES_MAX).await;
+                let read = match read {
+                    // One that rotted lists nobody; the others still do.
+                    Err(StoreError::DamagedEntry { .. }) => {
+                        after = after.saturating_add(1);
+                        continue;
+                    }
+                    read => read?,
+                };
                 let Some(last) = read.last() else { break };
                 after = last.header().number;
                 entries.extend(read);
@@ -245,38 +279,55 @@ struct Way {
 }
 
 /// Carries heads, those with the lowest clock first, since what a head names or rests on has a lower one
-/// (REP-4). What the taking store refuses is offered once more after the others: the statement that lists its
-/// device may have come with one of them.
+/// (REP-4). What the taking store refuses is offered again after the others if statements came with one of
+/// them: its device may be listed now.
 async fn carry_all(
     (carrier, way): (&Carrier<'_>, Way),
     mut work: Work,
-    (moved, findings): (&mut Moved, &mut Vec<Finding>),
+    (haul, findings): (&mut Haul<'_>, &mut Vec<Finding>),
     arrived: &mut Vec<Told>,
 ) -> Result<(), Stopped> {
     work.sort_by_key(|(told, _)| (told.head.clock, told.life()));
-    loop {
-        let offered = work.len();
+    for round in 1.. {
         let mut refused = Vec::new();
+        let mut has_statements = false;
         for (told, there) in work {
-            match carrier.carry(&told, there.as_ref(), moved).await {
-                Ok(()) => arrived.push(told),
-                Err(Halt::From(error)) => return Err((way.from, error)),
-                Err(Halt::Incomplete(feed, after)) => {
-                    findings.push(Finding::Incomplete { feed, after });
+            match carrier.carry(&told, there.as_ref(), haul).await {
+                Ok(()) => {
+                    has_statements |= brings_statements(&told.head, there.as_ref());
+                    arrived.push(told);
                 }
                 Err(Halt::To(StoreError::Refused(why))) => refused.push(((told, there), why)),
-                Err(Halt::To(StoreError::Fork)) => {
-                    let why = "something else stands in this place already";
-                    findings.push(refusal(&told, way.to, why));
-                }
-                Err(Halt::To(error)) => return Err((way.to, error)),
+                Err(halt) => findings.push(halted(&told, way, halt)?),
             }
         }
-        if refused.is_empty() || refused.len() == offered {
+        if refused.is_empty() || !has_statements || round == ROUNDS_MAX {
             findings.extend(refused.iter().map(|((told, _), why)| refusal(told, way.to, why)));
-            return Ok(());
+            break;
         }
         work = refused.into_iter().map(|(work, _)| work).collect();
+    }
+    Ok(())
+}
+
+/// Whether a head that arrived brought authority entries.
+fn brings_statements(head: &Head, there: Option<&Head>) -> bool {
+    let upto = |head: &Head| head.position(CollectionId::AUTHORITY).number;
+    upto(head) > there.map_or(0, upto)
+}
+
+/// What to tell of a head that did not arrive, unless that ends the run.
+fn halted(told: &Told, way: Way, halt: Halt) -> Result<Finding, Stopped> {
+    let (device, incarnation) = told.life();
+    match halt {
+        Halt::Incomplete(feed, after) => Ok(Finding::Incomplete { feed, after }),
+        Halt::Damaged(feed, number) => Ok(Finding::Damaged { feed, number, at: way.from }),
+        Halt::Spent => Ok(Finding::Unfinished { device, incarnation }),
+        Halt::To(StoreError::Fork) => {
+            Ok(refusal(told, way.to, "something else stands in this place already"))
+        }
+        Halt::To(error) => Err((way.to, error)),
+        Halt::From(error) => Err((way.from, error)),
     }
 }
 

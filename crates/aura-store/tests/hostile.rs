@@ -559,8 +559,8 @@ fn avl_05_an_incomplete_head_is_named_and_the_others_arrive() {
         world.give(&head, &entries);
         third.device()
     };
-    // Its clock is the lowest, so its feeds are read first.
-    world.mallory.attack(&[Attack { on: Endpoint::Read, when: When::Nth(1), act: Act::Empty }]);
+    // The other device's head lists it, so that one's three feeds are read first.
+    world.mallory.attack(&[Attack { on: Endpoint::Read, when: When::Nth(4), act: Act::Empty }]);
     let done = world.replicate();
     let is_incomplete = |finding: &Finding| {
         matches!(finding, Finding::Incomplete { feed, after: 0 }

@@ -4,12 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use aura_protocol::entry::{ChunkAdded, Entry};
-use aura_protocol::id::Hash;
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{CollectionId, Hash};
 use aura_protocol::limits::INCARNATIONS_MAX;
+use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::local::LocalStore;
+use aura_store::replicate::{Budget, Finding, Mark, Replicated, Side, replicate_within};
 use aura_testkit::author::{Author, chunk};
 use aura_testkit::conformance::{MAIL, NOTES};
+use aura_testkit::hostile::insider::{Answer, Insider};
 use aura_testkit::seed::Seed;
 use pollster::block_on;
 use tempfile::TempDir;
@@ -52,6 +56,26 @@ impl Scene {
     fn honest_names(&mut self, added: ChunkAdded) {
         let entry = self.honest.entry_with(NOTES, vec![1; 60], vec![added]);
         self.local.append(&[entry], &self.honest.head()).unwrap();
+    }
+
+    fn sync(&self, remote: &Insider, budget: Budget) -> Replicated {
+        let (local, access) = (&self.local, &self.access);
+        block_on(replicate_within(local, remote, access, &Mark::new(), budget))
+    }
+
+    /// A third device, listed here, and what it has written elsewhere.
+    fn third(&mut self) -> (Author, Signed<Head>, Vec<Entry>) {
+        let (mut third, add) = self.honest.pair(&mut self.seed);
+        self.local.append(&[add], &self.honest.head()).unwrap();
+        let entries = vec![third.entry(NOTES, vec![3; 60]), third.entry(MAIL, vec![3; 60])];
+        let head = third.head();
+        (third, head, entries)
+    }
+
+    fn length(&self, author: &Author, collection: CollectionId) -> u64 {
+        let feeds = self.local.feeds().unwrap();
+        let found = feeds.iter().find(|(feed, _)| *feed == author.feed(collection));
+        found.map_or(0, |(_, position)| position.number)
     }
 
     fn put(&self, added: &ChunkAdded, sealed: &[u8]) -> Result<(), StoreError> {
@@ -180,4 +204,153 @@ fn avl_05_endless_incarnations_are_refused_at_a_bound() {
     let head = reborn.head();
     head.claim().unwrap();
     scene.local.append(&[entry], &head).unwrap();
+}
+
+/// A head of this author that says that its notes go on and on.
+fn beyond(author: &mut Author) -> Signed<Head> {
+    let mut claim = author.head().claim().unwrap();
+    claim.feeds = vec![(NOTES, Position { number: 1 << 40, hash: Hash([7; 32]) })];
+    author.sign(&claim)
+}
+
+/// AVL-05, REP-18: a feed without end under a signed head ends the run neither for the others nor never.
+#[test]
+fn avl_05_a_head_that_never_completes_costs_its_budget_and_no_more() {
+    let mut scene = Scene::new();
+    let (third, head, entries) = scene.third();
+    let remote = Insider::default();
+    scene.insider.set_clock(0);
+    remote.write_on(&scene.insider.clone(), NOTES);
+    remote.show(&beyond(&mut scene.insider), &[]);
+    remote.show(&head, &entries);
+    let default = Budget::default();
+    for (budget, served) in [
+        (Budget { head_entries: 2000, ..default }, 2048),
+        (Budget { head_bytes: 250_000, ..default }, 2048),
+    ] {
+        let before = remote.served();
+        let done = scene.sync(&remote, budget);
+        assert!(done.stopped.is_none(), "{done:?}");
+        let device = scene.insider.device();
+        let is_told = |finding: &Finding| matches!(finding, Finding::Unfinished { device: d, .. } if *d == device);
+        assert!(done.findings.iter().any(is_told), "{done:?}");
+        assert!(remote.served() - before <= served + 2, "{}", remote.served());
+        assert_eq!(scene.length(&third, NOTES), 1, "the others arrive");
+        assert_eq!(scene.length(&scene.insider, NOTES), 0, "what is not whole is not shown");
+    }
+}
+
+/// AVL-05, REP-18: nothing is asked for in the name of a head that does not verify.
+#[test]
+fn avl_05_a_head_is_checked_before_its_entries_are_asked_for() {
+    let mut scene = Scene::new();
+    scene.push_insider(&[]);
+    let remote = Insider::default();
+    // In the name of a listed device, in a life that is known and in a new one; and of one that nobody lists.
+    let stranger = Author::stranger(&mut scene.seed, scene.honest.vault());
+    for mut named in [scene.insider.clone(), scene.insider.reborn(&mut scene.seed)] {
+        remote.write_on(&named, NOTES);
+        remote.show(&stranger.sign(&beyond(&mut named).claim().unwrap()), &[]);
+    }
+    let mut nobody = stranger.reborn(&mut scene.seed);
+    remote.write_on(&nobody, NOTES);
+    remote.show(&beyond(&mut nobody), &[]);
+    let done = scene.sync(&remote, Budget::default());
+    assert!(done.stopped.is_none(), "{done:?}");
+    let refused = |finding: &&Finding| matches!(finding, Finding::Refused { .. });
+    assert_eq!(done.findings.iter().filter(refused).count(), 3, "{done:?}");
+    assert_eq!(remote.reads(), []);
+}
+
+/// AVL-05, REP-18: devices that list themselves and are not listed by it cost their statements, within a budget.
+#[test]
+fn avl_05_strangers_are_heard_within_a_budget() {
+    let mut scene = Scene::new();
+    let remote = Insider::default();
+    let crowd = Author::stranger(&mut scene.seed, scene.honest.vault());
+    for _ in 0..40 {
+        let (mut one, join) = crowd.joiner(&mut scene.seed);
+        let notes = one.entry(NOTES, vec![6; 60]);
+        remote.show(&one.head(), &[join, notes]);
+    }
+    // One that the identity lists is among them.
+    let (mut joiner, join) = scene.honest.joiner(&mut scene.seed);
+    joiner.set_clock(0);
+    let notes = joiner.entry(NOTES, vec![1; 60]);
+    remote.show(&joiner.head(), &[join, notes]);
+    let budget = Budget { stranger_bytes: 640 << 10, ..Budget::default() };
+    let done = scene.sync(&remote, budget);
+    assert!(done.stopped.is_none(), "{done:?}");
+    assert_eq!(scene.length(&joiner, NOTES), 1);
+    let notes = remote.reads().iter().filter(|feed| feed.collection == NOTES).count();
+    let statements = remote.reads().len() - notes;
+    assert_eq!((notes, statements), (1, 10), "the joiner's notes, and no stranger's");
+}
+
+/// AVL-05, REP-4: what is refused is not offered again without end, and what is right arrives in the end.
+#[test]
+fn avl_05_refused_heads_are_offered_again_so_often_and_no_more() {
+    const CHAIN: usize = 40;
+    let mut scene = Scene::new();
+    let remote = Insider::default();
+    // Each device is listed by the next, and clocks are such that each comes before its own listing.
+    let mut last = scene.insider.clone();
+    for at in 0..CHAIN {
+        let (next, add) = last.pair(&mut scene.seed);
+        last.set_clock((CHAIN - at) as u64);
+        remote.show(&last.head(), &[add]);
+        last = next;
+    }
+    let mut runs = 0;
+    while LocalLog::heads(&scene.local).unwrap().len() <= CHAIN {
+        let before = LocalLog::heads(&scene.local).unwrap().len();
+        let done = scene.sync(&remote, Budget::default());
+        assert!(done.stopped.is_none(), "{done:?}");
+        assert!(done.pulled.heads <= 16, "rounds without a bound");
+        assert!(LocalLog::heads(&scene.local).unwrap().len() > before);
+        runs += 1;
+    }
+    assert_eq!(runs, 3);
+}
+
+/// AVL-05, REP-19: an answer with more than was asked for, or with something else, is cut and named.
+#[test]
+fn avl_05_what_was_not_asked_for_is_not_looked_at() {
+    for (answer, count, bytes) in [
+        (Answer::Whole, 1500, 50),
+        (Answer::Whole, 5, 3 << 20),
+        (Answer::Foreign, 5, 50),
+        (Answer::Later, 5, 50),
+    ] {
+        let mut scene = Scene::new();
+        let (mut third, _, mut entries) = scene.third();
+        entries.extend((0..count).map(|_| third.entry(NOTES, vec![3; bytes])));
+        let head = third.head();
+        let remote = Insider::default();
+        remote.show(&head, &entries);
+        remote.answer(answer);
+        let done = scene.sync(&remote, Budget::default());
+        assert!(done.stopped.is_none(), "{done:?}");
+        let is_told = |finding: &Finding| matches!(finding, Finding::Unasked(feed) if *feed == third.feed(NOTES));
+        assert!(done.findings.iter().any(is_told), "{answer:?}: {:?}", done.findings);
+        let arrives = answer != Answer::Later;
+        assert_eq!(scene.length(&third, NOTES), if arrives { count + 1 } else { 0 });
+        assert_eq!(done.pulled.entries, if arrives { count + 2 } else { 0 });
+    }
+}
+
+/// REP-9: an entry that is damaged where it is kept is named, and stops nothing else.
+#[test]
+fn rep_09_a_damaged_entry_of_the_other_store_is_named() {
+    let mut scene = Scene::new();
+    let (third, head, entries) = scene.third();
+    let remote = Insider::default();
+    remote.show(&head, &entries);
+    remote.answer(Answer::Damaged);
+    let done = scene.sync(&remote, Budget::default());
+    let feed = third.feed(NOTES);
+    let damaged = Finding::Damaged { feed, number: 1, at: Side::Remote };
+    assert!(done.stopped.is_none() && done.findings.contains(&damaged), "{done:?}");
+    remote.answer(Answer::Honest);
+    assert!(scene.sync(&remote, Budget::default()).findings.is_empty());
 }

@@ -8,6 +8,8 @@ mod memory;
 
 pub mod attack;
 
+pub mod insider;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

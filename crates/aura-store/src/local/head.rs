@@ -98,11 +98,12 @@ fn pin(connection: &Connection, head: &Head) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Incarnations whose newest head is rotten.
+type Rotten = Vec<(DeviceId, Incarnation)>;
+
 /// The newest head of every incarnation, ascending, and the incarnations whose newest is rotten: one that
 /// does not read says nothing about the others.
-pub(super) fn all_newest(
-    connection: &Connection,
-) -> Result<(Vec<StoredHead>, Vec<(DeviceId, Incarnation)>), StoreError> {
+pub(super) fn all_newest(connection: &Connection) -> Result<(Vec<StoredHead>, Rotten), StoreError> {
     let sql = "SELECT device, incarnation, number, hash, payload, signature FROM heads AS h
                WHERE number = (SELECT max(number) FROM heads
                    WHERE device = h.device AND incarnation = h.incarnation)

@@ -53,6 +53,25 @@ pub enum Finding {
         /// Its last number that could be had.
         after: u64,
     },
+    /// A head is shown, and an entry under it is damaged where it is kept (REP-9). Others can be had.
+    Damaged {
+        /// Its feed.
+        feed: FeedId,
+        /// Its number.
+        number: u64,
+        /// Who keeps it.
+        at: Side,
+    },
+    /// There is more under a head than one run carries: the next goes on, and a device that writes without end
+    /// holds up nobody else (REP-18).
+    Unfinished {
+        /// Whose.
+        device: DeviceId,
+        /// In which life.
+        incarnation: Incarnation,
+    },
+    /// A store answered with entries that it was not asked for; they were not looked at (REP-19).
+    Unasked(FeedId),
     /// A head, or entries under it, do not verify (REP-10).
     Refused {
         /// Whose it claims to be.
