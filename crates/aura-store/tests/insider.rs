@@ -3,16 +3,20 @@
 //! but its own. Cases carry the ids of the attacks.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
+use std::collections::BTreeSet;
+
 use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{CollectionId, Hash};
-use aura_protocol::limits::INCARNATIONS_MAX;
+use aura_protocol::id::{ChunkName, CollectionId, Hash};
+use aura_protocol::limits::{ENTRY_CHUNKS_MAX, INCARNATIONS_MAX};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::local::LocalStore;
 use aura_store::replicate::{Budget, Finding, Mark, Replicated, Side, replicate_within};
+use aura_store::transfer::{ChunkMark, transfer};
 use aura_testkit::author::{Author, chunk};
 use aura_testkit::conformance::{MAIL, NOTES};
+use aura_testkit::hostile::Mallory;
 use aura_testkit::hostile::insider::{Answer, Insider};
 use aura_testkit::seed::Seed;
 use pollster::block_on;
@@ -353,4 +357,74 @@ fn rep_09_a_damaged_entry_of_the_other_store_is_named() {
     assert!(done.stopped.is_none() && done.findings.contains(&damaged), "{done:?}");
     remote.answer(Answer::Honest);
     assert!(scene.sync(&remote, Budget::default()).findings.is_empty());
+}
+
+/// AVL-05, REP-20: names of chunks that are nowhere keep no other device's chunks from coming, and what is
+/// remembered of them stays within a bound.
+#[test]
+fn avl_05_chunks_that_are_nowhere_starve_only_their_own_device() {
+    let mut scene = Scene::new();
+    for _ in 0..5 {
+        let named = (0..ENTRY_CHUNKS_MAX).map(|_| ChunkAdded {
+            name: ChunkName(scene.seed.array()),
+            hash: Hash([7; 32]),
+            size_bytes: 9,
+        });
+        let named = named.collect();
+        let entry = scene.insider.entry_with(NOTES, vec![6; 60], named);
+        scene.push_insider(&[entry]);
+    }
+    // Others' feeds stand on either side of the hostile one's, in whatever order they are seen to.
+    let mut wanted = Vec::new();
+    for _ in 0..6 {
+        let (mut other, add) = scene.honest.pair(&mut scene.seed);
+        scene.local.append(&[add], &scene.honest.head()).unwrap();
+        let (sealed, added) = chunk(&mut scene.seed, 500);
+        let entry = other.entry_with(NOTES, vec![1; 60], vec![added.clone()]);
+        scene.local.append(&[entry], &other.head()).unwrap();
+        wanted.push((added, sealed));
+    }
+    let remote = Mallory::new(Seed::new(2));
+    for (added, sealed) in &wanted {
+        block_on(remote.put(&scene.access, added.name, sealed)).unwrap();
+    }
+    let mut mark = ChunkMark::default();
+    for _ in 0..2 {
+        let done = block_on(transfer(&scene.local, &remote, &scene.access, &mut mark, u64::MAX));
+        assert!(done.stopped.is_none() && done.findings.is_empty() && !done.has_more, "{done:?}");
+        for (added, sealed) in &wanted {
+            assert_eq!(&LocalLog::chunk(&scene.local, added.name).unwrap(), sealed);
+        }
+        let remembered: usize = mark.wanted.values().map(BTreeSet::len).sum();
+        assert_eq!(remembered, 65_536 / 8, "the share of one device of eight");
+    }
+}
+
+/// REP-20: what did not fit into a device's share is asked for when there is room again.
+#[test]
+fn rep_20_what_was_left_out_comes_when_there_is_room() {
+    let mut scene = Scene::new();
+    let remote = Mallory::new(Seed::new(2));
+    let mut chunks = Vec::new();
+    for _ in 0..4 {
+        let named: Vec<_> = (0..ENTRY_CHUNKS_MAX).map(|_| chunk(&mut scene.seed, 2)).collect();
+        let added = named.iter().map(|(_, added)| added.clone()).collect();
+        let entry = scene.insider.entry_with(NOTES, vec![6; 60], added);
+        scene.push_insider(&[entry]);
+        chunks.push(named);
+    }
+    let mut mark = ChunkMark::default();
+    let mut run = || block_on(transfer(&scene.local, &remote, &scene.access, &mut mark, u64::MAX));
+    assert_eq!(run().pulled, 0);
+    // The last of all, beyond the share, and those that made it full.
+    let (sealed, last) = &chunks[3][7];
+    block_on(remote.put(&scene.access, last.name, sealed)).unwrap();
+    run();
+    assert!(LocalLog::chunk(&scene.local, last.name).is_err());
+    for (sealed, added) in chunks.iter().take(3).flatten().step_by(64) {
+        block_on(remote.put(&scene.access, added.name, sealed)).unwrap();
+    }
+    run();
+    run();
+    assert_eq!(&LocalLog::chunk(&scene.local, last.name).unwrap(), sealed);
 }
