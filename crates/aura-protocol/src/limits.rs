@@ -41,6 +41,8 @@ pub const DEVICES_MAX: usize = 4096;
 pub const QUARANTINED_MAX: usize = 64;
 /// Incarnations of one device that a store shows.
 pub const INCARNATIONS_MAX: usize = 64;
+/// Incarnations of a device that waits to be confirmed, so that all of these leave room for the others.
+pub const WAITING_INCARNATIONS_MAX: usize = 4;
 /// Incarnations of all devices that a store shows, so that `seen` of a head can name every other one.
 pub const LIVES_MAX: usize = DEVICES_MAX;
 /// Entries in one answer of a store.

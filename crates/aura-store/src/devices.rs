@@ -8,7 +8,7 @@
 use aura_protocol::authority::{Roster, SignedStatement, Standing, decode_body};
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{CollectionId, Hash, VaultId};
+use aura_protocol::id::{CollectionId, DeviceId, Hash, VaultId};
 
 /// A vault's devices, as far as a store must know them.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +42,12 @@ impl Devices {
             }
             Standing::Unlisted | Standing::Late => None,
         }
+    }
+
+    /// Whether a device is listed and waits to be confirmed.
+    pub fn waits(&self, device: DeviceId) -> bool {
+        let listed = self.roster.as_ref().and_then(|roster| roster.device(device));
+        listed.is_some_and(|device| !device.is_confirmed)
     }
 
     /// What the statements come to, if a genesis is among them.

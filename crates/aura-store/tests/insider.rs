@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, CollectionId, Hash};
-use aura_protocol::limits::{ENTRY_CHUNKS_MAX, INCARNATIONS_MAX};
+use aura_protocol::limits::{ENTRY_CHUNKS_MAX, INCARNATIONS_MAX, WAITING_INCARNATIONS_MAX};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::local::LocalStore;
@@ -208,6 +208,21 @@ fn avl_05_endless_incarnations_are_refused_at_a_bound() {
     let head = reborn.head();
     head.claim().unwrap();
     scene.local.append(&[entry], &head).unwrap();
+}
+
+/// AVL-05, STO-13: whoever stole a password lists devices that wait, and none of them takes the room of others.
+#[test]
+fn avl_05_a_waiting_device_begins_few_incarnations() {
+    let mut scene = Scene::new();
+    let (mut guest, add) = scene.honest.joiner(&mut scene.seed);
+    let answer = block_on(scene.local.push(&scene.access, &guest.head(), &[add]));
+    assert!(answer.unwrap().missing.is_empty());
+    for count in 1..WAITING_INCARNATIONS_MAX + 2 {
+        let mut life = guest.reborn(&mut scene.seed);
+        let entry = life.entry(MAIL, vec![6; 60]);
+        let answer = block_on(scene.local.push(&scene.access, &life.head(), &[entry]));
+        assert_eq!(answer.is_ok(), count < WAITING_INCARNATIONS_MAX, "{answer:?}");
+    }
 }
 
 /// A head of this author that says that its notes go on and on.

@@ -9,7 +9,7 @@
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, FeedId, VaultId};
-use aura_protocol::limits::{INCARNATIONS_MAX, LIVES_MAX};
+use aura_protocol::limits::{INCARNATIONS_MAX, LIVES_MAX, WAITING_INCARNATIONS_MAX};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Receipt, StoreError};
 use rusqlite::Connection;
@@ -147,16 +147,27 @@ const UNLISTED: StoreError = StoreError::Refused("a head of a device that the va
 /// STO-3, STO-4: a head counts only with the signature of a device that the vault lists.
 fn verify(connection: &Connection, listed: &Devices, offer: &Offer<'_>) -> Result<(), StoreError> {
     let hash = offer.signed.hash();
-    let key = match listed.key_of(&offer.head, hash) {
-        Some(key) => key,
+    let (key, is_waiting) = match listed.key_of(&offer.head, hash) {
+        Some(key) => (key, listed.waits(offer.head.device)),
         // Without statements of its own, nothing lists it that does not list it already.
         None if !stages_statements(connection, &offer.head)? => return Err(UNLISTED),
-        None => devices(connection, offer.head.vault, Some(&offer.head))?
-            .key_of(&offer.head, hash)
-            .ok_or(UNLISTED)?,
+        None => {
+            let devices = devices(connection, offer.head.vault, Some(&offer.head))?;
+            let key = devices.key_of(&offer.head, hash).ok_or(UNLISTED)?;
+            (key, devices.waits(offer.head.device))
+        }
     };
     let checked = offer.signed.clone().verify(&key);
-    checked.map(drop).map_err(|_| StoreError::Refused("a head whose signature does not verify"))
+    checked.map_err(|_| StoreError::Refused("a head whose signature does not verify"))?;
+    if is_waiting {
+        let (of_device, _) = head::others(connection, offer.head.device, offer.head.incarnation)?;
+        if of_device >= WAITING_INCARNATIONS_MAX {
+            return Err(StoreError::Refused(
+                "a device that waits to be confirmed and has begun too many incarnations",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether authority entries have come with this head.
