@@ -18,3 +18,5 @@ pub mod folder;
 pub mod replicate;
 
 pub mod transfer;
+
+pub mod heal;

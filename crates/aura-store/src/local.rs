@@ -25,6 +25,7 @@ mod blind;
 
 mod care;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
@@ -112,6 +113,8 @@ pub struct LocalStore {
     bell: Bell,
     writer: Mutex<Writer>,
     reader: Mutex<Connection>,
+    /// What is known to be damaged, to be asked for elsewhere.
+    damages: Mutex<BTreeSet<Damage>>,
     // Released by the system when the process ends in any way, so a stale one cannot exist (F-31).
     _lock: File,
 }
@@ -206,6 +209,7 @@ impl LocalStore {
             bell: Bell::default(),
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
+            damages: Mutex::default(),
             _lock: lock,
         })
     }
@@ -234,10 +238,14 @@ impl LocalStore {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         let reader = self.reader();
-        match feed::find(&reader, feed)? {
+        let read = match feed::find(&reader, feed)? {
             Some(row) if row.kept.number > 0 => feed::read(&reader, &row, after, limit),
             _ => Err(StoreError::Absent),
+        };
+        if let Err(StoreError::DamagedEntry { feed, number }) = &read {
+            self.note_damage(Damage::Entry(*feed, *number));
         }
+        read
     }
 
     /// Takes a head and entries in one durable transaction.

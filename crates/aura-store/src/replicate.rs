@@ -326,6 +326,10 @@ fn halted(told: &Told, way: Way, halt: Halt) -> Result<Finding, Stopped> {
         Halt::To(StoreError::Fork) => {
             Ok(refusal(told, way.to, "something else stands in this place already"))
         }
+        // Without a statement that rotted nobody can say whose heads count.
+        Halt::To(StoreError::DamagedEntry { feed, number }) => {
+            Ok(Finding::Damaged { feed, number, at: way.to })
+        }
         Halt::To(error) => Err((way.to, error)),
         Halt::From(error) => Err((way.from, error)),
     }

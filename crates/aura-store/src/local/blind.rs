@@ -56,12 +56,12 @@ impl BlindStore for LocalStore {
         let within = Claimed::of(&self.named_within(access, name)?);
         // What is there may be what an entry beyond this access names.
         let claimed = self.claimed(name)?;
-        chunk::put(&self.layout.chunks(), name, sealed, (&within, &claimed))
+        self.put_claimed(name, sealed, (&within, &claimed))
     }
 
     async fn chunk(&self, access: &Access, name: ChunkName) -> Result<Vec<u8>, StoreError> {
         let within = self.named_within(access, name)?;
-        chunk::read(&self.layout.chunks(), name, &Claimed::of(&within))
+        self.read_claimed(name, &Claimed::of(&within))
     }
 
     async fn has(&self, access: &Access, names: &[ChunkName]) -> Result<Vec<bool>, StoreError> {

@@ -14,6 +14,7 @@ use super::fault::{failed, io_failed};
 use super::{LocalStore, admit, chunk, feed, head};
 use crate::durable;
 use crate::layout::LocalLayout;
+use crate::wait::lock;
 
 /// Room kept for the last writes on a full disk, in bytes.
 const RESERVE_BYTES: usize = 1 << 20;
@@ -21,8 +22,11 @@ const RESERVE_BYTES: usize = 1 << 20;
 /// As many pages as SQLite can count.
 const PAGES_MAX: i64 = 4_294_967_294;
 
+/// Damages that are remembered: more are found again.
+const DAMAGES_MAX: usize = 65_536;
+
 /// Something that the store keeps and that is not what it was when it was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Damage {
     /// The database's own structure; other damage may be a consequence.
@@ -93,7 +97,28 @@ impl LocalStore {
             return Err(StoreError::Absent);
         }
         admit::heal(&transaction, &row, entry)?;
-        transaction.commit().map_err(failed)
+        transaction.commit().map_err(failed)?;
+        writer.devices = None;
+        drop(writer);
+        self.forget_damage(&Damage::Entry(entry.header().feed, entry.header().number));
+        Ok(())
+    }
+
+    /// What was found to be damaged since the store was opened, by a check or by reading, and not healed since;
+    /// ascending.
+    pub fn damaged(&self) -> Vec<Damage> {
+        lock(&self.damages).iter().copied().collect()
+    }
+
+    pub(super) fn note_damage(&self, damage: Damage) {
+        let mut damages = lock(&self.damages);
+        if damages.len() < DAMAGES_MAX {
+            damages.insert(damage);
+        }
+    }
+
+    pub(super) fn forget_damage(&self, damage: &Damage) {
+        lock(&self.damages).remove(damage);
     }
 
     /// Reads everything and says what is damaged (F-08). Nothing is changed.
@@ -117,6 +142,7 @@ impl LocalStore {
                 other => drop(other?),
             }
         }
+        damages.iter().for_each(|damage| self.note_damage(*damage));
         Ok(damages)
     }
 

@@ -8,7 +8,7 @@ use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
 
 use super::chunk::Claimed;
-use super::{Completeness, LocalStore, chunk, feed, head};
+use super::{Completeness, Damage, LocalStore, chunk, feed, head};
 use crate::durable;
 use crate::local::fault::io_failed;
 
@@ -44,11 +44,11 @@ impl LocalLog for LocalStore {
 
     fn put_chunk(&self, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError> {
         let claimed = self.claimed(name)?;
-        chunk::put(&self.layout.chunks(), name, sealed, (&claimed, &claimed))
+        self.put_claimed(name, sealed, (&claimed, &claimed))
     }
 
     fn chunk(&self, name: ChunkName) -> Result<Vec<u8>, StoreError> {
-        chunk::read(&self.layout.chunks(), name, &self.claimed(name)?)
+        self.read_claimed(name, &self.claimed(name)?)
     }
 
     fn chunks(&self) -> Result<Vec<(ChunkName, u64)>, StoreError> {
@@ -81,6 +81,29 @@ impl LocalLog for LocalStore {
 }
 
 impl LocalStore {
+    pub(super) fn put_claimed(
+        &self,
+        name: ChunkName,
+        sealed: &[u8],
+        (within, claimed): (&Claimed, &Claimed),
+    ) -> Result<(), StoreError> {
+        chunk::put(&self.layout.chunks(), name, sealed, (within, claimed))?;
+        self.forget_damage(&Damage::Chunk(name));
+        Ok(())
+    }
+
+    pub(super) fn read_claimed(
+        &self,
+        name: ChunkName,
+        claimed: &Claimed,
+    ) -> Result<Vec<u8>, StoreError> {
+        let read = chunk::read(&self.layout.chunks(), name, claimed);
+        if let Err(StoreError::Damaged(_)) = &read {
+            self.note_damage(Damage::Chunk(name));
+        }
+        read
+    }
+
     /// What a chunk must be, as the shown entries name it.
     pub(super) fn claimed(&self, name: ChunkName) -> Result<Claimed, StoreError> {
         Ok(Claimed::of(&chunk::named(&self.reader(), name)?))

@@ -163,7 +163,7 @@ impl Carrier<'_> {
             Err(StoreError::Gap { feed, expected }) => vec![(feed, expected.saturating_sub(1))],
             Err(error) => return Err(Halt::To(error)),
         };
-        let moved = &mut haul.moved;
+        let moved = &mut *haul.moved;
         moved.entries = moved.entries.saturating_add(batch.len() as u64);
         moved.bytes = batch.iter().map(size_bytes).fold(moved.bytes, u64::saturating_add);
         Ok(missing)

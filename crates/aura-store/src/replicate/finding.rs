@@ -53,7 +53,7 @@ pub enum Finding {
         /// Its last number that could be had.
         after: u64,
     },
-    /// A head is shown, and an entry under it is damaged where it is kept (REP-9). Others can be had.
+    /// An entry that is needed to carry or to check a head is damaged where it is kept (REP-9). Others can be had.
     Damaged {
         /// Its feed.
         feed: FeedId,
