@@ -226,6 +226,11 @@ pub trait LocalLog: Send + Sync {
     /// Forgets chunks that no kept entry names.
     fn sweep_chunks(&self, names: &[ChunkName]) -> Result<(), StoreError>;
 
+    /// Forgets what stands after these numbers in feeds of one incarnation, and its heads: what the vault's other
+    /// stores have in these places comes instead. For an incarnation of the vault's own device alone, which was
+    /// copied or restored, after the vault has said again what it forgets (REP-22).
+    fn give_way(&self, common: &[(FeedId, u64)]) -> Result<(), StoreError>;
+
     /// Bytes kept for entries and heads, and for chunks.
     fn size_bytes(&self) -> Result<(u64, u64), StoreError>;
 }

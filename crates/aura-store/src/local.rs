@@ -311,6 +311,19 @@ impl Writer {
         }
     }
 
+    fn give_way(&mut self, common: &[(FeedId, u64)]) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction().map_err(failed)?;
+        for (feed, number) in common {
+            if let Some(mut row) = feed::find(&transaction, feed)? {
+                feed::shorten(&transaction, &mut row, *number)?;
+            }
+            head::forget(&transaction, feed.device, feed.incarnation)?;
+        }
+        transaction.commit().map_err(failed)?;
+        self.devices = None;
+        Ok(())
+    }
+
     fn clear_staged(&mut self, feed: &FeedId) -> Result<(), StoreError> {
         let transaction = self.connection.transaction().map_err(failed)?;
         if let Some(mut row) = feed::find(&transaction, feed)? {

@@ -9,13 +9,15 @@
 
 mod finding;
 
+mod fork;
+
 mod compare;
 
 mod room;
 
 mod carry;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
@@ -26,6 +28,7 @@ use aura_protocol::store::{Access, BlindStore, StoreError};
 
 pub use carry::{Budget, Moved};
 pub use finding::{Finding, Side};
+pub use fork::common;
 
 use self::carry::{Carrier, Halt, Haul, Opening};
 use self::compare::{Life, Relation, Told, by_life, relation};
@@ -37,6 +40,8 @@ const HEADS_MAX: usize = 4 * LIVES_MAX;
 /// How often heads that were refused are offered again: the longest chain of devices that were each listed by
 /// the next, with clocks in the worst order.
 const ROUNDS_MAX: usize = 16;
+
+const FORK: &str = "something else stands in this place already";
 
 /// The newest head of each incarnation that a store has confirmed. It only goes forward.
 pub type Mark = Vec<(DeviceId, Incarnation, Position)>;
@@ -81,6 +86,7 @@ pub async fn replicate_within(
         budget,
         ours: BTreeMap::new(),
         shown: BTreeMap::new(),
+        theirs: BTreeMap::new(),
         done: Replicated::default(),
     };
     exchange.done.stopped = exchange.run(mark).await.err();
@@ -100,6 +106,8 @@ struct Exchange<'a> {
     ours: BTreeMap<Life, Told>,
     /// The heads that the remote store has, or says that it has.
     shown: BTreeMap<Life, Position>,
+    /// Those of them that are others than ours.
+    theirs: BTreeMap<Life, Told>,
     done: Replicated,
 }
 
@@ -121,6 +129,7 @@ impl Exchange<'_> {
         }
         self.shown.extend(theirs.iter().map(|(life, told)| (*life, told.position())));
         self.find_rollbacks(mark);
+        self.theirs.clone_from(&theirs);
         let (pull, push) = self.plan(theirs).await?;
         self.pull(pull).await?;
         self.push(push).await?;
@@ -157,11 +166,18 @@ impl Exchange<'_> {
         let carrier = Carrier { from: self.remote, to: self.local, access: self.access, opening };
         let way = Way { from: Side::Remote, to: Side::Local };
         let Replicated { pulled, findings, .. } = &mut self.done;
-        let mut haul = Haul { moved: pulled, unasked: BTreeSet::new(), budget: self.budget };
+        let mut haul = Haul::new(pulled, self.budget);
         let mut arrived = Vec::new();
         let carried = carry_all((&carrier, way), work, (&mut haul, findings), &mut arrived).await;
         findings.extend(haul.unasked.into_iter().map(Finding::Unasked));
+        let forks = haul.forks;
         self.ours.extend(arrived.into_iter().map(|told| (told.life(), told)));
+        for told in forks {
+            match self.ours.get(&told.life()).cloned() {
+                Some(own) => self.find_fork(&own, told).await?,
+                None => self.done.findings.push(refusal(&told, Side::Local, FORK)),
+            }
+        }
         carried
     }
 
@@ -170,10 +186,17 @@ impl Exchange<'_> {
         let carrier = Carrier { from: self.local, to: self.remote, access: self.access, opening };
         let way = Way { from: Side::Local, to: Side::Remote };
         let Replicated { pushed, findings, .. } = &mut self.done;
-        let mut haul = Haul { moved: pushed, unasked: BTreeSet::new(), budget: self.budget };
+        let mut haul = Haul::new(pushed, self.budget);
         let mut arrived = Vec::new();
         let carried = carry_all((&carrier, way), work, (&mut haul, findings), &mut arrived).await;
+        let forks = haul.forks;
         self.shown.extend(arrived.iter().map(|told| (told.life(), told.position())));
+        for own in forks {
+            match self.theirs.get(&own.life()).cloned() {
+                Some(told) => self.find_fork(&own, told).await?,
+                None => self.done.findings.push(refusal(&own, Side::Remote, FORK)),
+            }
+        }
         carried
     }
 
@@ -298,6 +321,7 @@ async fn carry_all(
                     arrived.push(told);
                 }
                 Err(Halt::To(StoreError::Refused(why))) => refused.push(((told, there), why)),
+                Err(Halt::To(StoreError::Fork)) => haul.forks.push(told),
                 Err(halt) => findings.push(halted(&told, way, halt)?),
             }
         }
@@ -323,9 +347,6 @@ fn halted(told: &Told, way: Way, halt: Halt) -> Result<Finding, Stopped> {
         Halt::Incomplete(feed, after) => Ok(Finding::Incomplete { feed, after }),
         Halt::Damaged(feed, number) => Ok(Finding::Damaged { feed, number, at: way.from }),
         Halt::Spent => Ok(Finding::Unfinished { device, incarnation }),
-        Halt::To(StoreError::Fork) => {
-            Ok(refusal(told, way.to, "something else stands in this place already"))
-        }
         // Without a statement that rotted nobody can say whose heads count.
         Halt::To(StoreError::DamagedEntry { feed, number }) => {
             Ok(Finding::Damaged { feed, number, at: way.to })

@@ -96,6 +96,13 @@ impl Pen {
         (self.device.id(), self.device.incarnation)
     }
 
+    /// Goes on in another life of the same device: its feeds, its heads and its audit log begin anew.
+    pub fn begin_life(&mut self, incarnation: Incarnation) {
+        self.device.incarnation = incarnation;
+        self.head = None;
+        self.frontier = Frontier::new();
+    }
+
     /// Says in the next head what this device has seen of others. That alone makes no new head due.
     pub fn see(&mut self, seen: Vec<Seen>) {
         self.seen = seen;

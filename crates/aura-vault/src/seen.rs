@@ -180,6 +180,12 @@ impl Watermark {
         Self { home: home.clone(), seen, missing, written_ms: 0 }
     }
 
+    /// Forgets a life of this device that has given way to what others have of it.
+    pub fn forget(&mut self, device: DeviceId, incarnation: Incarnation) {
+        self.seen.0.remove(&(device, incarnation));
+        self.missing.retain(|known| (known.device, known.incarnation) != (device, incarnation));
+    }
+
     /// What the log lacked when the vault was opened.
     pub fn missing(&self) -> &[Missing] {
         &self.missing

@@ -17,6 +17,8 @@ mod unlock;
 
 mod arrive;
 
+mod fork;
+
 mod join;
 
 mod second;

@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aura_crypto::entropy::Entropy;
@@ -24,7 +24,7 @@ use aura_protocol::log::Frontier;
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, LocalLog};
 use aura_store::local::LocalStore;
-use aura_store::replicate::{Mark, Replicated, replicate};
+use aura_store::replicate::{Finding, Mark, Replicated, common, replicate};
 use aura_vault::device::DeviceFile;
 use aura_vault::feed::{Batch, Commit, Pen};
 use aura_vault::gate::Session;
@@ -460,4 +460,96 @@ fn a_second_lock_that_another_device_made_shuts_what_is_behind_it_here_too() {
     assert_eq!(laptop.state(), phone.state());
     laptop.verify();
     phone.verify();
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn open(bench: &Bench) -> Device {
+    let path = Home::new(&bench.home()).store();
+    let store = Arc::new(LocalStore::open(&path, Box::new(|| START_MS)).unwrap());
+    let vault = Vault::load(&bench.home(), Arc::clone(&store) as Arc<dyn LocalLog>).unwrap();
+    let opened = vault.unlock(&password(PASSWORD), bench.environment());
+    Device { store, vault: opened.map_err(|(_, error)| error).unwrap() }
+}
+
+/// FRK-01, RB-02: a folder that was put back from an older copy, and written to, goes on in a new life: what it had
+/// written before comes back from others, what it wrote since reaches them, and nothing is said twice
+/// under one number.
+#[test]
+fn a_device_that_was_restored_from_an_older_copy_goes_on_in_a_new_life() {
+    let (bench, mut laptop, kit) = first();
+    let shared = laptop.add("a", "before the copy");
+    let mut phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
+    sync(&mut laptop, &mut phone);
+    drop(laptop.vault.lock());
+    drop(laptop.store);
+    let backup = bench.dir.path().join("backup");
+    copy(&bench.home(), &backup);
+    let mut laptop = open(&bench);
+    let lost = laptop.add("b", "after the copy");
+    laptop.session().edit(shared, &fields(json!({"keywords": {"one": true}})), &[]).unwrap();
+    sync(&mut laptop, &mut phone);
+    drop(laptop);
+
+    std::fs::remove_dir_all(bench.home()).unwrap();
+    copy(&backup, &bench.home());
+    let mut laptop = open(&bench);
+    // Written without knowing of it, twice in one record.
+    laptop.session().edit(shared, &fields(json!({"name": "first"})), &[]).unwrap();
+    laptop.session().edit(shared, &fields(json!({"name": "second"})), &[]).unwrap();
+    let other = laptop.add("c", "in ignorance");
+    laptop.session().remove(laptop.add("d", "and deleted")).unwrap();
+    let before = laptop.vault.devices();
+    let access = Access::Vault(laptop.vault.id());
+    let done = pollster::block_on(replicate(
+        laptop.store.as_ref(),
+        phone.store.as_ref(),
+        &access,
+        &Mark::new(),
+    ));
+    let [Finding::Forked { device, incarnation, heads }] = &done.findings[..] else {
+        panic!("{done:?}")
+    };
+    let life = laptop.vault.life();
+    assert_eq!((*device, *incarnation), life);
+    let [ours, theirs] = [&heads[0], &heads[1]].map(|head| head.claim().unwrap());
+    let (local, remote) = (laptop.store.as_ref(), phone.store.as_ref());
+    let common = common(local, remote, &access, [&ours, &theirs]);
+    laptop.vault.leave_fork(&pollster::block_on(common).unwrap()).unwrap();
+    assert_ne!(laptop.vault.life().1, life.1);
+    sync(&mut laptop, &mut phone);
+    sync(&mut phone, &mut laptop);
+    assert_eq!(laptop.state(), phone.state());
+    for device in [&laptop, &phone] {
+        let session = device.session();
+        assert!(session.get(lost).unwrap().is_some() && session.get(other).unwrap().is_some());
+        let record = session.get(shared).unwrap().unwrap();
+        assert_eq!(record.fields["name"], "second");
+        assert_eq!(record.fields["keywords"], json!({"one": true}));
+        assert_eq!(record.conflicts, Vec::<String>::new());
+        assert_eq!(session.trash(None, 9).unwrap().len(), 1);
+        device.verify();
+    }
+    assert_eq!(laptop.vault.devices(), before, "it is the same device");
+    assert!(!laptop.session().status().unwrap().is_audit_lost);
+
+    // And it stays in that life, when it is opened again as well.
+    let laptop_life = laptop.vault.life();
+    let mut laptop = reopened(&bench, laptop);
+    let status = laptop.session().status().unwrap();
+    assert!(!status.is_audit_lost && status.missing.is_empty(), "{status:?}");
+    assert_eq!(laptop.vault.life(), laptop_life);
+    laptop.add("e", "still there");
+    sync(&mut laptop, &mut phone);
+    assert_eq!((laptop.state(), phone.finds("still")), (phone.state(), 1));
 }

@@ -175,6 +175,19 @@ pub(super) fn unstage(
     update(connection, row)
 }
 
+/// Forgets everything that stands after this number, shown or staged.
+pub(super) fn shorten(
+    connection: &Connection,
+    row: &mut FeedRow,
+    number: u64,
+) -> Result<(), StoreError> {
+    if number < row.kept.number {
+        let hash = if number == 0 { None } else { hash_at(connection, row, number)? };
+        row.kept = Position { number, hash: hash.unwrap_or(Hash([0; 32])) };
+    }
+    unstage(connection, row, 0)
+}
+
 /// The hash that the entry with this number had when it was taken.
 pub(super) fn hash_at(
     connection: &Connection,

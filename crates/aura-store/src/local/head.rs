@@ -101,6 +101,22 @@ fn pin(connection: &Connection, head: &Head) -> Result<(), StoreError> {
 /// Incarnations whose newest head is rotten.
 type Rotten = Vec<(DeviceId, Incarnation)>;
 
+/// Forgets every head of an incarnation, and what they pin.
+pub(super) fn forget(
+    connection: &Connection,
+    device: DeviceId,
+    incarnation: Incarnation,
+) -> Result<(), StoreError> {
+    let keys = (&device.0[..], &incarnation.0[..]);
+    for sql in [
+        "DELETE FROM heads WHERE device = ?1 AND incarnation = ?2",
+        "DELETE FROM pins WHERE by_device = ?1 AND by_incarnation = ?2",
+    ] {
+        connection.prepare_cached(sql).and_then(|mut s| s.execute(keys)).map_err(failed)?;
+    }
+    Ok(())
+}
+
 /// The newest head of every incarnation, ascending, and the incarnations whose newest is rotten: one that
 /// does not read says nothing about the others.
 pub(super) fn all_newest(connection: &Connection) -> Result<(Vec<StoredHead>, Rotten), StoreError> {

@@ -8,7 +8,7 @@ use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
 
 use super::chunk::Claimed;
-use super::{Completeness, Damage, LocalStore, chunk, feed, head};
+use super::{Completeness, Damage, LocalStore, chunk, fault, feed, head};
 use crate::durable;
 use crate::local::fault::io_failed;
 
@@ -65,6 +65,15 @@ impl LocalLog for LocalStore {
             chunk::remove(&self.layout.chunks(), *name)?;
         }
         Ok(())
+    }
+
+    fn give_way(&self, common: &[(FeedId, u64)]) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        let result = writer.give_way(common);
+        if let Err(error) = &result {
+            writer.has_failed |= fault::is_fatal(error);
+        }
+        result
     }
 
     fn size_bytes(&self) -> Result<(u64, u64), StoreError> {

@@ -56,7 +56,15 @@ pub(super) struct Haul<'a> {
     pub(super) moved: &'a mut Moved,
     /// Feeds for which the store that gives answered with what it was not asked for.
     pub(super) unasked: BTreeSet<FeedId>,
+    /// Heads in whose places the store that takes has something else.
+    pub(super) forks: Vec<Told>,
     pub(super) budget: Budget,
+}
+
+impl<'a> Haul<'a> {
+    pub(super) fn new(moved: &'a mut Moved, budget: Budget) -> Self {
+        Self { moved, unasked: BTreeSet::new(), forks: Vec::new(), budget }
+    }
 }
 
 /// Why a head did not arrive.

@@ -39,13 +39,13 @@ impl Reach {
 /// How far each incarnation counts.
 #[derive(Debug)]
 pub(crate) struct Reaches {
-    own: Option<Life>,
+    own: Option<DeviceId>,
     others: BTreeMap<Life, Reach>,
 }
 
 impl Reaches {
     /// What follows from the roster and the newest heads, for the device that this is, if it is one.
-    pub(crate) fn new(roster: &Roster, heads: &[Signed<Head>], own: Option<Life>) -> Self {
+    pub(crate) fn new(roster: &Roster, heads: &[Signed<Head>], own: Option<DeviceId>) -> Self {
         let of_head = |signed: &Signed<Head>| {
             let head = signed.claim().ok()?;
             let position = Position { number: head.number, hash: signed.hash() };
@@ -59,10 +59,10 @@ impl Reaches {
         Self { own, others: heads.iter().filter_map(of_head).collect() }
     }
 
-    /// How far a feed counts. What this device writes always does, here.
+    /// How far a feed counts. What this device writes always does, here, in each of its lives.
     pub(crate) fn of(&self, feed: FeedId) -> Reach {
         let life = (feed.device, feed.incarnation);
-        if self.own == Some(life) {
+        if self.own == Some(feed.device) {
             return Reach::Whole;
         }
         self.others.get(&life).copied().unwrap_or(Reach::Waiting)

@@ -36,7 +36,7 @@ impl Vault<Unlocked> {
         }
         pen.set_outdated(refused.contains(&AuthorityError::Newer));
         let heads = self.log.heads()?;
-        let reaches = Reaches::new(&self.roster, &heads, Some(pen.life()));
+        let reaches = Reaches::new(&self.roster, &heads, Some(pen.life().0));
         self.take_keys(&reaches)?;
         *open.reaches.write().unwrap_or_else(PoisonError::into_inner) = reaches;
         match open.catch_up() {

@@ -303,7 +303,7 @@ pub(super) fn assemble(
     let first = Views::open(places, &parts.views, &keys, decode_positions);
     let first = first.map_err(OpenError::from)?;
     let Parts { vault, roster, keyring, pen, watermark, .. } = parts;
-    let reaches = Reaches::new(roster, &log.heads()?, Some(pen.life()));
+    let reaches = Reaches::new(roster, &log.heads()?, Some(pen.life().0));
     let open = Open {
         vault,
         log,
@@ -382,6 +382,13 @@ fn restore_frontier(open: &Open) -> Result<(), VaultError> {
         open.lose_audit()?;
     }
     Ok(())
+}
+
+/// Forgets where this device's audit log stood in a life that is over.
+pub(super) fn forget_frontier(open: &Open) -> Result<(), OpenError> {
+    let mut value = 0u64.to_be_bytes().to_vec();
+    value.extend(Frontier::new().to_bytes());
+    Ok(open.first.db.remember(FRONTIER, &value)?)
 }
 
 /// Makes last what the views have in memory.

@@ -420,6 +420,10 @@ impl LocalLog for Chunks {
         Err(StoreError::Absent)
     }
 
+    fn give_way(&self, _: &[(FeedId, u64)]) -> Result<(), StoreError> {
+        Err(StoreError::Absent)
+    }
+
     fn size_bytes(&self) -> Result<(u64, u64), StoreError> {
         Err(StoreError::Absent)
     }
