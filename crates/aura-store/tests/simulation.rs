@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Weeks in the life of some devices and stores, from a seed: devices write, sync, meet, restart, begin anew and
-//! have wrong clocks; lines break; stores go back and are wiped. In the end nobody has lost anything.
+//! have wrong clocks; lines break; stores go back and are wiped. In the end nobody has lost anything, and a store
+//! was accused if and only if it had gone back.
 //!
 //! `AURA_SIM_SEEDS` says how many seeds are tried, `AURA_SIM_FROM` with which it begins. Each is run twice, and
 //! both runs must be the same, step by step.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::Position;
-use aura_protocol::id::{FeedId, VaultId};
+use aura_protocol::id::{DeviceId, FeedId, Incarnation, VaultId};
 use aura_protocol::store::{Access, BlindStore, LocalLog};
 use aura_store::local::LocalStore;
 use aura_store::replicate::{Finding, Mark, Moved, Replicated, replicate};
@@ -87,11 +88,35 @@ impl Device {
     }
 }
 
+/// What is known of a store behind its back.
+#[derive(Default, Clone)]
+struct Truth {
+    /// The most that it ever showed of each incarnation: with less, it lies.
+    had: Heights,
+    /// Whether a line broke since everything in it was known to be whole: a head may be there, and what it
+    /// names on its way.
+    is_torn: bool,
+}
+
+/// The number of the newest head of each incarnation.
+type Heights = BTreeMap<(DeviceId, Incarnation), u64>;
+
+/// The incarnations of which there is less than there was.
+fn lower(before: &Heights, now: &Heights) -> BTreeSet<(DeviceId, Incarnation)> {
+    let is_lower = |(life, number): &(&(DeviceId, Incarnation), &u64)| {
+        now.get(*life).is_none_or(|now| now < *number)
+    };
+    before.iter().filter(is_lower).map(|(life, _)| *life).collect()
+}
+
 struct World {
     seed: Seed,
     vault: VaultId,
     devices: Vec<Device>,
     stores: Vec<FaultyStore<Mallory>>,
+    truths: Vec<Truth>,
+    /// How often it was known whether a store lied.
+    judged: u64,
     /// Every feed and how far it was written.
     model: BTreeMap<FeedId, u64>,
     trace: String,
@@ -110,7 +135,9 @@ impl World {
         let mut first = Device::new(author);
         let mut model = BTreeMap::new();
         first.append(&[genesis], &mut model);
-        Self { seed, vault, devices: vec![first], stores, model, trace: String::new() }
+        let truths = vec![Truth::default(); STORES];
+        let (devices, trace) = (vec![first], String::new());
+        Self { seed, vault, devices, stores, truths, judged: 0, model, trace }
     }
 
     fn pick(&mut self, of: usize) -> usize {
@@ -153,15 +180,51 @@ impl World {
     }
 
     fn sync(&mut self, device: usize, store: usize) -> Replicated {
+        let shown = self.heights(store);
         let Device { store: local, marks, .. } = &mut self.devices[device];
         let (local, access) = (local.as_ref().unwrap(), Access::Vault(self.vault));
+        let before: Heights = marks[store].iter().map(|(d, i, at)| ((*d, *i), at.number)).collect();
         let done = block_on(replicate(local, &self.stores[store], &access, &marks[store]));
         marks[store].clone_from(&done.mark);
-        let forked = |finding: &Finding| matches!(finding, Finding::Forked { .. });
-        assert!(!done.findings.iter().any(forked), "{:?}", done.findings);
+        self.judge(store, &done, (&before, &shown));
         let (pulled, pushed) = (done.pulled, done.pushed);
         write!(self.trace, " {pulled:?} {pushed:?} {}", done.findings.len()).unwrap();
         done
+    }
+
+    /// What the store has, asked past the line.
+    fn heights(&self, store: usize) -> Heights {
+        let store = self.stores[store].inner();
+        let heads = block_on(store.heads(&Access::Vault(self.vault), &[])).unwrap().news;
+        heads.iter().map(|head| ((head.device, head.incarnation), head.position.number)).collect()
+    }
+
+    /// A store that shows less than it had confirmed to this device is told, incarnation by incarnation; one
+    /// that has all that it ever had is accused of nothing.
+    fn judge(&mut self, store: usize, done: &Replicated, (before, shown): (&Heights, &Heights)) {
+        let told: BTreeSet<_> = done
+            .findings
+            .iter()
+            .filter_map(|finding| match finding {
+                Finding::RolledBack { device, incarnation, .. } => Some((*device, *incarnation)),
+                _ => None,
+            })
+            .collect();
+        let was_unheard = done.stopped.is_some() && done.findings.is_empty();
+        assert!(was_unheard || told == lower(before, shown), "{told:?} {before:?} {shown:?}");
+        let now = self.heights(store);
+        let truth = &mut self.truths[store];
+        if !truth.is_torn && lower(&truth.had, shown).is_empty() {
+            assert!(done.findings.is_empty(), "an honest store: {:?}", done.findings);
+            self.judged += 1;
+        }
+        let forked = |finding: &Finding| matches!(finding, Finding::Forked { .. });
+        assert!(!done.findings.iter().any(forked), "{:?}", done.findings);
+        for (life, number) in now {
+            let had = truth.had.entry(life).or_default();
+            *had = number.max(*had);
+        }
+        truth.is_torn = done.stopped.is_some() || truth.is_torn && !done.findings.is_empty();
     }
 
     fn meet(&mut self, device: usize) {
@@ -171,7 +234,7 @@ impl World {
         }
         let (local, remote) = (self.devices[device].store(), self.devices[other].store());
         let done = block_on(replicate(local, remote, &Access::Vault(self.vault), &Mark::new()));
-        assert!(done.stopped.is_none(), "{done:?}");
+        assert!(done.stopped.is_none() && done.findings.is_empty(), "{done:?}");
         write!(self.trace, " {:?} {:?}", done.pulled, done.pushed).unwrap();
     }
 
@@ -224,6 +287,7 @@ fn run(number: u64) -> String {
         world.step();
     }
     world.finish();
+    assert!(world.judged > 10, "honest stores, known to be: {}", world.judged);
     world.trace
 }
 
