@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation, VaultId};
 use aura_protocol::limits::CHUNK_BYTES_MAX;
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
@@ -65,6 +65,21 @@ impl FolderStore {
             Err(error) => return Err(io_failed(error)),
         }
         Ok(Self { folder: folder.to_path_buf(), now_ms, bell: Bell::default() })
+    }
+
+    /// The vaults that the directory keeps, ascending. Whatever is not named and made like one is passed over.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn vaults(&self) -> Result<Vec<VaultId>, StoreError> {
+        let names = durable::names(&self.folder).map_err(io_failed)?;
+        let vaults = names.iter().filter_map(|name| {
+            let vault = VaultId::parse(name).filter(|vault| vault.to_string() == *name)?;
+            let layout = FolderLayout::new(&self.folder, vault);
+            let is_one = layout.heads().is_dir() && place::is_plain(&layout, &layout.heads());
+            is_one.then_some(vault)
+        });
+        Ok(vaults.collect())
     }
 
     fn layout(&self, access: &Access) -> Result<FolderLayout, StoreError> {

@@ -497,6 +497,15 @@ impl Session {
         Ok(rows.into_iter().map(Record::of).collect())
     }
 
+    /// Puts on the record that so many things around the vault, such as in a store, were not as they should be.
+    ///
+    /// # Errors
+    /// When the log fails; the event is not there then.
+    pub fn record_anomaly(&self, count: u64) -> Result<(), GateError> {
+        let event = Event { outcome: Outcome::Failed, ..self.event(Action::Anomaly, None, count) };
+        Ok(self.open.record(vec![event])?)
+    }
+
     /// Upkeep, about once a second: counted reads become durable events.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //! The vault directory: which file is where, and how small files are replaced without a torn moment.
 //!
 //! Everything in it is sealed but the marker, the secret key and the transport key; the directory is
-//! readable by the person alone. Source: spec/vault-directory.md, rules DIR-1 to DIR-12.
+//! readable by the person alone. Source: spec/vault-directory.md, rules DIR-1 to DIR-14.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -110,6 +110,16 @@ impl Home {
     /// As `attempts`, of the second lock (DIR-12).
     pub fn second_attempts(&self) -> PathBuf {
         self.0.join("second-attempts")
+    }
+
+    /// The stores that this device syncs with (DIR-13).
+    pub fn stores(&self) -> PathBuf {
+        self.0.join("stores.json")
+    }
+
+    /// Stands here while a device joins, and nothing else does for long (DIR-14).
+    pub fn joining(&self) -> PathBuf {
+        self.0.join("joining")
     }
 
     /// How often a wrong secret was tried since the last right one, and when last (DIR-9).

@@ -26,7 +26,7 @@ pub(crate) struct Status {
     pub(crate) state_hash: Option<String>,
     pub(crate) category_hashes: Option<BTreeMap<String, Option<String>>>,
     pub(crate) devices: Vec<Device>,
-    pub(crate) stores: Vec<Value>,
+    pub(crate) stores: Vec<Store>,
     pub(crate) backups: Vec<Value>,
     pub(crate) grants: Vec<Value>,
     /// Whether some categories have a lock of their own.
@@ -60,6 +60,79 @@ pub(crate) struct Status {
 pub(crate) struct Device {
     pub(crate) id: String,
     pub(crate) this: bool,
+    /// Whether what it writes counts; until then it waits.
+    pub(crate) confirmed: bool,
+    pub(crate) revoked: bool,
+}
+
+/// A store that this device syncs with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Store {
+    pub(crate) kind: String,
+    pub(crate) path: String,
+    /// When it last had everything that this device has.
+    pub(crate) synced: Option<String>,
+    /// Changes that are here and not known to be there.
+    pub(crate) waiting: Option<u64>,
+    /// Pieces of attachments that were found nowhere yet.
+    pub(crate) wanted: u64,
+    /// Why it was not reached, or not to the end, the last time.
+    pub(crate) trouble: Option<String>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// What was not as it should be in a store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) kind: String,
+    /// Whose change it is about.
+    pub(crate) device: Option<String>,
+    pub(crate) count: u64,
+    pub(crate) since: String,
+    /// Whether it was there no more the last time.
+    pub(crate) over: bool,
+    /// What it means, and what to do.
+    pub(crate) text: String,
+    pub(crate) next: String,
+}
+
+/// `aura sync`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Synced {
+    pub(crate) stores: Vec<Visit>,
+    /// Whether what came can be seen already.
+    pub(crate) taken_in: bool,
+}
+
+/// What syncing with one store came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Visit {
+    pub(crate) reached: bool,
+    pub(crate) came: Moved,
+    pub(crate) went: Moved,
+    #[serde(flatten)]
+    pub(crate) store: Store,
+}
+
+/// What went one way.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Moved {
+    /// Heads, as many as incarnations that went forward.
+    pub(crate) heads: u64,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    /// Pieces of attachments; their bytes are not among those above.
+    pub(crate) chunks: u64,
+}
+
+/// `aura join`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Joined {
+    pub(crate) vault_id: String,
+    pub(crate) home: String,
+    pub(crate) device: String,
+    pub(crate) confirmed: bool,
+    pub(crate) store: Store,
 }
 
 /// One hit of `aura search`.

@@ -17,7 +17,7 @@ use crate::exit::Failure;
 use crate::secret::Secret;
 
 /// Changes with every change of what is said.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// The largest request: a record with its text.
 pub(crate) const REQUEST_BYTES_MAX: u32 = 32 << 20;
 /// The largest frame of an answer: a record with its history.
@@ -161,6 +161,32 @@ pub(crate) enum Request {
         second: Secret,
         cost: Cost,
     },
+    AddStore {
+        folder: PathBuf,
+    },
+    Stores,
+    RemoveStore {
+        folder: PathBuf,
+    },
+    /// Sync with every store, and wait for it.
+    Sync,
+    Devices,
+    ConfirmDevice {
+        /// The beginning of its id.
+        id: String,
+    },
+    Join(Joining),
+}
+
+/// A new device of a vault that a folder has.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Joining {
+    pub(crate) folder: PathBuf,
+    pub(crate) vault: String,
+    pub(crate) way: Way,
+    pub(crate) secret: Secret,
+    /// A password needs it.
+    pub(crate) secret_key: Option<Secret>,
 }
 
 /// How the second lock stands.

@@ -13,6 +13,7 @@ use std::time::Instant;
 use aura_crypto::words;
 use clap::{Args, Parser as _};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::Cli;
 use crate::client::{Client, Idle, parse};
@@ -21,7 +22,7 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::on_interrupt;
 use crate::life;
 use crate::screen::{Screen, count, counted, note, wrap};
-use crate::view::{Hit, Status};
+use crate::view::{Device, Hit, Status};
 use crate::wire::Request;
 
 /// What the sample life is full of, and no file of the vault may have.
@@ -94,6 +95,11 @@ impl Stage {
         self.root.join("second-vault")
     }
 
+    /// The home of a second device of the same vault.
+    fn phone(&self) -> PathBuf {
+        self.root.join("phone")
+    }
+
     fn password(&self) -> PathBuf {
         self.root.join("password")
     }
@@ -122,6 +128,7 @@ impl Stage {
         self.bring_in()?;
         self.change()?;
         self.take_out()?;
+        self.share()?;
         self.account()?;
         Ok(Exit::Done)
     }
@@ -166,7 +173,51 @@ impl Stage {
         let second = self.second();
         self.command_in(&second, &["init", "--no-verify-kit", "--kit", &text(&kit)])?;
         self.command_in(&second, &["import", &text(&archive)])?;
-        let (one, other) = (state(&self.home())?, state(&second)?);
+        self.compare(&second)
+    }
+
+    fn share(&self) -> Result<(), Failure> {
+        self.title("Two devices, and a folder between them")?;
+        let failed = |error| Failure::file("The demo's folder could not be made", &error);
+        let folder = self.root.join("folder");
+        DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
+        self.command(&["store", "add", &text(&folder)])?;
+        self.command(&["sync"])?;
+        let key = self.secret_key().map_err(failed)?;
+        let phone = self.phone();
+        self.command_in(&phone, &["join", &text(&folder), "--secret-key-file", &text(&key)])?;
+        self.command(&["sync"])?;
+        let devices: Vec<Device> = client(&phone)?.ask(&Request::Devices)?;
+        let joined = devices.iter().find(|device| device.this).map(|device| device.id.as_str());
+        self.command(&[
+            "device",
+            "confirm",
+            joined.and_then(|id| id.get(..8)).unwrap_or_default(),
+        ])?;
+        let note =
+            ["add", "note", "--title", "From the phone", "--text", "A lamp for the Lisbon flat"];
+        self.command_in(&phone, &note)?;
+        self.command_in(&phone, &["sync"])?;
+        self.command(&["sync"])?;
+        self.command(&["search", "--limit", "1", "lamp lisbon kind:note"])?;
+        self.command_in(&phone, &["sync"])?;
+        self.compare(&phone)?;
+        self.look_for_plaintext(&folder, "the folder")
+    }
+
+    /// The kit's secret key, in a file of its own.
+    fn secret_key(&self) -> io::Result<PathBuf> {
+        let kit = Zeroizing::new(fs::read_to_string(self.root.join("kit.txt"))?);
+        let key = kit.lines().skip_while(|line| !line.starts_with("Secret key")).nth(1);
+        let path = self.root.join("secret-key");
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(key.unwrap_or_default().trim().as_bytes())?;
+        Ok(path)
+    }
+
+    /// Both vaults have the same records.
+    fn compare(&self, other: &Path) -> Result<(), Failure> {
+        let (one, other) = (state(&self.home())?, state(other)?);
         self.tell(&format!("  here   {one}\n  there  {other}"))?;
         if one == other {
             return Ok(());
@@ -176,20 +227,25 @@ impl Stage {
             .next("Please report it."))
     }
 
-    fn account(&self) -> Result<(), Failure> {
-        self.title("What you see, and what the disk sees")?;
-        self.command(&["search", "--limit", "1", "lisbon flat after:2025-03 category:mail"])?;
-        let seen = plaintext(&self.home())
+    fn look_for_plaintext(&self, root: &Path, who: &str) -> Result<(), Failure> {
+        let seen = plaintext(root)
             .map_err(|error| Failure::file("The vault's files could not be read", &error))?;
         let words = MARKERS.join("”, “");
         self.tell(&format!(
-            "“{words}” in the {} that the disk has: {}",
+            "“{words}” in the {} that {who} has: {}",
             counted(seen.files, "file"),
             if seen.markers == 0 { "nowhere" } else { "FOUND" }
         ))?;
         if seen.markers > 0 {
             return Err(Failure::new(Exit::Damaged, "A file of the vault has plaintext in it."));
         }
+        Ok(())
+    }
+
+    fn account(&self) -> Result<(), Failure> {
+        self.title("What you see, and what the disk sees")?;
+        self.command(&["search", "--limit", "1", "lisbon flat after:2025-03 category:mail"])?;
+        self.look_for_plaintext(&self.home(), "the disk")?;
         self.title("Is it safe, and who looked?")?;
         self.command(&["verify"])?;
         self.command(&["audit", "show", "--limit", "8"])?;
@@ -228,7 +284,7 @@ impl Stage {
 
     /// Ends the daemons, and with them what they hold.
     fn stop(&self) {
-        for home in [self.home(), self.second()] {
+        for home in [self.home(), self.second(), self.phone()] {
             if let Ok(Some(client)) = Client::find(&home)
                 && let Err(failure) = client.stop()
             {

@@ -4,6 +4,8 @@
 mod context;
 mod ask;
 mod second;
+mod device;
+mod store;
 mod vault;
 mod import;
 mod search;
@@ -11,6 +13,7 @@ mod record;
 mod export;
 mod proof;
 mod slot;
+mod join;
 mod shell;
 mod demo;
 
@@ -96,6 +99,8 @@ enum Command {
     Unlock(vault::Unlock),
     /// Lock the vault: wipe its keys from memory
     Lock(vault::Lock),
+    /// Make this a new device of a vault that a folder has
+    Join(join::Join),
     /// Is it safe, is it synced, who looked?
     Status,
     /// Show what Aura does, with a sample life in a throw-away folder
@@ -120,6 +125,14 @@ enum Command {
     Undo(record::One),
     /// List what was deleted
     Trash(record::Trash),
+    /// Bring what is new to every store and from it
+    Sync,
+    /// Where this device syncs
+    #[command(subcommand)]
+    Store(store::Store),
+    /// The vault's devices
+    #[command(subcommand)]
+    Device(device::Device),
     /// Who did what
     #[command(subcommand)]
     Audit(proof::Audit),
@@ -192,6 +205,10 @@ impl Cli {
             Command::Init(args) => args.run(&context),
             Command::Unlock(args) => args.run(&context),
             Command::Lock(args) => args.run(&context),
+            Command::Join(args) => args.run(&context),
+            Command::Sync => store::sync(&context),
+            Command::Store(args) => args.run(&context),
+            Command::Device(args) => args.run(&context),
             Command::Status => vault::status(&context),
             Command::Import(args) => args.run(&context),
             Command::Export(args) => args.run(&context),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::ask::{new_password, way};
 use super::context::{Context, refuse_early, warn};
-use super::second;
+use super::{device, second, store};
 use crate::client::Client;
 use crate::daemon::keeper::SystemEntropy;
 use crate::exit::{Exit, Failure};
@@ -280,8 +280,8 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
         let text = wrap(&format!("  warning   {warning}"), screen.width(), "            ");
         screen.line(&screen.bad(&text))?;
     }
-    screen.line(&format!("Devices     {}", counted(status.devices.len() as u64, "device")))?;
-    screen.line("Synced      with nothing: everything is on this device only")?;
+    device::summary(screen, &status.devices)?;
+    store::summary(screen, &status.stores)?;
     screen.line("Backup      none: keep a copy of `aura export --archive FILE`")?;
     screen.line("Assistants  none")?;
     Ok(())

@@ -11,33 +11,45 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::keeper::{Keeper, argon2};
+use super::keeper::{Keeper, argon2, credential};
 use super::reply::Reply;
-use super::{export, import, proof, record, search};
+use super::sync::Syncing;
+use super::{device, export, import, join, proof, record, search};
 use crate::exit::{Exit, Failure};
 use crate::kit::Kit;
 use crate::secret::Secret;
 use crate::view;
-use crate::wire::{Request, Second, VERSION, Way};
+use crate::wire::{Request, Second, VERSION};
 
 /// Answers requests.
 pub(crate) struct Desk {
     keeper: Keeper,
+    syncing: Syncing,
     idle: (Duration, Duration),
     memory: String,
 }
 
 impl Desk {
     pub(crate) fn new(keeper: Keeper, idle: (Duration, Duration), memory: String) -> Self {
-        Self { keeper, idle, memory }
+        Self { keeper, syncing: Syncing::default(), idle, memory }
     }
 
     pub(crate) fn keeper(&self) -> &Keeper {
         &self.keeper
     }
 
+    pub(super) fn syncing(&self) -> &Syncing {
+        &self.syncing
+    }
+
     /// Answers one request; items and progress go to `reply` on the way.
     pub(crate) fn answer(&self, request: Request, reply: &mut Reply) -> Result<Value, Failure> {
+        let answer = self.see_to(request, reply);
+        self.syncing.nudge();
+        answer
+    }
+
+    fn see_to(&self, request: Request, reply: &mut Reply) -> Result<Value, Failure> {
         match request {
             Request::Hello { version } => self.hello(version),
             Request::Init { password, second, cost } => self.create(&Setup {
@@ -85,7 +97,39 @@ impl Desk {
                 let session = vault.session(Principal::Owner);
                 said(&proof::verify(&session, rebuild, reply)?)
             }),
+            Request::AddStore { .. }
+            | Request::Stores
+            | Request::RemoveStore { .. }
+            | Request::Sync
+            | Request::Devices
+            | Request::ConfirmDevice { .. }
+            | Request::Join(_) => self.see_to_others(request, reply),
             request => self.keeper.with_open(|_, session| self.use_open(request, session, reply)),
+        }
+    }
+
+    /// Requests about other devices and stores.
+    fn see_to_others(&self, request: Request, reply: &mut Reply) -> Result<Value, Failure> {
+        let (keeper, syncing) = (&self.keeper, &self.syncing);
+        match request {
+            Request::AddStore { folder } => {
+                keeper.with_open(|_, _| said(&syncing.add(keeper, &folder)?))
+            }
+            Request::Stores => said(&syncing.stores(keeper)?),
+            Request::RemoveStore { folder } => said(&syncing.remove(keeper, &folder)?),
+            Request::Sync => {
+                keeper.with_open(|_, _| Ok(()))?;
+                said(&syncing.sync(keeper, reply)?)
+            }
+            Request::Devices => keeper.with_any(
+                |vault, _| said(&device::list(vault)),
+                |vault| said(&device::list(vault)),
+            ),
+            Request::ConfirmDevice { id } => {
+                keeper.with_open_mut(|vault| said(&device::confirm(vault, &id)?))
+            }
+            Request::Join(joining) => said(&join::join((keeper, syncing), joining, reply)?),
+            _ => Err(unknown()),
         }
     }
 
@@ -117,7 +161,7 @@ impl Desk {
             Request::Audit => proof::audit(&session, reply),
             Request::ExportAudit => said(&proof::export_audit(&session, reply)?),
             Request::VerifyAudit => said(&proof::verify_audit(&session)?),
-            _ => Err(Failure::new(Exit::Failed, "The daemon does not know this request.")),
+            _ => Err(unknown()),
         }
     }
 
@@ -173,7 +217,15 @@ impl Desk {
         let (is_locked, wait_ms) = self.keeper.standing();
         let (second, second_wait_ms) = self.keeper.second();
         let has_second = second != Second::Absent;
+        let (stores, unknown) = match self.syncing.stores(&self.keeper) {
+            Ok(stores) => (stores, None),
+            // Not "none": it is not known.
+            Err(failure) => (Vec::new(), Some(failure.to_string().replace('\n', " "))),
+        };
+        let warnings = status.warnings.iter().cloned().chain(unknown).collect();
         said(&view::Status {
+            stores,
+            warnings,
             home: self.keeper.home().display().to_string(),
             memory: self.memory.clone(),
             idle_lock_seconds: self.idle.0.as_secs(),
@@ -187,18 +239,15 @@ impl Desk {
     }
 }
 
+fn unknown() -> Failure {
+    Failure::new(Exit::Failed, "The daemon does not know this request.")
+}
+
 fn kit(vault: VaultId, secret_key: Zeroizing<String>, recovery_code: Zeroizing<String>) -> Kit {
     Kit {
         vault_id: vault.to_string(),
         secret_key: Secret::new(secret_key),
         recovery_code: Secret::new(recovery_code),
-    }
-}
-
-fn credential(way: Way, secret: Secret) -> Credential {
-    match way {
-        Way::Password => Credential::Password(secret.into_text()),
-        Way::Recovery => Credential::Recovery(secret.into_text()),
     }
 }
 

@@ -7,26 +7,32 @@
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use aura_crypto::entropy::Entropy;
 use aura_crypto::kdf::Argon2Params;
-use aura_protocol::id::VaultId;
+use aura_protocol::id::{FeedId, VaultId};
 use aura_protocol::store::{LocalLog, StoreError};
 use aura_store::local::{LocalStore, OpenError};
 use aura_vault::clock::WallClock;
 use aura_vault::gate::{Principal, Session};
-use aura_vault::home::{Home, Kind};
+use aura_vault::home::{self, Home, Kind};
 use aura_vault::open::Environment;
 use aura_vault::vault::{
     Credential, Kit, Locked, SecondStanding, Setup, Unlocked, Vault, VaultError, second_wait_ms,
     wait_ms,
 };
+use zeroize::Zeroizing;
 
 use crate::exit::{Exit, Failure};
 use crate::moment::now_ms;
-use crate::wire::{Cost, Second};
+use crate::secret::Secret;
+use crate::wire::{Cost, Second, Way};
+
+/// How long whoever waits for a turn of their own waits between two looks.
+const TURN: Duration = Duration::from_millis(10);
 
 enum State {
     /// There is no vault in the folder yet.
@@ -41,6 +47,8 @@ enum State {
 pub(crate) struct Keeper {
     home: PathBuf,
     state: RwLock<State>,
+    /// The vault's local store, for whoever moves sealed bytes without the vault. It is closed with the vault.
+    local: Mutex<Option<(VaultId, Weak<LocalStore>)>>,
     is_locking: AtomicBool,
     /// Whether secrets may have left traces in memory since the process began.
     is_worn: AtomicBool,
@@ -81,16 +89,26 @@ pub(crate) fn argon2(cost: Cost) -> Argon2Params {
     }
 }
 
+pub(crate) fn credential(way: Way, secret: Secret) -> Credential {
+    match way {
+        Way::Password => Credential::Password(secret.into_text()),
+        Way::Recovery => Credential::Recovery(secret.into_text()),
+    }
+}
+
 impl Keeper {
     /// Opens what is in the folder, locked.
     pub(crate) fn load(home: &Path) -> Result<Self, Failure> {
-        let state = match Home::new(home).kind() {
-            Ok(Kind::Empty) => State::Absent,
-            _ => State::Locked(load(home)?),
+        let (state, local) = if let Ok(Kind::Empty) = Home::new(home).kind() {
+            (State::Absent, None)
+        } else {
+            let (vault, local) = load(home)?;
+            (State::Locked(vault), Some(local))
         };
         Ok(Self {
             home: home.to_owned(),
             state: RwLock::new(state),
+            local: Mutex::new(local),
             is_locking: AtomicBool::new(false),
             is_worn: AtomicBool::new(false),
             last_use: Mutex::new(Instant::now()),
@@ -203,12 +221,104 @@ impl Keeper {
         let make_log = |vault: VaultId| -> Result<Arc<dyn LocalLog>, StoreError> {
             let store =
                 LocalStore::create(&folder, vault, Box::new(now_ms)).map_err(plain_store)?;
-            Ok(Arc::new(store))
+            let store = Arc::new(store);
+            self.keep_local(vault, &store);
+            Ok(store)
         };
         let (vault, kit) = Vault::create(&self.home, &make_log, setup, environment())?;
         *state = State::Open(vault);
         self.touch();
         Ok(kit)
+    }
+
+    /// Makes the folder the home of a new device of the vault that this store has, and leaves it open.
+    pub(crate) fn join(
+        &self,
+        (vault, store): (VaultId, &Arc<LocalStore>),
+        (credential, secret_key): (&Credential, Option<&Zeroizing<String>>),
+    ) -> Result<(), Failure> {
+        self.is_worn.store(true, Ordering::SeqCst);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(&*state, State::Absent) {
+            return Err(VaultError::Exists.into());
+        }
+        let log = Arc::clone(store) as Arc<dyn LocalLog>;
+        let with = (credential, secret_key);
+        let joined = Vault::<Locked>::join(&self.home, (vault, log), with, &environment())?;
+        self.keep_local(vault, store);
+        let (next, result) = match joined.unlock(credential, environment()) {
+            Ok(vault) => (State::Open(vault), Ok(())),
+            Err((vault, error)) => (State::Locked(vault), Err(error.into())),
+        };
+        *state = next;
+        self.touch();
+        result
+    }
+
+    fn keep_local(&self, vault: VaultId, store: &Arc<LocalStore>) {
+        *self.local.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((vault, Arc::downgrade(store)));
+    }
+
+    /// The vault's local store, whether the vault is open or not.
+    pub(crate) fn local(&self) -> Option<(VaultId, Arc<LocalStore>)> {
+        let local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+        local.as_ref().and_then(|(vault, store)| Some((*vault, store.upgrade()?)))
+    }
+
+    /// Whether the vault is open, as far as can be seen without waiting.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.try_read().is_ok_and(|state| matches!(&*state, State::Open(_)))
+    }
+
+    /// Takes in what came from other devices. Says whether that was done: not while long tasks use the vault
+    /// for longer than `patience`, nor in a locked one, which does it when it is opened.
+    pub(crate) fn take_in(&self, patience: Duration) -> Result<bool, Failure> {
+        self.alone(patience, &mut |vault| Ok(vault.take_in()?))
+    }
+
+    /// Leaves a life of this device that forked (REP-22), and says whether that was done, as [`Keeper::take_in`].
+    pub(crate) fn leave_fork(
+        &self,
+        common: &[(FeedId, u64)],
+        patience: Duration,
+    ) -> Result<bool, Failure> {
+        self.alone(patience, &mut |vault| Ok(vault.leave_fork(common)?))
+    }
+
+    /// Runs `act` with the open vault, alone, once nobody uses it. Says whether that was done.
+    fn alone(
+        &self,
+        patience: Duration,
+        act: &mut dyn FnMut(&mut Vault<Unlocked>) -> Result<(), Failure>,
+    ) -> Result<bool, Failure> {
+        let begun = Instant::now();
+        loop {
+            // Waiting in line would hold up everybody who comes after a long task.
+            let mut state = match self.state.try_write() {
+                Ok(state) => Some(state),
+                Err(TryLockError::Poisoned(state)) => Some(state.into_inner()),
+                Err(TryLockError::WouldBlock) => None,
+            };
+            match state.as_deref_mut() {
+                Some(State::Open(vault)) => {
+                    act(vault)?;
+                    return Ok(true);
+                }
+                Some(_) => return Ok(false),
+                None if self.is_locking() || begun.elapsed() >= patience => return Ok(false),
+                None => thread::sleep(TURN),
+            }
+        }
+    }
+
+    /// Puts on the record that a store was not as it should be. Says whether that was done.
+    pub(crate) fn record_anomaly(&self, count: u64) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Open(vault) => vault.session(Principal::System).record_anomaly(count).is_ok(),
+            _ => false,
+        }
     }
 
     /// Opens the vault; an open one stays open.
@@ -272,8 +382,9 @@ impl Keeper {
     /// Takes up the vault again that was let go of.
     pub(crate) fn take_up(&self) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if let (State::Lost, Ok(vault)) = (&*state, load(&self.home)) {
+        if let (State::Lost, Ok((vault, (id, local)))) = (&*state, load(&self.home)) {
             *state = State::Locked(vault);
+            *self.local.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, local));
         }
     }
 
@@ -324,10 +435,15 @@ impl Keeper {
     }
 }
 
-fn load(home: &Path) -> Result<Vault<Locked>, Failure> {
-    Vault::identify(home)?;
-    let store = LocalStore::open(&Home::new(home).store(), Box::new(now_ms))?;
-    Ok(Vault::load(home, Arc::new(store))?)
+type Loaded = (Vault<Locked>, (VaultId, Weak<LocalStore>));
+
+fn load(home: &Path) -> Result<Loaded, Failure> {
+    let id = Vault::identify(home)?;
+    // DIR-14: one that joined has its marker, whatever came then.
+    home::remove(&Home::new(home).joining()).ok();
+    let store = Arc::new(LocalStore::open(&Home::new(home).store(), Box::new(now_ms))?);
+    let local = Arc::downgrade(&store);
+    Ok((Vault::load(home, store)?, (id, local)))
 }
 
 fn plain_store(error: OpenError) -> StoreError {

@@ -11,6 +11,9 @@ mod guard;
 mod renew;
 mod reply;
 pub(crate) mod keeper;
+mod sync;
+mod device;
+mod join;
 mod record;
 mod search;
 mod import;
@@ -109,6 +112,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Err(Trouble::Taken) => return Err(taken()),
     };
     watch(&ready, (options.idle, options.second_idle));
+    let _still = ready.desk.syncing().pause();
     let result = ready.desk.keeper().close();
     drop(fs::remove_file(&ready.socket));
     result
@@ -163,8 +167,18 @@ fn prepare(options: &Options, memory: &str) -> Result<Ready, Trouble> {
     thread::Builder::new()
         .name("accept".to_owned())
         .spawn(move || server::accept(&listener, &shared, &counted, &sender))
-        .map_err(|error| Failure::file("The daemon could not start a thread", &error))?;
+        .map_err(thread_failed)?;
+    let syncs = Arc::clone(&desk);
+    thread::Builder::new()
+        .name("sync".to_owned())
+        .spawn(move || sync::rounds::run(syncs.keeper(), syncs.syncing()))
+        .map_err(thread_failed)?;
     Ok(Ready { desk, crowd, notices, socket, legacy })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "map_err gives it away")]
+fn thread_failed(error: io::Error) -> Failure {
+    Failure::file("The daemon could not start a thread", &error)
 }
 
 /// One daemon for one folder.
@@ -276,6 +290,7 @@ fn renew(ready: &Ready) -> ControlFlow<()> {
             break;
         }
     }
+    let _still = ready.desk.syncing().pause();
     // Somebody may have opened it again.
     if keeper.let_go() {
         drop(renew::again(&ready.legacy));

@@ -5,6 +5,7 @@ use aura_vault::gate::{AuditVerdict, Logged, Session, Status};
 use aura_vault::vault::{Locked, Unlocked, Vault};
 use serde_json::{Value, json};
 
+use super::device;
 use super::reply::Reply;
 use crate::exit::Failure;
 use crate::moment::rfc3339;
@@ -18,13 +19,10 @@ pub(super) fn outside(vault: &Vault<Locked>) -> view::Status {
 }
 
 fn seen<S>(vault: &Vault<S>, locked: bool) -> view::Status {
-    let own = vault.home().device();
-    let devices = vault.roster().devices().keys();
-    let devices = devices.map(|id| view::Device { id: id.to_string(), this: Some(*id) == own });
     view::Status {
         locked,
         vault_id: vault.id().to_string(),
-        devices: devices.collect(),
+        devices: device::list(vault),
         ..view::Status::default()
     }
 }

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A new device of a vault that a folder has.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aura_protocol::id::VaultId;
+use aura_store::folder::FolderStore;
+use aura_vault::home::{Home, Kind};
+use aura_vault::vault::VaultError;
+use clap::Args;
+use serde_json::Value;
+
+use super::ask::way;
+use super::context::{Context, Watch};
+use crate::client::{Client, parse};
+use crate::exit::{Exit, Failure};
+use crate::moment::now_ms;
+use crate::screen::{clean, wrap};
+use crate::secret::{self, Secret};
+use crate::view;
+use crate::wire::{Joining, Request, Way};
+
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// The folder: the one that another device syncs through
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Which vault, if the folder has several: its id, or as much of its beginning as no other one has
+    #[arg(long, value_name = "ID")]
+    vault: Option<String>,
+    /// Read the secret key of the emergency kit from the first line of a file
+    #[arg(long, value_name = "FILE")]
+    secret_key_file: Option<PathBuf>,
+    /// With the recovery code of the emergency kit instead of the password and the secret key
+    #[arg(long)]
+    recovery: bool,
+}
+
+impl Join {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let folder = Context::absolute(&self.folder)?;
+        let vault = choose(&folder, self.vault.as_deref())?;
+        if !matches!(Home::new(&context.home).kind(), Ok(Kind::Empty)) {
+            return Err(VaultError::Exists.into());
+        }
+        let (way, question) = way(self.recovery);
+        let secret = ask(context.password_file.as_deref(), question)?;
+        let secret_key = match (way, self.secret_key_file.as_deref()) {
+            // Not needed to join; the password needs it later.
+            (Way::Recovery, None) => None,
+            (_, path) => Some(ask(path, "Secret key")?),
+        };
+        let has_key = secret_key.is_some();
+        let existed = context.home.exists();
+        Home::new(&context.home)
+            .create()
+            .map_err(|error| Failure::file("The vault's folder could not be made", &error))?;
+        let vault = vault.to_string();
+        let joined = enter(context, Joining { folder, vault, way, secret, secret_key });
+        if joined.is_err() && !existed {
+            // Only goes when it is empty.
+            drop(fs::remove_dir(&context.home));
+        }
+        show(context, &joined?)?;
+        if !(has_key || context.screen.json) {
+            let text = "The password does not open it here before the secret key of the kit is in the \
+                        file `secret.key` of the vault's folder; until then: aura unlock --recovery";
+            context.screen.line(&wrap(text, context.screen.width(), ""))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn enter(context: &Context, joining: Joining) -> Result<view::Joined, Failure> {
+    let mut client = Client::reach(&context.home, context.idle)?;
+    let mut watch = Watch::new(&context.screen, |_: Value| Ok(()));
+    let done = client.call(&Request::Join(joining), &mut watch);
+    drop(watch);
+    parse(done?)
+}
+
+/// The vault that is meant.
+fn choose(folder: &Path, wanted: Option<&str>) -> Result<VaultId, Failure> {
+    let unread = || {
+        Failure::new(Exit::Unreachable, "The folder could not be read.")
+            .safe("Nothing was made.")
+            .next("Check the path, and whether the disk is there.")
+    };
+    let store = FolderStore::open(folder, Box::new(now_ms)).map_err(|_| unread())?;
+    let found = store.vaults().map_err(|_| unread())?;
+    let wanted = wanted.map(|id| id.trim().to_ascii_lowercase());
+    let is_wanted = |vault: &&VaultId| {
+        wanted.as_ref().is_none_or(|wanted| vault.to_string().starts_with(wanted.as_str()))
+    };
+    let mut left = found.iter().filter(is_wanted);
+    match (left.next(), left.next()) {
+        (Some(vault), None) => Ok(*vault),
+        (Some(_), Some(_)) => {
+            let ids: Vec<_> = found.iter().map(|vault| format!("  {vault}")).collect();
+            Err(Failure::usage(
+                format!("The folder has more than one vault:\n{}", ids.join("\n")),
+                "Say which, as its emergency kit has it: --vault ID",
+            ))
+        }
+        (None, _) if found.is_empty() => Err(Failure::new(
+            Exit::Unreachable,
+            "The folder has no vault.",
+        )
+        .safe("Nothing was made.")
+        .next(
+            "On a device that has it: aura store add FOLDER. Or wait, if a tool brings the files.",
+        )),
+        (None, _) => Err(Failure::usage(
+            "The folder has no vault with this id.",
+            "Leave out --vault to see.",
+        )),
+    }
+}
+
+fn ask(file: Option<&Path>, question: &str) -> Result<Secret, Failure> {
+    match file {
+        Some(path) => secret::from_file(path),
+        None if secret::can_ask() => secret::ask(question),
+        None => Err(Failure::usage(
+            format!("There is nobody to ask: {}.", question.to_lowercase()),
+            "Without a terminal: aura join FOLDER --password-file FILE --secret-key-file FILE, or \
+             --recovery\nwith the recovery code in the password file.",
+        )),
+    }
+}
+
+fn show(context: &Context, joined: &view::Joined) -> Result<(), Failure> {
+    let screen = &context.screen;
+    if screen.json {
+        return screen.value(joined);
+    }
+    screen.line(&format!("This is a device of the vault now, and it is open: {}", joined.home))?;
+    screen.line(&format!("  device  {}", joined.device))?;
+    screen.line(&format!("  syncs   {}", clean(&joined.store.path)))?;
+    if joined.confirmed {
+        screen.line("What it writes counts. Attachments follow: `aura sync` waits for them.")?;
+        return Ok(());
+    }
+    let id = joined.device.get(..8).unwrap_or(&joined.device);
+    let text = "It reads everything. What it writes is kept, and counts on your other devices as soon as \
+                one of them has said that it is yours. There, once the folder is synced:";
+    screen.line(&wrap(text, screen.width(), ""))?;
+    screen.line(&format!("  aura device confirm {id}"))
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where this device syncs: folders are named, listed and let go of; and syncing itself.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::context::{Context, Watch};
+use crate::client::parse;
+use crate::exit::{Exit, Failure};
+use crate::screen::{Screen, clean, counted, size, wrap};
+use crate::view;
+use crate::wire::Request;
+
+const INDENT: &str = "            ";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Sync through a folder: on a USB stick, a NAS, or one that Syncthing or Dropbox carries
+    Add(Folder),
+    /// List the stores, and how each stands
+    Ls,
+    /// Sync with a folder no more; what is in it stays
+    Rm(Folder),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Folder {
+    /// The folder
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+impl Store {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        match self {
+            Self::Add(args) => add(context, &args),
+            Self::Ls => list(context),
+            Self::Rm(args) => remove(context, &args),
+        }
+    }
+}
+
+fn add(context: &Context, args: &Folder) -> Result<Exit, Failure> {
+    let folder = Context::absolute(&args.folder)?;
+    let store: view::Store = context.open_first()?.ask(&Request::AddStore { folder })?;
+    let screen = &context.screen;
+    if screen.json {
+        screen.value(&store)?;
+        return Ok(Exit::Done);
+    }
+    screen.line(&format!("This vault syncs through {}", clean(&store.path)))?;
+    let text = "Only sealed bytes go there: whoever has the folder learns how much there is and when \
+                it came, and nothing of what it says. It brings this vault to your other devices \
+                (there: aura join FOLDER) and is a copy if this disk fails; your password and the \
+                emergency kit open it. Nobody guards a folder: whoever can write there can delete \
+                it. That is noticed, and any of your devices fills it again.";
+    screen.line(&wrap(text, screen.width(), ""))?;
+    screen.line("It is synced by itself while the vault is open; `aura sync` waits for it.")?;
+    Ok(Exit::Done)
+}
+
+fn list(context: &Context) -> Result<Exit, Failure> {
+    let value: Value = context.reach()?.ask(&Request::Stores)?;
+    let stores: Vec<view::Store> = parse(value)?;
+    let screen = &context.screen;
+    if screen.json {
+        stores.iter().try_for_each(|store| screen.value(store))?;
+        return Ok(Exit::Done);
+    }
+    if stores.is_empty() {
+        screen.line("There is none: everything is on this device only. aura store add FOLDER")?;
+    }
+    for store in &stores {
+        screen.line(&screen.strong(&clean(&store.path)))?;
+        line(screen, "  synced    ", &synced(store))?;
+        troubles(screen, store)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn remove(context: &Context, args: &Folder) -> Result<Exit, Failure> {
+    let folder = Context::absolute(&args.folder)?;
+    let store: view::Store = context.reach()?.ask(&Request::RemoveStore { folder })?;
+    let screen = &context.screen;
+    if screen.json {
+        screen.value(&store)?;
+        return Ok(Exit::Done);
+    }
+    screen.line(&format!("This vault does not sync through {} any more.", clean(&store.path)))?;
+    screen.line("Nothing in the folder was deleted; it stays sealed.")?;
+    Ok(Exit::Done)
+}
+
+/// Syncs with every store and says what came of it.
+pub(super) fn sync(context: &Context) -> Result<Exit, Failure> {
+    let mut client = context.open()?;
+    let screen = &context.screen;
+    let mut watch = Watch::new(screen, |_: Value| Ok(()));
+    let done = client.call(&Request::Sync, &mut watch);
+    drop(watch);
+    let synced: view::Synced = parse(done?)?;
+    if screen.json {
+        screen.value(&synced)?;
+    } else {
+        show(screen, &synced)?;
+    }
+    Ok(exit(&synced))
+}
+
+/// 6 when no store was reached, 7 when one was not, or something was found.
+fn exit(synced: &view::Synced) -> Exit {
+    let is_clean = |visit: &view::Visit| {
+        visit.reached && visit.store.trouble.is_none() && visit.store.findings.is_empty()
+    };
+    if !synced.stores.iter().any(|visit| visit.reached) {
+        Exit::Unreachable
+    } else if synced.taken_in && synced.stores.iter().all(is_clean) {
+        Exit::Done
+    } else {
+        Exit::Partly
+    }
+}
+
+fn show(screen: &Screen, done: &view::Synced) -> Result<(), Failure> {
+    for visit in &done.stores {
+        let store = &visit.store;
+        screen.line(&screen.strong(&clean(&store.path)))?;
+        if visit.reached {
+            line(screen, "  came      ", &moved(&visit.came))?;
+            line(screen, "  went      ", &moved(&visit.went))?;
+        }
+        line(screen, "  synced    ", &synced(store))?;
+        troubles(screen, store)?;
+    }
+    if !done.taken_in {
+        let text =
+            "What came is kept, and shown when the import or export that is running has ended.";
+        screen.line(&wrap(text, screen.width(), ""))?;
+    }
+    Ok(())
+}
+
+fn moved(moved: &view::Moved) -> String {
+    if moved.entries == 0 && moved.chunks == 0 {
+        return "nothing".to_owned();
+    }
+    let entries = if moved.entries == 1 { "1 entry".to_owned() } else { entries(moved.entries) };
+    let mut text = format!("{entries}, {}", size(moved.bytes));
+    if moved.chunks > 0 {
+        text.push_str(", and ");
+        text.push_str(&counted(moved.chunks, "piece"));
+        text.push_str(" of attachments");
+    }
+    text
+}
+
+fn entries(count: u64) -> String {
+    format!("{} entries", crate::screen::count(count))
+}
+
+/// When the store last had everything, and what it lacks since.
+fn synced(store: &view::Store) -> String {
+    let when = store.synced.as_deref().unwrap_or("never");
+    match store.waiting {
+        Some(0) => format!("{when}: it has everything"),
+        Some(waiting) => format!("{when}; {} since", changes(waiting)),
+        None => when.to_owned(),
+    }
+}
+
+fn changes(count: u64) -> String {
+    if count == 1 {
+        "1 change waits".to_owned()
+    } else {
+        format!("{} changes wait", crate::screen::count(count))
+    }
+}
+
+/// Why it was not reached, and what was found in it.
+fn troubles(screen: &Screen, store: &view::Store) -> Result<(), Failure> {
+    if let Some(trouble) = &store.trouble {
+        let text =
+            format!("not reached to the end: {trouble}. What waits is kept and goes there later.");
+        line(screen, "  trouble   ", &screen.bad(&text))?;
+    }
+    if store.wanted > 0 {
+        let pieces = counted(store.wanted, "piece");
+        line(screen, "  missing   ", &format!("{pieces} of attachments, found nowhere yet"))?;
+    }
+    for finding in &store.findings {
+        line(screen, "  found     ", &screen.bad(&finding.text))?;
+        line(screen, INDENT, &finding.next)?;
+    }
+    Ok(())
+}
+
+fn line(screen: &Screen, name: &str, text: &str) -> Result<(), Failure> {
+    screen.line(&wrap(&format!("{name}{text}"), screen.width(), INDENT))
+}
+
+/// What `aura status` says of them.
+pub(super) fn summary(screen: &Screen, stores: &[view::Store]) -> Result<(), Failure> {
+    if stores.is_empty() {
+        return screen.line("Synced      with nothing: everything is on this device only");
+    }
+    screen.line(&format!("Synced      with {}", counted(stores.len() as u64, "store")))?;
+    for store in stores {
+        line(screen, "  folder    ", &clean(&store.path))?;
+        line(screen, "  synced    ", &synced(store))?;
+        troubles(screen, store)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visit(reached: bool, trouble: Option<&str>) -> view::Visit {
+        let store = view::Store {
+            kind: "folder".to_owned(),
+            path: "/media/stick".to_owned(),
+            synced: None,
+            waiting: Some(0),
+            wanted: 0,
+            trouble: trouble.map(str::to_owned),
+            findings: Vec::new(),
+        };
+        view::Visit { reached, came: view::Moved::default(), went: view::Moved::default(), store }
+    }
+
+    #[test]
+    fn the_exit_code_says_whether_every_store_was_reached() {
+        let away = || visit(false, Some("the folder is not there"));
+        let exit = |stores| exit(&view::Synced { stores, taken_in: true });
+        assert_eq!(exit(vec![visit(true, None)]), Exit::Done);
+        assert_eq!(exit(vec![visit(true, None), away()]), Exit::Partly);
+        assert_eq!(exit(vec![visit(true, Some("its disk is full"))]), Exit::Partly);
+        assert_eq!(exit(vec![away(), away()]), Exit::Unreachable);
+    }
+}

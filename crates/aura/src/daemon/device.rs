@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The vault's devices: which there are, and confirming one that has joined.
+
+use aura_protocol::id::DeviceId;
+use aura_vault::vault::{Unlocked, Vault, VaultError};
+
+use crate::exit::{Exit, Failure};
+use crate::view;
+
+/// Every device that was ever listed, in the order of listing.
+pub(super) fn list<S>(vault: &Vault<S>) -> Vec<view::Device> {
+    let own = vault.home().device();
+    let mut devices: Vec<_> = vault.roster().devices().iter().collect();
+    devices.sort_by_key(|(_, device)| device.order);
+    let told = devices.into_iter().map(|(id, device)| view::Device {
+        id: id.to_string(),
+        this: Some(*id) == own,
+        confirmed: device.is_confirmed,
+        revoked: device.revoked.is_some(),
+    });
+    told.collect()
+}
+
+/// Confirms the one device whose id begins like this.
+pub(super) fn confirm(vault: &mut Vault<Unlocked>, id: &str) -> Result<view::Device, Failure> {
+    let devices = list(vault);
+    let device = pick(&devices, id)?.clone();
+    if device.revoked {
+        return Err(Failure::new(Exit::Refused, "This device was revoked.")
+            .safe("Nothing was changed.")
+            .next("It can join again as a new one: aura join FOLDER, in a new folder there."));
+    }
+    if device.confirmed {
+        return Ok(device);
+    }
+    if devices.iter().any(|own| own.this && !own.confirmed) {
+        return Err(Failure::new(Exit::Refused, "This device waits to be confirmed itself.")
+            .safe("Nothing was changed.")
+            .next("Confirm it on a device that counts, or join again with the recovery code."));
+    }
+    let parsed = DeviceId::parse(&device.id).ok_or_else(unknown)?;
+    vault.confirm_device(parsed).map_err(|error| match error {
+        VaultError::Authority(_) => {
+            Failure::new(Exit::Refused, "This device may not confirm that one.")
+                .safe("Nothing was changed.")
+                .next("See `aura device ls`.")
+        }
+        error => error.into(),
+    })?;
+    Ok(view::Device { confirmed: true, ..device })
+}
+
+fn pick<'a>(devices: &'a [view::Device], id: &str) -> Result<&'a view::Device, Failure> {
+    let id = id.trim().to_ascii_lowercase();
+    let mut found = devices.iter().filter(|device| !id.is_empty() && device.id.starts_with(&id));
+    match (found.next(), found.next()) {
+        (Some(device), None) => Ok(device),
+        (None, _) => Err(unknown()),
+        (Some(_), Some(_)) => Err(Failure::usage(
+            "More than one device's id begins like this.",
+            "Type more of it: `aura device ls` shows them.",
+        )),
+    }
+}
+
+fn unknown() -> Failure {
+    Failure::usage(
+        "No device of this vault has such an id.",
+        "See `aura device ls`. If it has joined just now, run `aura sync` there and then here.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(id: &str) -> view::Device {
+        view::Device { id: id.to_owned(), this: false, confirmed: false, revoked: false }
+    }
+
+    #[test]
+    fn a_device_is_named_by_the_beginning_of_its_id_if_no_other_begins_so() {
+        let devices = [device("aa01"), device("aa02"), device("bb03")];
+        assert_eq!(pick(&devices, " B").unwrap().id, "bb03");
+        assert_eq!(pick(&devices, "aa02").unwrap().id, "aa02");
+        for wrong in ["aa", "", " ", "cc", "aa021"] {
+            assert_eq!(pick(&devices, wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Joining: a new device of a vault that a folder has.
+//!
+//! What the folder shows is fetched into a new local store, which checks it; then the secret opens the vault and
+//! lists the device. A file says that this goes on: what an earlier try has left under it is nobody's vault, and
+//! goes before the next one. Source: spec/vault-directory.md, DIR-14; spec/authority.md.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use aura_protocol::id::VaultId;
+use aura_protocol::store::Access;
+use aura_store::local::LocalStore;
+use aura_vault::home::{self, Home, Kind};
+use aura_vault::vault::VaultError;
+
+use super::device;
+use super::keeper::{Keeper, credential};
+use super::reply::Reply;
+use super::sync::{self, Halt, Host, Kept, Syncing};
+use crate::exit::{Exit, Failure};
+use crate::moment::now_ms;
+use crate::place;
+use crate::secret::Secret;
+use crate::view;
+use crate::wire::{Joining, Progress};
+
+const NOTHING_MADE: &str = "Nothing was made here, and the vault's other devices are as they were.";
+
+/// What a join makes, and may have left.
+const REMAINS: [&str; 14] = [
+    "store",
+    "views",
+    "secret.key",
+    "secret.new",
+    "device.key",
+    "device.new",
+    "transport.key",
+    "transport.new",
+    "keyring",
+    "keyring.new",
+    "stores.json",
+    "stores.new",
+    "seen",
+    "aura-vault.new",
+];
+
+/// Makes the keeper's folder the home of a new device, and leaves the vault open.
+pub(super) fn join(
+    (keeper, syncing): (&Keeper, &Syncing),
+    joining: Joining,
+    reply: &mut Reply,
+) -> Result<view::Joined, Failure> {
+    let home = keeper.home();
+    let folder = sync::check(home, &joining.folder)?;
+    let vault = VaultId::parse(&joining.vault).ok_or_else(|| {
+        Failure::usage("This is no vault's id.", "It has 64 digits, and is in the emergency kit.")
+    })?;
+    let turn = syncing.turn();
+    begin(home)?;
+    let joined = reply
+        .progress(&Progress { task: "fetching".to_owned(), ..Progress::default() })
+        .and_then(|()| enter(keeper, (vault, Kept::new(folder)), joining, turn.1));
+    let ended = end(home);
+    drop(turn);
+    // What came while it joined.
+    syncing.arrived();
+    joined?;
+    ended.map_err(|error| unwritten(&error))?;
+    let store = syncing.stores(keeper)?.into_iter().next().ok_or_else(lost)?;
+    let devices = keeper.with_open(|vault, _| Ok(device::list(vault)))?;
+    let own = devices.into_iter().find(|device| device.this).ok_or_else(lost)?;
+    Ok(view::Joined {
+        vault_id: vault.to_string(),
+        home: home.display().to_string(),
+        device: own.id,
+        confirmed: own.confirmed,
+        store,
+    })
+}
+
+/// Fetches, joins, and tells the folder of the new device; chunks follow later.
+fn enter(
+    keeper: &Keeper,
+    (vault, mut kept): (VaultId, Kept),
+    joining: Joining,
+    halt: &Halt,
+) -> Result<(), Failure> {
+    let path = Home::new(keeper.home()).store();
+    let local = Arc::new(LocalStore::create(&path, vault, Box::new(now_ms))?);
+    let host = Host { local: &local, access: Access::Vault(vault), own: None, halt };
+    let trip = host.fetch(&mut kept)?;
+    if let Some(trouble) = &trip.trouble {
+        return Err(Failure::new(
+            Exit::Unreachable,
+            format!("The folder was not read: {trouble}."),
+        )
+        .safe(NOTHING_MADE)
+        .next("Run it again when the folder can be read."));
+    }
+    if trip.pulled.heads == 0 {
+        return Err(Failure::new(Exit::Unreachable, "The folder has nothing whole of this vault.")
+            .safe(NOTHING_MADE)
+            .next("A tool may be bringing files still: wait, and run it again. Or sync a device first."));
+    }
+    sync::begin_with(keeper.home(), &kept)?;
+    let credential = credential(joining.way, joining.secret);
+    let secret_key = joining.secret_key.map(Secret::into_text);
+    let with = (&credential, secret_key.as_ref());
+    keeper
+        .join((vault, &local), with)
+        .map_err(|failure| refused(failure, trip.found.is_empty()))?;
+    // That this device is there, the others learn from the folder. If not now, then later.
+    if host.fetch(&mut kept).is_ok() {
+        sync::begin_with(keeper.home(), &kept)?;
+    }
+    Ok(())
+}
+
+/// From here on, what stands in the folder is a join's.
+fn begin(home: &Path) -> Result<(), Failure> {
+    match Home::new(home).kind() {
+        Ok(Kind::Empty) => {}
+        Ok(Kind::Vault(_)) => return Err(VaultError::Exists.into()),
+        Ok(Kind::Newer) => return Err(VaultError::Newer.into()),
+        Ok(Kind::Unknown) => return Err(VaultError::Damaged("aura-vault").into()),
+        Err(error) => return Err(Failure::file("The vault's folder could not be read", &error)),
+    }
+    let joining = Home::new(home).joining();
+    let found = fs::read_dir(home).map_err(|error| unwritten(&error))?;
+    let is_again = joining.exists();
+    let may_stand = |name: &OsStr| {
+        let own = [place::SOCKET, place::LOCK, "joining", "joining.new"];
+        let mut known = own.iter().chain(REMAINS.iter().filter(|_| is_again));
+        known.any(|known| name == *known)
+    };
+    if found.flatten().any(|entry| !may_stand(&entry.file_name())) {
+        return Err(Failure::usage(
+            "There are other files in the vault's folder, and they were left as they are.",
+            "Choose a new or an empty folder with --home DIR.",
+        ));
+    }
+    let begun = clear(home).and_then(|()| home::replace(&joining, b"a device joins\n"));
+    begun.map_err(|error| unwritten(&error))
+}
+
+/// Takes away what a try has left that made no vault, and then the word that one goes on.
+fn end(home: &Path) -> io::Result<()> {
+    if matches!(Home::new(home).kind(), Ok(Kind::Empty)) {
+        clear(home)?;
+    }
+    home::remove(&Home::new(home).joining())
+}
+
+fn clear(home: &Path) -> io::Result<()> {
+    for name in REMAINS {
+        let path = home.join(name);
+        let removed = match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(&path),
+            Ok(_) => fs::remove_file(&path),
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What did not open, in words that fit a device that is none yet.
+fn refused(failure: Failure, is_whole: bool) -> Failure {
+    match failure.exit {
+        Exit::Locked => Failure::new(Exit::Locked, "That does not open the vault in this folder.")
+            .safe(NOTHING_MADE)
+            .next("Check the password and the secret key, or use the recovery code: --recovery."),
+        Exit::Damaged if !is_whole => {
+            Failure::new(Exit::Unreachable, "The folder does not have everything of this vault.")
+                .safe(NOTHING_MADE)
+                .next("A tool may be bringing files still: wait, and run it again.")
+        }
+        _ => failure,
+    }
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::file("The vault's folder could not be written", error)
+}
+
+fn lost() -> Failure {
+    Failure::new(Exit::Failed, "This device is not among the vault's.")
+        .safe("Nothing that was stored is lost.")
+        .next("Run `aura verify`.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// DIR-14: an unfinished join is begun anew; files that it has not made are left alone.
+    #[test]
+    fn dir_14_an_interrupted_join_blocks_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path();
+        begin(home).unwrap();
+        fs::create_dir(home.join("store")).unwrap();
+        for name in ["store/store.db", "secret.key", "device.key", "stores.json"] {
+            fs::write(home.join(name), name).unwrap();
+        }
+        begin(home).unwrap();
+        assert_eq!(fs::read_dir(home).unwrap().count(), 1, "only the word that it goes on");
+        fs::write(home.join("mine"), "mine").unwrap();
+        assert_eq!(begin(home).unwrap_err().exit, Exit::Usage);
+        assert_eq!(fs::read_to_string(home.join("mine")).unwrap(), "mine");
+        end(home).unwrap();
+        assert!(!Home::new(home).joining().exists() && home.join("mine").exists());
+
+        // Without that word they may be a vault's that has lost its marker.
+        fs::remove_file(home.join("mine")).unwrap();
+        fs::write(home.join("device.key"), "keys").unwrap();
+        assert_eq!(begin(home).unwrap_err().exit, Exit::Usage);
+        assert!(home.join("device.key").exists());
+    }
+}

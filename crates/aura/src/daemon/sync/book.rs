@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The stores that this device syncs with, as the vault's directory keeps them: `stores.json`.
+//!
+//! For each what it had confirmed, so that one that went back is found out, and what was found in it, so that
+//! each finding is put on the record once. The file says nothing of records and holds no key. A damaged one is
+//! told and left as it is: forgetting what a store had would be silent. Source: spec/vault-directory.md, DIR-13.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aura_protocol::head::Position;
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation};
+use aura_store::replicate::Mark;
+use aura_store::transfer::ChunkMark;
+use aura_vault::home::{self, Home};
+use serde::{Deserialize, Serialize};
+
+use super::noted::Noted;
+use crate::exit::{Exit, Failure};
+
+const VERSION: u64 = 1;
+/// More stores than a person has.
+pub(crate) const STORES_MAX: usize = 16;
+
+/// One store, and how this device stands with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) path: PathBuf,
+    /// The newest heads that it has confirmed (REP-7).
+    pub(crate) mark: Mark,
+    /// How far chunks were seen to (REP-11).
+    pub(crate) chunks: ChunkMark,
+    /// When it last had everything that this device has.
+    pub(crate) synced_ms: Option<i64>,
+    /// Why it was not reached, or not to the end, the last time.
+    pub(crate) trouble: Option<String>,
+    pub(crate) noted: Vec<Noted>,
+}
+
+impl Kept {
+    /// A store that nothing is known of.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            mark: Mark::new(),
+            chunks: ChunkMark::default(),
+            synced_ms: None,
+            trouble: None,
+            noted: Vec::new(),
+        }
+    }
+}
+
+/// The stores of a vault's directory; none where there is no such file.
+pub(crate) fn read(home: &Path) -> Result<Vec<Kept>, Failure> {
+    let bytes = match home::read(&Home::new(home).stores()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(damaged()),
+        Err(error) => {
+            return Err(Failure::file("The vault's file `stores.json` could not be read", &error));
+        }
+        Ok(bytes) => bytes,
+    };
+    parse(&bytes)
+}
+
+/// Replaces the file, durably (DIR-8).
+pub(crate) fn write(home: &Path, stores: &[Kept]) -> Result<(), Failure> {
+    let form = Form { version: VERSION, stores: stores.iter().map(StoreForm::of).collect() };
+    let mut bytes = serde_json::to_vec_pretty(&form).map_err(io::Error::from)?;
+    bytes.push(b'\n');
+    home::replace(&Home::new(home).stores(), &bytes).map_err(|error| {
+        Failure::file("The vault's file `stores.json` could not be written", &error)
+    })
+}
+
+fn parse(bytes: &[u8]) -> Result<Vec<Kept>, Failure> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u64,
+    }
+    let Version { version } = serde_json::from_slice(bytes).map_err(|_| damaged())?;
+    if version > VERSION {
+        return Err(Failure::new(
+            Exit::Failed,
+            "The vault's file `stores.json` was written by a newer version of Aura.",
+        )
+        .safe("It was left as it is; nothing is synced meanwhile.")
+        .next("Install a newer version of Aura."));
+    }
+    let form: Form = serde_json::from_slice(bytes).map_err(|_| damaged())?;
+    if version != VERSION || form.stores.len() > STORES_MAX {
+        return Err(damaged());
+    }
+    form.stores.into_iter().map(|store| store.kept().ok_or_else(damaged)).collect()
+}
+
+fn damaged() -> Failure {
+    Failure::new(Exit::Damaged, "The vault's file `stores.json` is damaged.")
+        .safe("It was left as it is. No record is in it; nothing is synced meanwhile.")
+        .next("Put it back from a copy, or delete it and name the stores again: aura store add FOLDER")
+}
+
+#[derive(Serialize, Deserialize)]
+struct Form {
+    version: u64,
+    stores: Vec<StoreForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoreForm {
+    path: PathBuf,
+    mark: Vec<HeadForm>,
+    chunks: ChunksForm,
+    synced_ms: Option<i64>,
+    trouble: Option<String>,
+    findings: Vec<Noted>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HeadForm {
+    device: String,
+    incarnation: String,
+    number: u64,
+    hash: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ChunksForm {
+    seen_to: Vec<FeedForm>,
+    wanted: Vec<WantedForm>,
+}
+
+/// Chunks that the entries of one device name.
+#[derive(Serialize, Deserialize)]
+struct WantedForm {
+    device: String,
+    chunks: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FeedForm {
+    collection: String,
+    device: String,
+    incarnation: String,
+    number: u64,
+}
+
+impl StoreForm {
+    fn of(kept: &Kept) -> Self {
+        let head = |(device, incarnation, at): &(DeviceId, Incarnation, Position)| HeadForm {
+            device: device.to_string(),
+            incarnation: incarnation.to_string(),
+            number: at.number,
+            hash: at.hash.to_string(),
+        };
+        let feed = |(feed, number): (&FeedId, &u64)| FeedForm {
+            collection: feed.collection.to_string(),
+            device: feed.device.to_string(),
+            incarnation: feed.incarnation.to_string(),
+            number: *number,
+        };
+        let wanted = |(device, chunks): (&DeviceId, &BTreeSet<ChunkName>)| WantedForm {
+            device: device.to_string(),
+            chunks: chunks.iter().map(ToString::to_string).collect(),
+        };
+        Self {
+            path: kept.path.clone(),
+            mark: kept.mark.iter().map(head).collect(),
+            chunks: ChunksForm {
+                seen_to: kept.chunks.seen_to.iter().map(feed).collect(),
+                wanted: kept.chunks.wanted.iter().map(wanted).collect(),
+            },
+            synced_ms: kept.synced_ms,
+            trouble: kept.trouble.clone(),
+            findings: kept.noted.clone(),
+        }
+    }
+
+    fn kept(self) -> Option<Kept> {
+        let head = |form: &HeadForm| {
+            let position = Position { number: form.number, hash: Hash::parse(&form.hash)? };
+            Some((DeviceId::parse(&form.device)?, Incarnation::parse(&form.incarnation)?, position))
+        };
+        let feed = |form: &FeedForm| {
+            let feed = FeedId {
+                collection: CollectionId::parse(&form.collection)?,
+                device: DeviceId::parse(&form.device)?,
+                incarnation: Incarnation::parse(&form.incarnation)?,
+            };
+            Some((feed, form.number))
+        };
+        let wanted = |form: &WantedForm| {
+            let chunks = form.chunks.iter().map(|text| ChunkName::parse(text));
+            Some((DeviceId::parse(&form.device)?, chunks.collect::<Option<_>>()?))
+        };
+        let chunks = ChunkMark {
+            seen_to: self.chunks.seen_to.iter().map(feed).collect::<Option<_>>()?,
+            wanted: self.chunks.wanted.iter().map(wanted).collect::<Option<_>>()?,
+        };
+        Some(Kept {
+            path: Some(self.path).filter(|path| path.is_absolute())?,
+            mark: self.mark.iter().map(head).collect::<Option<_>>()?,
+            chunks,
+            synced_ms: self.synced_ms,
+            trouble: self.trouble,
+            noted: self.findings,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::noted::Kind;
+    use super::*;
+
+    fn kept() -> Kept {
+        let (device, incarnation) = (DeviceId([7; 16]), Incarnation([8; 8]));
+        let feed = FeedId { collection: CollectionId([9; 16]), device, incarnation };
+        let mut kept = Kept::new(PathBuf::from("/media/stick"));
+        kept.mark.push((device, incarnation, Position { number: 3, hash: Hash([5; 32]) }));
+        kept.chunks.seen_to.insert(feed, u64::MAX);
+        kept.chunks.wanted.insert(device, BTreeSet::from([ChunkName([4; 16])]));
+        kept.synced_ms = Some(1);
+        kept.noted.push(Noted::new(Kind::RolledBack, Some(device), 2));
+        kept
+    }
+
+    #[test]
+    fn what_is_written_comes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read(dir.path()).unwrap(), []);
+        write(dir.path(), &[kept()]).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), [kept()]);
+    }
+
+    /// DIR-13: a damaged file is told, and stays.
+    #[test]
+    fn dir_13_damage_is_told_and_no_panic() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[kept()]).unwrap();
+        let path = Home::new(dir.path()).stores();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let wrong = [
+            String::new(),
+            whole.replace("0707", "07zz"),
+            whole.replace("/media", "media"),
+            whole.replace("\"version\": 1", "\"version\": 0"),
+            whole.replace("\"number\": 3", "\"number\": -3"),
+            whole.get(..whole.len() / 2).unwrap().to_owned(),
+        ];
+        for text in wrong {
+            std::fs::write(&path, &text).unwrap();
+            assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Damaged, "{text}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        std::fs::write(&path, "{\"version\": 2}").unwrap();
+        assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Failed);
+    }
+}

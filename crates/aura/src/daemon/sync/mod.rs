@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Syncing: which stores there are, visits to them, and what is told of it.
+//!
+//! One visit goes on at a time. It moves sealed bytes between the local store and the other one without the
+//! vault's lock; only taking in what came needs that, for a moment. Ending it takes one call of a store.
+
+mod noted;
+mod book;
+mod halt;
+mod words;
+mod visit;
+pub(super) mod rounds;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aura_protocol::store::Access;
+use aura_store::folder::FolderStore;
+use aura_vault::home::Home;
+use aura_vault::vault::VaultError;
+
+pub(super) use self::book::Kept;
+use self::book::STORES_MAX;
+pub(super) use self::halt::Halt;
+use self::noted::{Kind, Noted};
+pub(super) use self::visit::Host;
+use self::visit::Trip;
+use super::keeper::Keeper;
+use super::reply::Reply;
+use crate::exit::{Exit, Failure};
+use crate::moment::now_ms;
+use crate::view;
+use crate::wire::Progress;
+
+/// How long a person waits for long tasks to end before what came is taken in.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long ending waits for a store that does not answer.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+const END_PAUSE: Duration = Duration::from_millis(5);
+
+/// Syncs the vault of one folder.
+#[derive(Debug, Default)]
+pub(super) struct Syncing {
+    /// Held for a visit.
+    turn: Mutex<()>,
+    /// Held while `stores.json` is read and replaced.
+    file: Mutex<()>,
+    halt: Halt,
+    /// Whether something has come and is not taken in; held while that is done.
+    is_behind: Mutex<bool>,
+    is_nudged: Mutex<bool>,
+    nudged: Condvar,
+}
+
+/// What a visit came to.
+struct Visited {
+    trip: Trip,
+    kept: Kept,
+    waiting: u64,
+    told: Vec<Noted>,
+}
+
+/// Whether a person hears of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    Person,
+    Nobody,
+}
+
+/// No visit goes on, and none begins, until this is dropped.
+pub(super) struct Pause<'a> {
+    halt: &'a Halt,
+    _turn: Option<MutexGuard<'a, ()>>,
+}
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.halt.clear();
+    }
+}
+
+impl Syncing {
+    /// Ends the visit that goes on, if any. A store that does not answer is not waited for.
+    pub(super) fn pause(&self) -> Pause<'_> {
+        self.halt.set();
+        let begun = Instant::now();
+        loop {
+            if let Ok(turn) = self.turn.try_lock() {
+                return Pause { halt: &self.halt, _turn: Some(turn) };
+            }
+            if begun.elapsed() >= END_PATIENCE {
+                return Pause { halt: &self.halt, _turn: None };
+            }
+            thread::sleep(END_PAUSE);
+        }
+    }
+
+    /// Takes the turn of a visit, for what must not meet one.
+    pub(super) fn turn(&self) -> (MutexGuard<'_, ()>, &Halt) {
+        (lock(&self.turn), &self.halt)
+    }
+
+    /// Something may have changed: the next look is now.
+    pub(super) fn nudge(&self) {
+        *lock(&self.is_nudged) = true;
+        self.nudged.notify_all();
+    }
+
+    /// Waits for a nudge, but not for longer. Says whether there was one.
+    fn wait(&self, longest: Duration) -> bool {
+        let waited = self.nudged.wait_timeout_while(lock(&self.is_nudged), longest, |is| !*is);
+        let (mut is_nudged, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *is_nudged)
+    }
+
+    /// Every store, as it stands.
+    pub(super) fn stores(&self, keeper: &Keeper) -> Result<Vec<view::Store>, Failure> {
+        let stores = self.read(keeper)?;
+        let local = keeper.local();
+        let waiting = |kept: &Kept| visit::waiting(&local.as_ref()?.1, kept).ok();
+        Ok(stores.iter().map(|kept| words::store(kept, waiting(kept))).collect())
+    }
+
+    /// Adds a folder.
+    pub(super) fn add(&self, keeper: &Keeper, folder: &Path) -> Result<view::Store, Failure> {
+        let folder = check(keeper.home(), folder)?;
+        let _file = lock(&self.file);
+        let mut stores = book::read(keeper.home())?;
+        if stores.iter().any(|kept| kept.path == folder) {
+            let next = "See how it stands with `aura store ls`; sync now with `aura sync`.";
+            return Err(Failure::usage("This folder is a store of this vault already.", next));
+        }
+        if stores.len() >= STORES_MAX {
+            let what = format!("There are {STORES_MAX} stores already, and no more are kept.");
+            return Err(Failure::usage(what, "Let go of one: aura store rm FOLDER"));
+        }
+        stores.push(Kept::new(folder.clone()));
+        book::write(keeper.home(), &stores)?;
+        Ok(words::store(&Kept::new(folder), None))
+    }
+
+    /// Forgets a folder; what is in it stays.
+    pub(super) fn remove(&self, keeper: &Keeper, folder: &Path) -> Result<view::Store, Failure> {
+        let settled = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let _file = lock(&self.file);
+        let mut stores = book::read(keeper.home())?;
+        let at = stores.iter().position(|kept| kept.path == settled || kept.path == folder);
+        let Some(at) = at else {
+            let next = "See which there are: aura store ls";
+            return Err(Failure::usage("This folder is no store of this vault.", next));
+        };
+        let kept = stores.remove(at);
+        book::write(keeper.home(), &stores)?;
+        Ok(words::store(&kept, None))
+    }
+
+    /// Syncs with every store, now.
+    pub(super) fn sync(&self, keeper: &Keeper, reply: &mut Reply) -> Result<view::Synced, Failure> {
+        let stores = self.read(keeper)?;
+        if stores.is_empty() {
+            return Err(Failure::usage(
+                "There is no store to sync with.",
+                "Name a folder on a USB stick, a NAS, or in Syncthing: aura store add FOLDER",
+            ));
+        }
+        let mut visits = Vec::new();
+        for (done, kept) in stores.iter().enumerate() {
+            let (done, total) = (done as u64, stores.len() as u64);
+            let task = "syncing".to_owned();
+            reply.progress(&Progress { task, done, total, ..Progress::default() })?;
+            visits.push(said(&self.visit(keeper, &kept.path, Audience::Person)?));
+        }
+        self.arrived();
+        self.take_in(keeper, PATIENCE)?;
+        let is_behind = *lock(&self.is_behind);
+        Ok(view::Synced { stores: visits, taken_in: !is_behind })
+    }
+
+    /// Visits one store, whoever asks for it.
+    fn visit(&self, keeper: &Keeper, path: &Path, to: Audience) -> Result<Visited, Failure> {
+        let _turn = lock(&self.turn);
+        if self.halt.is_set() {
+            return Err(ended());
+        }
+        let (vault, local) = keeper.local().ok_or(VaultError::Absent)?;
+        let found = self.read(keeper)?.into_iter().find(|kept| kept.path == path);
+        let mut kept = found.ok_or_else(ended)?;
+        let own = Home::new(keeper.home()).device();
+        let host = Host { local: &local, access: Access::Vault(vault), own, halt: &self.halt };
+        let mut trip = self.go(keeper, &host, &mut kept)?;
+        if let Some(common) = trip.own_fork.take()
+            && keeper.leave_fork(&common, PATIENCE)?
+        {
+            self.save(keeper, &kept)?;
+            trip = self.go(keeper, &host, &mut kept)?;
+            trip.found.push(Noted::new(Kind::Restored, own, now_ms()));
+            self.arrived();
+        }
+        if self.halt.is_set() {
+            return Err(ended());
+        }
+        let waiting = host.waiting(&kept)?;
+        account(keeper, &mut kept, (&trip, waiting));
+        let told = match to {
+            Audience::Person => noted::tell(&mut kept.noted),
+            Audience::Nobody => Vec::new(),
+        };
+        self.save(keeper, &kept)?;
+        Ok(Visited { trip, kept, waiting, told })
+    }
+
+    /// Goes to one store, and takes in what comes as it comes.
+    fn go(&self, keeper: &Keeper, host: &Host<'_>, kept: &mut Kept) -> Result<Trip, Failure> {
+        let mut pulled = 0;
+        let trip = host.visit(kept, &mut |kept, trip| {
+            self.save(keeper, kept)?;
+            if trip.pulled.heads > pulled {
+                pulled = trip.pulled.heads;
+                self.arrived();
+                // Tried again later; what came is kept.
+                self.take_in(keeper, Duration::ZERO).ok();
+            }
+            Ok(())
+        });
+        // What came before it failed has come.
+        trip.inspect_err(|_| self.arrived())
+    }
+
+    /// Something may have come that is to be taken in.
+    pub(super) fn arrived(&self) {
+        *lock(&self.is_behind) = true;
+    }
+
+    /// Takes in what has come, if that is still to be done.
+    fn take_in(&self, keeper: &Keeper, patience: Duration) -> Result<(), Failure> {
+        let mut is_behind = lock(&self.is_behind);
+        if *is_behind {
+            *is_behind = !keeper.take_in(patience)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, keeper: &Keeper) -> Result<Vec<Kept>, Failure> {
+        let _file = lock(&self.file);
+        book::read(keeper.home())
+    }
+
+    /// Keeps what is known of a store, unless somebody has let go of it meanwhile.
+    fn save(&self, keeper: &Keeper, kept: &Kept) -> Result<(), Failure> {
+        let _file = lock(&self.file);
+        let mut stores = book::read(keeper.home())?;
+        match stores.iter_mut().find(|known| known.path == kept.path) {
+            Some(known) if known != kept => {
+                known.clone_from(kept);
+                book::write(keeper.home(), &stores)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Takes note of how a visit went, and puts findings on the record.
+fn account(keeper: &Keeper, kept: &mut Kept, (trip, waiting): (&Trip, u64)) {
+    let now_ms = now_ms();
+    kept.trouble.clone_from(&trip.trouble);
+    if trip.trouble.is_none() {
+        noted::follow(&mut kept.noted, trip.found.clone(), now_ms);
+        if waiting == 0 {
+            kept.synced_ms = Some(now_ms);
+        }
+    }
+    let mut recorded = kept.noted.clone();
+    let count = noted::record(&mut recorded);
+    if count > 0 && keeper.record_anomaly(count) {
+        kept.noted = recorded;
+    }
+}
+
+/// The first store of a device that joins.
+pub(super) fn begin_with(home: &Path, kept: &Kept) -> Result<(), Failure> {
+    book::write(home, std::slice::from_ref(kept))
+}
+
+/// A folder that can be a store of the vault in `home`, by its one path.
+pub(super) fn check(home: &Path, folder: &Path) -> Result<PathBuf, Failure> {
+    let unreached = |error| Failure::file("The folder could not be reached", &error);
+    let folder = folder.canonicalize().map_err(unreached)?;
+    if FolderStore::open(&folder, Box::new(now_ms)).is_err() {
+        return Err(Failure::usage("This is no folder.", "Name one that exists."));
+    }
+    let home = home.canonicalize().unwrap_or_else(|_| home.to_owned());
+    if folder.starts_with(&home) {
+        return Err(Failure::usage(
+            "This folder is inside the vault's own, and would be lost with it.",
+            "Choose one on another disk, or one that a tool carries to your other devices.",
+        ));
+    }
+    if home.starts_with(&folder) {
+        return Err(Failure::usage(
+            "The vault's own folder is inside this one: whatever carries it away would carry the \
+             secret key as well.",
+            "Choose a folder of its own for syncing.",
+        ));
+    }
+    let probe = folder.join(format!(".aura-{}", std::process::id()));
+    let written = std::fs::File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe));
+    written.map_err(|error| Failure::file("The folder cannot be written", &error))?;
+    Ok(folder)
+}
+
+fn said(visited: &Visited) -> view::Visit {
+    let moved = |moved: aura_store::replicate::Moved, chunks| view::Moved {
+        heads: moved.heads,
+        entries: moved.entries,
+        bytes: moved.bytes,
+        chunks,
+    };
+    let trip = &visited.trip;
+    let mut store = words::store(&visited.kept, Some(visited.waiting));
+    store.findings = visited.told.iter().map(words::finding).collect();
+    view::Visit {
+        reached: trip.is_reached,
+        came: moved(trip.pulled, trip.chunks_pulled),
+        went: moved(trip.pushed, trip.chunks_pushed),
+        store,
+    }
+}
+
+fn ended() -> Failure {
+    Failure::new(Exit::Partly, "Syncing was ended, since the vault is locked or the store let go.")
+        .safe("What was moved until then is kept.")
+        .next("Run it again; it goes on where it ended.")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Rounds that nobody asked for: soon after a change here, and when a store shows something new.
+//!
+//! While the vault is open each store is looked at every few seconds, which moves nothing. A visit follows where
+//! the look differs from the one after the last visit; where that left something undone, it is repeated less
+//! and less often. The vault's idle time is not touched.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aura_protocol::store::Access;
+
+use super::book::Kept;
+use super::visit::{Host, Look};
+use super::{Audience, Syncing};
+use crate::daemon::keeper::Keeper;
+
+/// How often stores are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// Changes that come together go together.
+const GATHER: Duration = Duration::from_millis(150);
+/// After how long a visit that left something undone is repeated, at first and at last.
+const RETRY_MIN: Duration = Duration::from_millis(250);
+const RETRY_MAX: Duration = Duration::from_mins(5);
+
+/// What is known of a store since the daemon began.
+#[derive(Default)]
+struct Memory {
+    is_visited: bool,
+    look: Option<Look>,
+    retry: Option<(Instant, Duration)>,
+}
+
+/// Until the process ends.
+pub(crate) fn run(keeper: &Keeper, syncing: &Syncing) {
+    let mut memories: BTreeMap<PathBuf, Memory> = BTreeMap::new();
+    loop {
+        let retries = memories.values().filter_map(|memory| memory.retry);
+        let pauses = retries.map(|(at, _)| at.saturating_duration_since(Instant::now()));
+        if syncing.wait(pauses.min().unwrap_or(LOOK).clamp(GATHER, LOOK)) {
+            thread::sleep(GATHER);
+        }
+        if !keeper.is_open() || syncing.halt.is_set() {
+            continue;
+        }
+        // What cannot be done now is tried again; a person hears of it when they ask.
+        syncing.take_in(keeper, Duration::ZERO).ok();
+        let Ok(stores) = syncing.read(keeper) else { continue };
+        memories.retain(|path, _| stores.iter().any(|kept| kept.path == *path));
+        for kept in &stores {
+            round(keeper, syncing, kept, &mut memories);
+        }
+    }
+}
+
+fn round(
+    keeper: &Keeper,
+    syncing: &Syncing,
+    kept: &Kept,
+    memories: &mut BTreeMap<PathBuf, Memory>,
+) {
+    let memory = memories.entry(kept.path.clone()).or_default();
+    let look = look(keeper, syncing, kept);
+    let is_news = !memory.is_visited || look != memory.look;
+    let is_time = memory.retry.is_some_and(|(at, _)| Instant::now() >= at);
+    if !(is_news || is_time) {
+        return;
+    }
+    let Ok(visited) = syncing.visit(keeper, &kept.path, Audience::Nobody) else { return };
+    memory.is_visited = true;
+    memory.look = self::look(keeper, syncing, &visited.kept);
+    let is_done = visited.waiting == 0
+        && visited.trip.found.is_empty()
+        && visited.kept.chunks.wanted.is_empty();
+    // One that is not there shows it by being there again.
+    let is_undone = memory.look.is_some() && (!is_done || visited.trip.trouble.is_some());
+    let last = memory.retry.filter(|_| !is_news).map(|(_, pause)| pause);
+    memory.retry = is_undone.then(|| {
+        let pause = last.map_or(RETRY_MIN, |last| last.saturating_mul(2).min(RETRY_MAX));
+        let now = Instant::now();
+        (now.checked_add(pause).unwrap_or(now), pause)
+    });
+}
+
+fn look(keeper: &Keeper, syncing: &Syncing, kept: &Kept) -> Option<Look> {
+    let (vault, local) = keeper.local()?;
+    let access = Access::Vault(vault);
+    Host { local: &local, access, own: None, halt: &syncing.halt }.look(kept)
+}

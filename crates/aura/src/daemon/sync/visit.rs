@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One visit to a store: entries both ways, then chunks, some at a time, with entries in between.
+//!
+//! Needs no key and holds no lock of the vault's. Whoever calls is told after each step, and keeps what the
+//! store has confirmed until then: a visit that is cut off goes on where it ended. Source: spec/replicate.md.
+
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{DeviceId, FeedId, Incarnation};
+use aura_protocol::signed::Signed;
+use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
+use aura_store::folder::FolderStore;
+use aura_store::local::LocalStore;
+use aura_store::replicate::{Finding, Moved, Side, common, replicate};
+use aura_store::transfer::{ChunkMark, transfer};
+use pollster::block_on;
+
+use super::book::Kept;
+use super::halt::{Halt, Until};
+use super::noted::{self, Noted};
+use super::words;
+use crate::exit::Failure;
+use crate::moment::now_ms;
+
+/// Bytes of chunks before entries have their turn again.
+const CHUNK_BYTES: u64 = 8 << 20;
+
+/// This device's side of a visit.
+pub(crate) struct Host<'a> {
+    pub(crate) local: &'a LocalStore,
+    pub(crate) access: Access,
+    /// Which device this is, if it is one already.
+    pub(crate) own: Option<DeviceId>,
+    pub(crate) halt: &'a Halt,
+}
+
+/// What came of a visit.
+#[derive(Debug, Default)]
+pub(crate) struct Trip {
+    pub(crate) is_reached: bool,
+    pub(crate) pulled: Moved,
+    pub(crate) pushed: Moved,
+    pub(crate) chunks_pulled: u64,
+    pub(crate) chunks_pushed: u64,
+    pub(crate) chunk_bytes: u64,
+    pub(crate) found: Vec<Noted>,
+    /// Up to where the store has the same of a life of this device that forked (REP-22).
+    pub(crate) own_fork: Option<Vec<(FeedId, u64)>>,
+    /// What ended it early.
+    pub(crate) trouble: Option<String>,
+}
+
+/// Where a store and this device stand, to see whether a visit would find something new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Look {
+    ours: Vec<(DeviceId, Incarnation, Position)>,
+    theirs: Vec<(DeviceId, Incarnation, Position)>,
+    absent: Vec<(DeviceId, Incarnation)>,
+}
+
+impl Host<'_> {
+    /// Brings the store and this device to the same entries and chunks. `step` is told whenever some of it is
+    /// done.
+    pub(crate) fn visit(
+        &self,
+        kept: &mut Kept,
+        step: &mut dyn FnMut(&Kept, &Trip) -> Result<(), Failure>,
+    ) -> Result<Trip, Failure> {
+        let mut trip = Trip::default();
+        let store = match FolderStore::open(&kept.path, Box::new(now_ms)) {
+            Ok(store) => Until { store, halt: self.halt },
+            Err(error) => {
+                trip.trouble = Some(words::trouble(&error));
+                return Ok(trip);
+            }
+        };
+        loop {
+            self.entries(&store, kept, &mut trip)?;
+            step(kept, &trip)?;
+            if trip.trouble.is_some() {
+                return Ok(trip);
+            }
+            let has_more = self.chunks(&store, kept, &mut trip)?;
+            if !has_more || trip.trouble.is_some() {
+                return Ok(trip);
+            }
+        }
+    }
+
+    /// The entries alone, once.
+    pub(crate) fn fetch(&self, kept: &mut Kept) -> Result<Trip, Failure> {
+        let mut trip = Trip::default();
+        match FolderStore::open(&kept.path, Box::new(now_ms)) {
+            Ok(store) => self.entries(&Until { store, halt: self.halt }, kept, &mut trip)?,
+            Err(error) => trip.trouble = Some(words::trouble(&error)),
+        }
+        Ok(trip)
+    }
+
+    fn entries(
+        &self,
+        store: &Until<'_, FolderStore>,
+        kept: &mut Kept,
+        trip: &mut Trip,
+    ) -> Result<(), Failure> {
+        let done = block_on(replicate(self.local, store, &self.access, &kept.mark));
+        if done.findings.iter().any(|finding| matches!(finding, Finding::RolledBack { .. })) {
+            kept.chunks = ChunkMark::default();
+        }
+        kept.mark = done.mark;
+        for finding in &done.findings {
+            if let Finding::Forked { device, heads, .. } = finding
+                && self.own == Some(*device)
+            {
+                trip.own_fork = self.common(store, heads);
+            }
+        }
+        add(&mut trip.pulled, done.pulled);
+        add(&mut trip.pushed, done.pushed);
+        noted::count(&mut trip.found, &done.findings, now_ms());
+        trip.is_reached = !matches!(done.stopped, Some((Side::Remote, StoreError::Absent)));
+        trip.stop(done.stopped)
+    }
+
+    /// Where a fork begins; nothing where that cannot be told now, and then it stays one.
+    fn common(
+        &self,
+        store: &Until<'_, FolderStore>,
+        heads: &[Signed<Head>; 2],
+    ) -> Option<Vec<(FeedId, u64)>> {
+        let [ours, theirs] = heads;
+        let (ours, theirs) = (ours.claim().ok()?, theirs.claim().ok()?);
+        block_on(common(self.local, store, &self.access, [&ours, &theirs])).ok()
+    }
+
+    fn chunks(
+        &self,
+        store: &Until<'_, FolderStore>,
+        kept: &mut Kept,
+        trip: &mut Trip,
+    ) -> Result<bool, Failure> {
+        let done =
+            block_on(transfer(self.local, store, &self.access, &mut kept.chunks, CHUNK_BYTES));
+        trip.chunks_pulled = trip.chunks_pulled.saturating_add(done.pulled);
+        trip.chunks_pushed = trip.chunks_pushed.saturating_add(done.pushed);
+        trip.chunk_bytes = trip.chunk_bytes.saturating_add(done.bytes);
+        noted::count(&mut trip.found, &done.findings, now_ms());
+        trip.stop(done.stopped)?;
+        Ok(done.has_more)
+    }
+
+    /// How the two stand, without moving anything; nothing if the store is not there.
+    pub(crate) fn look(&self, kept: &Kept) -> Option<Look> {
+        let ours = self.ours().ok()?;
+        let store = FolderStore::open(&kept.path, Box::new(now_ms)).ok()?;
+        let store = Until { store, halt: self.halt };
+        let answer = block_on(store.heads(&self.access, &ours)).ok()?;
+        let theirs = answer.news.iter().map(|head| (head.device, head.incarnation, head.position));
+        Some(Look { ours, theirs: theirs.collect(), absent: answer.absent })
+    }
+
+    /// Changes that are here and that the store has not confirmed.
+    pub(crate) fn waiting(&self, kept: &Kept) -> Result<u64, StoreError> {
+        waiting(self.local, kept)
+    }
+
+    fn ours(&self) -> Result<Vec<(DeviceId, Incarnation, Position)>, StoreError> {
+        let heads = block_on(BlindStore::heads(self.local, &self.access, &[]))?.news;
+        Ok(heads.iter().map(|head| (head.device, head.incarnation, head.position)).collect())
+    }
+}
+
+/// Changes that are here and that a store has not confirmed.
+pub(crate) fn waiting(local: &LocalStore, kept: &Kept) -> Result<u64, StoreError> {
+    let lacks = |(device, incarnation, number): (DeviceId, Incarnation, u64)| {
+        let same =
+            |(d, i, _): &&(DeviceId, Incarnation, Position)| (*d, *i) == (device, incarnation);
+        let has = kept.mark.iter().find(same).map_or(0, |(_, _, position)| position.number);
+        number.saturating_sub(has)
+    };
+    let heads = LocalLog::heads(local)?;
+    let heads = heads.iter().filter_map(|signed| signed.claim().ok());
+    Ok(heads
+        .map(|head| lacks((head.device, head.incarnation, head.number)))
+        .fold(0, u64::saturating_add))
+}
+
+impl Trip {
+    /// Takes note of what ended it. What fails on this device's own side is no matter of the store's.
+    fn stop(&mut self, stopped: Option<(Side, StoreError)>) -> Result<(), Failure> {
+        match stopped {
+            None => Ok(()),
+            Some((Side::Local, error)) => Err(error.into()),
+            Some((Side::Remote, error)) => {
+                self.trouble = Some(words::trouble(&error));
+                Ok(())
+            }
+        }
+    }
+}
+
+fn add(sum: &mut Moved, more: Moved) {
+    sum.heads = sum.heads.saturating_add(more.heads);
+    sum.entries = sum.entries.saturating_add(more.entries);
+    sum.bytes = sum.bytes.saturating_add(more.bytes);
+}

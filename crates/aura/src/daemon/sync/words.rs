@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What was found in a store, in words: what it means, that nothing is lost, and what to do.
+
+use aura_protocol::store::StoreError;
+
+use super::book::Kept;
+use super::noted::{Kind, Noted};
+use crate::exit::plain;
+use crate::moment::rfc3339;
+use crate::screen::{count, counted};
+use crate::view;
+
+/// Digits of a device's id that tell it from a person's other ones.
+pub(crate) const SHORT: usize = 8;
+
+/// A store and what is known of it; `waiting` says how many changes it lacks, if that is known.
+pub(crate) fn store(kept: &Kept, waiting: Option<u64>) -> view::Store {
+    view::Store {
+        kind: "folder".to_owned(),
+        path: kept.path.display().to_string(),
+        synced: kept.synced_ms.map(rfc3339),
+        waiting,
+        wanted: kept.chunks.wanted.values().map(|chunks| chunks.len() as u64).sum(),
+        trouble: kept.trouble.clone(),
+        findings: kept.noted.iter().map(finding).collect(),
+    }
+}
+
+/// One finding.
+pub(crate) fn finding(noted: &Noted) -> view::Finding {
+    let device = noted.device.map(|device| device.to_string());
+    let (text, next) = words(noted, device.as_deref().and_then(|id| id.get(..SHORT)));
+    view::Finding {
+        kind: noted.kind.as_str().to_owned(),
+        device,
+        count: noted.count,
+        since: rfc3339(noted.since_ms),
+        over: noted.is_over,
+        text,
+        next: next.to_owned(),
+    }
+}
+
+fn words(noted: &Noted, device: Option<&str>) -> (String, &'static str) {
+    let device = device.unwrap_or("unknown");
+    let (text, next) = match noted.kind {
+        Kind::RolledBack => (
+            format!(
+                "Rolled back: it shows less of device {device} than it did before, as if an older \
+                 copy had been put in its place or files had been deleted."
+            ),
+            "What this device has is put there again; nothing is lost here. If you restored or \
+             emptied it yourself, all is well. If not, find out who can write to it.",
+        ),
+        Kind::Withheld => (
+            format!(
+                "Withheld: another device has seen a change of device {device} that is not shown \
+                 here."
+            ),
+            "It may be on its way still. If this stays, sync that device again, and find out who \
+             can delete files there.",
+        ),
+        Kind::Forked => (
+            format!(
+                "Forked: device {device} has signed two changes of which neither follows the \
+                 other: its vault was copied and both copies are used, or somebody has its keys."
+            ),
+            "Neither is lost, and the other one was not taken. Use one of the copies only; if \
+             there is no copy that you know of, do not use that device any more.",
+        ),
+        Kind::Restored => (
+            "Restored: this vault's folder was put back from an older copy, or copied, and both \
+             have written since."
+                .to_owned(),
+            "Nothing is lost: what had been written before was fetched, and what was written here \
+             since goes on under a new number. If you copied the folder, use one copy only, and \
+             let the other computer join as a device: aura join",
+        ),
+        Kind::Damaged => (
+            format!("Damaged: a change of device {device} is damaged where it is kept."),
+            "The others are not. It is fetched from wherever it is whole; sync a device that has \
+             it. `aura verify` names what is damaged here.",
+        ),
+        Kind::Unfinished => (
+            format!("Unfinished: device {device} has written more than one run carries."),
+            "The next run goes on. If this stays, that device writes without end: find out why, \
+             and do not use it meanwhile.",
+        ),
+        Kind::Unasked => (
+            format!("Unasked: asked for changes of device {device}, it answered with others."),
+            "They were passed over, and harm nothing. If this stays, the store is damaged or lies.",
+        ),
+        Kind::Incomplete => (
+            format!("Incomplete: a change of device {device} is there without all of its files."),
+            "A tool that carries the files may be bringing them still: wait, and sync again. If \
+             this stays, sync that device with the store.",
+        ),
+        Kind::Refused => (
+            format!("Refused: something under the name of device {device} does not verify."),
+            "It was not taken; everything else was. It is damaged, or somebody who can write there \
+             has put it there.",
+        ),
+        Kind::NotTaken => (
+            format!("Not taken: the store does not take a change of device {device}."),
+            "It is here, and nothing is lost. Something damaged or foreign stands in its place: \
+             move it aside there, and sync again.",
+        ),
+        Kind::Malformed => (
+            "Malformed: something there has the name of a change and is none.".to_owned(),
+            "It was passed over, and harms nothing.",
+        ),
+        Kind::Chunk => (
+            format!(
+                "Attachments: {} of them {} not what a record names, or did not arrive.",
+                counted(noted.count, "piece"),
+                if noted.count == 1 { "is" } else { "are" }
+            ),
+            "They are asked for again each time. If this stays, sync a device that has the \
+             attachment, or delete the damaged files under `chunks` there.",
+        ),
+    };
+    let times = match noted.count {
+        2.. if noted.kind != Kind::Chunk => format!(" ({} times)", count(noted.count)),
+        _ => String::new(),
+    };
+    let over = if noted.is_over { " It is over." } else { "" };
+    (format!("{text}{times}{over}"), next)
+}
+
+/// Why a store could not be used.
+pub(crate) fn trouble(error: &StoreError) -> String {
+    match error {
+        StoreError::Absent => "the folder is not there".to_owned(),
+        StoreError::Full => "its disk is full".to_owned(),
+        StoreError::Io(error) => plain(error),
+        other => other.to_string(),
+    }
+}
