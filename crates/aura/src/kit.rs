@@ -97,7 +97,8 @@ My password hint (not the password): _______________________________________
 
 How to use it
   - Forgotten password:  aura unlock --recovery, then  aura passwd --recovery
-  - A new device:        copy the vault's folder there, then  aura unlock
+  - A new device:        aura join FOLDER, with a folder that you sync through;
+                         or copy the vault's folder there, then  aura unlock
   - The file `secret.key` in the folder holds the secret key: if it is lost,
     write the secret key above into it.
   - Nothing here opens what you put behind a second password.
@@ -155,7 +156,8 @@ Whoever has it can open your vault. Without it, a lost password is a lost vault:
 <h2>How to use it</h2>
 <ul>
 <li>Forgotten password: <kbd>aura unlock --recovery</kbd>, then <kbd>aura passwd --recovery</kbd></li>
-<li>A new device: copy the vault's folder there, then <kbd>aura unlock</kbd></li>
+<li>A new device: <kbd>aura join FOLDER</kbd>, with a folder that you sync through; or copy the vault's
+folder there, then <kbd>aura unlock</kbd></li>
 <li>The file <kbd>secret.key</kbd> in the folder holds the secret key: if it is lost, write the secret key
 above into it.</li>
 <li>Nothing here opens what you put behind a second password.</li>

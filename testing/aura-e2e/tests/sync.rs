@@ -47,6 +47,16 @@ impl Carrier {
     fn comes_back(&self) {
         fs::rename(self.aside(), self.folder()).unwrap();
     }
+
+    /// What is in it is there no more, whoever is writing there just now.
+    fn is_emptied(&self) {
+        self.is_taken_away();
+        fs::create_dir(self.folder()).unwrap();
+    }
+
+    fn is_taken_away(&self) {
+        fs::rename(self.folder(), self.0.path().join("gone")).unwrap();
+    }
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -294,7 +304,7 @@ fn an_older_copy_of_the_folder_is_told_and_healed() {
     let state = nora.state();
     let before = anomalies(&nora);
     phone.does(["lock", "--stop"]);
-    fs::remove_dir_all(carrier.folder()).unwrap();
+    carrier.is_taken_away();
     carrier.comes_back();
 
     let told = nora.types(["--json", "sync"]);
@@ -324,8 +334,7 @@ fn an_emptied_folder_is_filled_again_by_one_device() {
     phone.adds("From the phone", "phoneword").unwrap();
     meet(&nora, &phone);
     phone.does(["lock", "--stop"]);
-    fs::remove_dir_all(carrier.folder()).unwrap();
-    fs::create_dir(carrier.folder()).unwrap();
+    carrier.is_emptied();
     let told = nora.types(["sync"]);
     assert!(told.code == 7 && told.out.contains("Rolled back"), "{told:?}");
     syncs(&nora);

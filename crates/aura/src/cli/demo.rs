@@ -19,7 +19,7 @@ use super::Cli;
 use crate::client::{Client, Idle, parse};
 use crate::daemon::keeper::SystemEntropy;
 use crate::exit::{Exit, Failure};
-use crate::interrupt::on_interrupt;
+use crate::interrupt::{give_way, on_interrupt};
 use crate::life;
 use crate::screen::{Screen, count, counted, note, wrap};
 use crate::view::{Device, Hit, Status};
@@ -51,6 +51,7 @@ impl Demo {
             note(&format!("\nStopped. The demo's folder {folder}; nothing of yours was touched."));
         });
         let result = stage.play();
+        give_way();
         stage.stop();
         let seconds = begun.elapsed().as_secs();
         if self.keep {
