@@ -111,7 +111,7 @@ fn f_08_exactly_what_is_damaged_is_asked_for() {
     assert_eq!(local.store.damaged(), [Damage::Entry(feed, 3)]);
     let remote = Insider::default();
     remote.show(&head, &entries);
-    for answer in [Answer::Later, Answer::Damaged] {
+    for answer in [Answer::Later, Answer::Damaged, Answer::Broken] {
         remote.answer(answer);
         let healed = block_on(heal(&local.store, &remote, &access));
         assert_eq!((healed.entries, healed.findings.len()), (0, 1), "{answer:?}");
@@ -120,7 +120,7 @@ fn f_08_exactly_what_is_damaged_is_asked_for() {
     remote.answer(Answer::Honest);
     let healed = block_on(heal(&local.store, &remote, &access));
     assert_eq!((healed.entries, healed.findings.len()), (1, 0));
-    assert_eq!(remote.reads(), [feed; 3]);
+    assert_eq!(remote.reads(), [feed; 4]);
     assert_eq!((remote.served(), local.store.verify().unwrap()), (2, vec![]));
 }
 

@@ -405,11 +405,13 @@ fn rep_09_a_damaged_entry_of_the_other_store_is_named() {
     let (third, head, entries) = scene.third();
     let remote = Insider::default();
     remote.show(&head, &entries);
-    remote.answer(Answer::Damaged);
-    let done = scene.sync(&remote, Budget::default());
     let feed = third.feed(NOTES);
     let damaged = Finding::Damaged { feed, number: 1, at: Side::Remote };
-    assert!(done.stopped.is_none() && done.findings.contains(&damaged), "{done:?}");
+    for answer in [Answer::Damaged, Answer::Broken] {
+        remote.answer(answer);
+        let done = scene.sync(&remote, Budget::default());
+        assert!(done.stopped.is_none() && done.findings.contains(&damaged), "{done:?}");
+    }
     remote.answer(Answer::Honest);
     assert!(scene.sync(&remote, Budget::default()).findings.is_empty());
 }
@@ -476,7 +478,7 @@ fn rep_20_what_was_left_out_comes_when_there_is_room() {
     block_on(remote.put(&scene.access, last.name, sealed)).unwrap();
     run();
     assert!(LocalLog::chunk(&scene.local, last.name).is_err());
-    for (sealed, added) in chunks.iter().take(3).flatten().step_by(64) {
+    for (sealed, added) in chunks.iter().take(3).flatten().step_by(4096) {
         block_on(remote.put(&scene.access, added.name, sealed)).unwrap();
     }
     run();

@@ -32,6 +32,8 @@ pub enum Answer {
     Later,
     /// With an error: it keeps the entry, and it is damaged.
     Damaged,
+    /// With an error: the file that it is in is damaged.
+    Broken,
 }
 
 /// The store.
@@ -128,6 +130,7 @@ impl Inner {
                 rest.iter().chain(others).take(limit).cloned().collect()
             }
             Answer::Later => rest.iter().skip(1).take(limit).cloned().collect(),
+            Answer::Broken => return Err(StoreError::Damaged("a file of this feed")),
             Answer::Damaged => return Err(StoreError::DamagedEntry { feed: *feed, number }),
         })
     }
