@@ -20,7 +20,7 @@ mod carry;
 use std::collections::BTreeMap;
 
 use aura_protocol::entry::Entry;
-use aura_protocol::head::{Head, Position};
+use aura_protocol::head::{Head, Position, Seen};
 use aura_protocol::id::{CollectionId, DeviceId, Incarnation};
 use aura_protocol::limits::{LIVES_MAX, READ_ENTRIES_MAX};
 use aura_protocol::signed::Signed;
@@ -42,6 +42,9 @@ const HEADS_MAX: usize = 4 * LIVES_MAX;
 const ROUNDS_MAX: usize = 16;
 
 const FORK: &str = "something else stands in this place already";
+
+/// What one head names and the store does not show is told so often: whoever signs it may name anything.
+const WITHHELD_MAX: usize = 64;
 
 /// The newest head of each incarnation that a store has confirmed. It only goes forward.
 pub type Mark = Vec<(DeviceId, Incarnation, Position)>;
@@ -261,18 +264,17 @@ impl Exchange<'_> {
             if self.shown.get(&told.life()) != Some(&told.position()) {
                 continue;
             }
-            for seen in &told.head.seen {
-                let life = (seen.device, seen.incarnation);
-                let number = self.shown.get(&life).map_or(0, |position| position.number);
-                if number < seen.held.number {
-                    self.done.findings.push(Finding::Withheld {
-                        device: seen.device,
-                        incarnation: seen.incarnation,
-                        named: seen.held,
-                        by: told.head.device,
-                    });
-                }
-            }
+            let is_withheld = |seen: &&Seen| {
+                let shown = self.shown.get(&(seen.device, seen.incarnation));
+                shown.map_or(0, |position| position.number) < seen.held.number
+            };
+            let withheld = told.head.seen.iter().filter(is_withheld).take(WITHHELD_MAX);
+            self.done.findings.extend(withheld.map(|seen| Finding::Withheld {
+                device: seen.device,
+                incarnation: seen.incarnation,
+                named: seen.held,
+                by: told.head.device,
+            }));
         }
     }
 

@@ -485,3 +485,29 @@ fn rep_20_what_was_left_out_comes_when_there_is_room() {
     run();
     assert_eq!(&LocalLog::chunk(&scene.local, last.name).unwrap(), sealed);
 }
+
+/// AVL-05, REP-6: a head that names what never was accuses a store so often and no more, and hides nothing that
+/// another head names.
+#[test]
+fn avl_05_heads_that_name_anything_do_not_flood() {
+    let mut scene = Scene::new();
+    let (mut third, _, entries) = scene.third();
+    let nobody = Author::stranger(&mut scene.seed, scene.honest.vault());
+    let mut see = |author: &mut Author, count| {
+        for _ in 0..count {
+            author.see(&nobody.reborn(&mut scene.seed).head());
+        }
+        author.head()
+    };
+    let remote = Insider::default();
+    let flood = see(&mut scene.insider, 300);
+    remote.show(&flood, &[]);
+    remote.show(&see(&mut third, 1), &entries);
+    let done = scene.sync(&remote, Budget::default());
+    let told_by = |author: &Author| {
+        let device = author.device();
+        let is_by = move |finding: &&Finding| matches!(finding, Finding::Withheld { by, .. } if *by == device);
+        done.findings.iter().filter(is_by).count()
+    };
+    assert_eq!((told_by(&scene.insider), told_by(&third)), (64, 1), "{:?}", done.findings);
+}
