@@ -369,6 +369,8 @@ impl Open {
 
     /// The same for who holds the pen already.
     pub(crate) fn rebuild_held(&self) -> Result<(), OpenError> {
+        // Whatever is still of no use is set aside anew.
+        lock(&self.quarantine).clear();
         self.rebuild_side(&self.first, Side::First)?;
         match self.second() {
             Some(second) => self.rebuild_side(&second, Side::Second),

@@ -11,7 +11,7 @@ use aura_store::local::LocalStore;
 use aura_vault::home::Home;
 use aura_vault::record::Attachment;
 use aura_vault::search::Typing;
-use aura_vault::vault::{Unlocked, Vault};
+use aura_vault::vault::{Unlocked, Vault, VaultError};
 use support::{Bench, PASSWORD, START_MS, note, owner, password};
 
 fn flip(path: &Path, at: usize) {
@@ -225,6 +225,19 @@ fn f_08_a_damaged_entry_of_any_feed_is_stepped_over() {
         owner(&vault).add(&note("c", "C", "it goes on")).unwrap();
     }
     assert!(opened > 4);
+}
+
+/// F-08: the device's own head rotted. To begin at 1 again would fork it; so this is told.
+#[test]
+fn f_08_an_own_head_that_rotted_is_named_and_not_begun_anew() {
+    let bench = Bench::new();
+    filled(&bench);
+    let store = rusqlite::Connection::open(bench.home().join("store/store.db")).unwrap();
+    assert_eq!(store.execute("UPDATE heads SET payload = x'a0'", []).unwrap(), 1);
+    drop(store);
+    let refused = bench.load().unlock(&password(PASSWORD), bench.environment());
+    let (_, error) = refused.map(drop).unwrap_err();
+    assert!(matches!(error, VaultError::Damaged("store")), "{error:?}");
 }
 
 /// What the index had not committed is not there twice when it was built again.

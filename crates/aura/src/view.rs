@@ -110,6 +110,9 @@ pub(crate) struct Visit {
     pub(crate) reached: bool,
     pub(crate) came: Moved,
     pub(crate) went: Moved,
+    /// Entries and pieces of attachments that were damaged here and are whole again.
+    #[serde(default)]
+    pub(crate) healed: u64,
     #[serde(flatten)]
     pub(crate) store: Store,
 }

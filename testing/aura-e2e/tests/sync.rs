@@ -488,3 +488,24 @@ fn a_vault_that_was_restored_from_a_backup_loses_nothing_and_says_so() {
     let devices = laptop.lists(["device", "ls"]);
     assert_eq!(devices.len(), 2, "{devices:?}");
 }
+
+/// F-08: what has rotted in a device's own store comes back from the folder.
+#[test]
+fn what_is_damaged_here_is_healed_from_the_folder() {
+    let carrier = Carrier::new();
+    let nora = first(&carrier);
+    nora.does(["lock", "--stop"]);
+    let store = rusqlite::Connection::open(nora.home().join("store/store.db")).unwrap();
+    let spoil = "UPDATE entries SET body = zeroblob(length(body)) WHERE number = 2";
+    assert!(store.execute(spoil, []).unwrap() > 0);
+    drop(store);
+    carrier.goes();
+    assert_eq!(nora.types(["verify"]).code, 5);
+    carrier.comes_back();
+    // The daemon may have been quicker.
+    assert!(syncs(&nora)["stores"][0]["healed"].is_u64());
+    // The audit log was found to lack something when the vault was opened; that is told until now.
+    assert_eq!(nora.types(["verify", "--rebuild"]).code, 0);
+    assert_eq!(nora.types(["verify"]).code, 0);
+    assert!(finds(&nora, MARKER));
+}

@@ -6,8 +6,8 @@
 //! interrupted run goes on where it ended. Source: spec/replicate.md, rules REP-14 to REP-17.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use aura_protocol::authority::AuthorityError;
 use aura_protocol::head::{Head, Position, Seen};
@@ -70,6 +70,22 @@ impl Vault<Unlocked> {
         drop(pen);
         drop(lock(&open.watermark).mark(self.log.as_ref(), (now_ms, When::Now)));
         Ok(())
+    }
+
+    /// Reads again what was set aside, where the store has been healed meanwhile (REP-21): views are built anew, if
+    /// anything was.
+    ///
+    /// # Errors
+    /// When the log cannot be read or a view not be written.
+    pub fn try_again(&mut self) -> Result<(), VaultError> {
+        let open = Arc::clone(self.open());
+        let pen = lock(&open.pen);
+        if lock(&open.quarantine).is_empty() {
+            return Ok(());
+        }
+        open.rebuild_held()?;
+        drop(pen);
+        self.take_in()
     }
 
     /// Keys and names of the root collection (REP-15). The cache of them follows when the vault is opened next.

@@ -131,6 +131,10 @@ fn show(screen: &Screen, done: &view::Synced) -> Result<(), Failure> {
             line(screen, "  came      ", &moved(&visit.came))?;
             line(screen, "  went      ", &moved(&visit.went))?;
         }
+        if visit.healed > 0 {
+            let parts = counted(visit.healed, "damaged part");
+            line(screen, "  healed    ", &format!("{parts} of this device, from there"))?;
+        }
         line(screen, "  synced    ", &synced(store))?;
         troubles(screen, store)?;
     }
@@ -228,7 +232,13 @@ mod tests {
             trouble: trouble.map(str::to_owned),
             findings: Vec::new(),
         };
-        view::Visit { reached, came: view::Moved::default(), went: view::Moved::default(), store }
+        view::Visit {
+            reached,
+            came: view::Moved::default(),
+            went: view::Moved::default(),
+            healed: 0,
+            store,
+        }
     }
 
     #[test]

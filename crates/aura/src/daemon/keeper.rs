@@ -277,6 +277,11 @@ impl Keeper {
         self.alone(patience, &mut |vault| Ok(vault.take_in()?))
     }
 
+    /// Reads again what was set aside, once the local store was healed. Says whether that was done.
+    pub(crate) fn try_again(&self, patience: Duration) -> Result<bool, Failure> {
+        self.alone(patience, &mut |vault| Ok(vault.try_again()?))
+    }
+
     /// Leaves a life of this device that forked (REP-22), and says whether that was done, as [`Keeper::take_in`].
     pub(crate) fn leave_fork(
         &self,

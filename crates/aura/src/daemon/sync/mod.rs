@@ -190,6 +190,10 @@ impl Syncing {
         let own = Home::new(keeper.home()).device();
         let host = Host { local: &local, access: Access::Vault(vault), own, halt: &self.halt };
         let mut trip = self.go(keeper, &host, &mut kept)?;
+        if trip.healed > 0 {
+            // Where that has to wait, it is done when the vault is opened next.
+            keeper.try_again(PATIENCE)?;
+        }
         if let Some(common) = trip.own_fork.take()
             && keeper.leave_fork(&common, PATIENCE)?
         {
@@ -324,6 +328,7 @@ fn said(visited: &Visited) -> view::Visit {
         reached: trip.is_reached,
         came: moved(trip.pulled, trip.chunks_pulled),
         went: moved(trip.pushed, trip.chunks_pushed),
+        healed: trip.healed,
         store,
     }
 }

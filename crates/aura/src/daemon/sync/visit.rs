@@ -9,6 +9,7 @@ use aura_protocol::id::{DeviceId, FeedId, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::folder::FolderStore;
+use aura_store::heal::heal;
 use aura_store::local::LocalStore;
 use aura_store::replicate::{Finding, Moved, Side, common, replicate};
 use aura_store::transfer::{ChunkMark, transfer};
@@ -42,6 +43,8 @@ pub(crate) struct Trip {
     pub(crate) chunks_pulled: u64,
     pub(crate) chunks_pushed: u64,
     pub(crate) chunk_bytes: u64,
+    /// Entries and chunks that were damaged here and are sound again.
+    pub(crate) healed: u64,
     pub(crate) found: Vec<Noted>,
     /// Up to where the store has the same of a life of this device that forked (REP-22).
     pub(crate) own_fork: Option<Vec<(FeedId, u64)>>,
@@ -73,6 +76,10 @@ impl Host<'_> {
                 return Ok(trip);
             }
         };
+        // A statement that rotted here would keep everything else from being taken.
+        let healed = block_on(heal(self.local, &store, &self.access));
+        trip.healed = healed.entries.saturating_add(healed.chunks);
+        noted::count(&mut trip.found, &healed.findings, now_ms());
         loop {
             self.entries(&store, kept, &mut trip)?;
             step(kept, &trip)?;
