@@ -245,3 +245,20 @@ fn missing(layout: &FolderLayout, head: &Head) -> Result<Vec<(FeedId, u64)>, Sto
     }
     Ok(missing)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vaults_are_what_is_named_and_made_like_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, other) = (VaultId([1; 32]), VaultId([2; 32]));
+        std::fs::create_dir_all(dir.path().join(one.to_string()).join("heads")).unwrap();
+        std::fs::create_dir(dir.path().join(other.to_string())).unwrap();
+        std::fs::create_dir_all(dir.path().join("AB".repeat(32)).join("heads")).unwrap();
+        std::fs::write(dir.path().join(VaultId([3; 32]).to_string()), "a file").unwrap();
+        let store = FolderStore::open(dir.path(), Box::new(|| 0)).unwrap();
+        assert_eq!(store.vaults().unwrap(), [one]);
+    }
+}

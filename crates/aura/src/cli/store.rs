@@ -185,8 +185,7 @@ fn changes(count: u64) -> String {
 /// Why it was not reached, and what was found in it.
 fn troubles(screen: &Screen, store: &view::Store) -> Result<(), Failure> {
     if let Some(trouble) = &store.trouble {
-        let text =
-            format!("not reached to the end: {trouble}. What waits is kept and goes there later.");
+        let text = format!("{trouble}. What waits is kept, and goes there later.");
         line(screen, "  trouble   ", &screen.bad(&text))?;
     }
     if store.wanted > 0 {

@@ -30,6 +30,7 @@ const RETRY_MAX: Duration = Duration::from_mins(5);
 struct Memory {
     is_visited: bool,
     look: Option<Look>,
+    looked: Option<Instant>,
     retry: Option<(Instant, Duration)>,
 }
 
@@ -62,9 +63,14 @@ fn round(
     memories: &mut BTreeMap<PathBuf, Memory>,
 ) {
     let memory = memories.entry(kept.path.clone()).or_default();
-    let look = look(keeper, syncing, kept);
-    let is_news = !memory.is_visited || look != memory.look;
     let is_time = memory.retry.is_some_and(|(at, _)| Instant::now() >= at);
+    let is_fresh = memory.looked.is_some_and(|looked| looked.elapsed() < LOOK);
+    if is_fresh && !is_time && !has_news(keeper, syncing, memory.look.as_ref()) {
+        return;
+    }
+    let look = look(keeper, syncing, kept);
+    memory.looked = Some(Instant::now());
+    let is_news = !memory.is_visited || look != memory.look;
     if !(is_news || is_time) {
         return;
     }
@@ -82,6 +88,13 @@ fn round(
         let now = Instant::now();
         (now.checked_add(pause).unwrap_or(now), pause)
     });
+}
+
+/// Whether there is something new on this device: that is found out without the store.
+fn has_news(keeper: &Keeper, syncing: &Syncing, look: Option<&Look>) -> bool {
+    let (Some((vault, local)), Some(look)) = (keeper.local(), look) else { return false };
+    let host = Host { local: &local, access: Access::Vault(vault), halt: &syncing.halt };
+    host.has_news_since(look)
 }
 
 fn look(keeper: &Keeper, syncing: &Syncing, kept: &Kept) -> Option<Look> {

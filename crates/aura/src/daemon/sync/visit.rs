@@ -124,7 +124,9 @@ impl Host<'_> {
         add(&mut trip.pulled, done.pulled);
         add(&mut trip.pushed, done.pushed);
         noted::count(&mut trip.found, &done.findings, now_ms());
-        trip.is_reached = !matches!(done.stopped, Some((Side::Remote, StoreError::Absent)));
+        let is_moved = done.pulled.entries > 0 || done.pushed.entries > 0;
+        let has_failed = matches!(done.stopped, Some((Side::Remote, _)));
+        trip.is_reached = trip.is_reached || is_moved || !has_failed;
         trip.stop(done.stopped)
     }
 
@@ -163,6 +165,11 @@ impl Host<'_> {
         let answer = block_on(store.heads(&self.access, &ours)).ok()?;
         let theirs = answer.news.iter().map(|head| (head.device, head.incarnation, head.position));
         Some(Look { ours, theirs: theirs.collect(), absent: answer.absent })
+    }
+
+    /// Whether there is something new here since that look.
+    pub(crate) fn has_news_since(&self, look: &Look) -> bool {
+        self.ours().is_ok_and(|ours| ours != look.ours)
     }
 
     /// Changes that are here and that the store has not confirmed.
