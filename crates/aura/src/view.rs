@@ -74,7 +74,7 @@ pub(crate) struct Store {
     pub(crate) synced: Option<String>,
     /// Changes that are here and not known to be there.
     pub(crate) waiting: Option<u64>,
-    /// Pieces of attachments that were found nowhere yet.
+    /// Pieces of attachments that are still to be carried, or were found nowhere yet.
     pub(crate) wanted: u64,
     /// Why it was not reached, or not to the end, the last time.
     pub(crate) trouble: Option<String>,

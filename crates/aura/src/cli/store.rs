@@ -147,29 +147,32 @@ fn show(screen: &Screen, done: &view::Synced) -> Result<(), Failure> {
 }
 
 fn moved(moved: &view::Moved) -> String {
-    if moved.entries == 0 && moved.chunks == 0 {
-        return "nothing".to_owned();
+    let mut parts = Vec::new();
+    if moved.entries > 0 {
+        parts.push(format!("{}, {}", entries(moved.entries), size(moved.bytes)));
     }
-    let entries = if moved.entries == 1 { "1 entry".to_owned() } else { entries(moved.entries) };
-    let mut text = format!("{entries}, {}", size(moved.bytes));
     if moved.chunks > 0 {
-        text.push_str(", and ");
-        text.push_str(&counted(moved.chunks, "piece"));
-        text.push_str(" of attachments");
+        parts.push(format!("{} of attachments", counted(moved.chunks, "piece")));
     }
-    text
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", and ") }
 }
 
 fn entries(count: u64) -> String {
-    format!("{} entries", crate::screen::count(count))
+    if count == 1 {
+        "1 entry".to_owned()
+    } else {
+        format!("{} entries", crate::screen::count(count))
+    }
 }
 
 /// When the store last had everything, and what it lacks since.
 fn synced(store: &view::Store) -> String {
     let when = store.synced.as_deref().unwrap_or("never");
     match store.waiting {
-        Some(0) => format!("{when}: it has everything"),
-        Some(waiting) => format!("{when}; {} since", changes(waiting)),
+        Some(0) if store.wanted == 0 => format!("{when}: it has everything"),
+        Some(0) => format!("{when}: it has everything but for attachments"),
+        Some(waiting) if store.synced.is_some() => format!("{when}; {} since", changes(waiting)),
+        Some(waiting) => format!("{when}; {}", changes(waiting)),
         None => when.to_owned(),
     }
 }
@@ -190,7 +193,8 @@ fn troubles(screen: &Screen, store: &view::Store) -> Result<(), Failure> {
     }
     if store.wanted > 0 {
         let pieces = counted(store.wanted, "piece");
-        line(screen, "  missing   ", &format!("{pieces} of attachments, found nowhere yet"))?;
+        let text = format!("{pieces} of attachments still to be carried, or found nowhere yet");
+        line(screen, "  missing   ", &text)?;
     }
     for finding in &store.findings {
         line(screen, "  found     ", &screen.bad(&finding.text))?;

@@ -183,19 +183,22 @@ impl Host<'_> {
     }
 }
 
-/// Changes that are here and that a store has not confirmed.
+/// Changes that are here and that a store has not confirmed, or whose chunks were not seen to.
 pub(crate) fn waiting(local: &LocalStore, kept: &Kept) -> Result<u64, StoreError> {
-    let lacks = |(device, incarnation, number): (DeviceId, Incarnation, u64)| {
-        let same =
-            |(d, i, _): &&(DeviceId, Incarnation, Position)| (*d, *i) == (device, incarnation);
+    let lag = |head: &Head| {
+        let same = |(device, incarnation, _): &&(DeviceId, Incarnation, Position)| {
+            (*device, *incarnation) == (head.device, head.incarnation)
+        };
         let has = kept.mark.iter().find(same).map_or(0, |(_, _, position)| position.number);
-        number.saturating_sub(has)
+        let is_unseen = head.feeds.iter().any(|(collection, position)| {
+            let seen_to = kept.chunks.seen_to.get(&head.feed(*collection));
+            seen_to.copied().unwrap_or_default() < position.number
+        });
+        head.number.saturating_sub(has).max(u64::from(is_unseen))
     };
     let heads = LocalLog::heads(local)?;
     let heads = heads.iter().filter_map(|signed| signed.claim().ok());
-    Ok(heads
-        .map(|head| lacks((head.device, head.incarnation, head.number)))
-        .fold(0, u64::saturating_add))
+    Ok(heads.map(|head| lag(&head)).fold(0, u64::saturating_add))
 }
 
 impl Trip {
