@@ -446,11 +446,13 @@ fn stores_are_named_listed_and_let_go_of() {
     fs::write(&file, whole).unwrap();
     assert_eq!(nora.lists(["store", "ls"]).len(), 1);
 
-    let before = files(&carrier.folder());
+    // A file that is being written has another name for a moment.
+    let mut before = files(&carrier.folder());
+    before.retain(|path| path.components().any(|part| part.as_os_str() == "entries"));
     let gone = nora.does(["store", "rm", &carrier.text()]);
     assert!(gone.out.contains("Nothing in the folder was deleted"), "{gone:?}");
     assert_eq!(nora.lists(["store", "ls"]).len(), 0);
-    assert!(before.iter().all(|path| path.exists()));
+    assert!(!before.is_empty() && before.iter().all(|path| path.exists()));
     assert_eq!(nora.types(["store", "rm", &carrier.text()]).code, 2);
 }
 
