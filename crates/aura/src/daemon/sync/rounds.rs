@@ -93,7 +93,8 @@ fn round(
 /// Whether there is something new on this device: that is found out without the store.
 fn has_news(keeper: &Keeper, syncing: &Syncing, look: Option<&Look>) -> bool {
     let (Some((vault, local)), Some(look)) = (keeper.local(), look) else { return false };
-    let host = Host { local: &local, access: Access::Vault(vault), halt: &syncing.halt };
+    let access = Access::Vault(vault);
+    let host = Host { local: &local, access, own: None, halt: &syncing.halt };
     host.has_news_since(look)
 }
 
