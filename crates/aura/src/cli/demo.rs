@@ -268,7 +268,10 @@ impl Stage {
             if word.contains([' ', '"', ':']) { format!("'{word}'") } else { (*word).to_owned() }
         });
         let typed = quoted.collect::<Vec<_>>().join(" ");
-        self.tell(&self.screen.faint(&format!("\n$ aura {typed}")))?;
+        // Which of the devices it is typed on.
+        let other = home.file_name().filter(|_| home != self.home());
+        let prompt = other.map(|name| format!("{} ", name.display())).unwrap_or_default();
+        self.tell(&self.screen.faint(&format!("\n{prompt}$ aura {typed}")))?;
         let (home, password) = (text(home), text(&self.password()));
         let mut args = vec!["aura", "--home", &home, "--password-file", &password];
         if self.screen.json {
