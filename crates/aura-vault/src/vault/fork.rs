@@ -16,7 +16,7 @@ use aura_protocol::id::{CollectionId, DeviceId, FeedId, Incarnation};
 
 use super::{DEVICE_KEY, Unlocked, Vault, VaultError, each_sound, read_roster, unlock};
 use crate::audit::{Action, Event, Outcome};
-use crate::feed::{self, Batch, Commit};
+use crate::feed::{self, Batch, Commit, Pen};
 use crate::home;
 use crate::keyring::Purpose;
 use crate::op::{Change, Dot, Op};
@@ -32,8 +32,8 @@ impl Vault<Unlocked> {
     }
 
     /// Leaves a life of this device that forked. `common` says up to where each of its feeds is the same elsewhere;
-    /// the rest is said again in a new life if it is the present one. What others have comes with the next
-    /// replication.
+    /// the rest is said again: in a new life if it is the present one, else in that. What others have comes with
+    /// the next replication.
     ///
     /// # Errors
     /// [`OpenError::SecondLock`] when some of it is behind the second lock, which is shut: nothing was changed. When
@@ -48,18 +48,21 @@ impl Vault<Unlocked> {
         if life.0 != own.0 || pen.is_stale() {
             return Err(OpenError::Stale.into());
         }
+        let said = self.gather(common)?;
+        let mut entropy = open.fresh_entropy();
         if life == own {
-            let said = self.gather(common)?;
-            let mut entropy = open.fresh_entropy();
             let mut incarnation = [0; 8];
             entropy.fill(&mut incarnation);
-            let next = (own.0, Incarnation(incarnation));
-            let commit = said.again(&open, (own, next));
-            open.with_keyring(|keyring| {
-                pen.begin_life(next.1);
-                pen.commit(&commit, keyring, self.log.as_ref(), entropy.as_mut())
-            })
-            .map_err(OpenError::from)?;
+            pen.begin_life(Incarnation(incarnation));
+        }
+        if life == own || !said.is_empty() {
+            let commit = said.again(&open, (life, &pen));
+            let log = self.log.as_ref();
+            let written =
+                open.with_keyring(|keyring| pen.commit(&commit, keyring, log, entropy.as_mut()));
+            written.map_err(OpenError::from)?;
+        }
+        if life == own {
             // Said, and durable: from here on it is written down which life goes on.
             let file = open.with_keyring(|keyring| {
                 let hedge = &mut keyring.hedge(entropy.as_mut());
@@ -114,15 +117,22 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// The same, for the next life: each entry becomes one, and what names one of them names its new place.
-    fn again(self, open: &Open, (own, next): (Life, Life)) -> Commit {
+    fn is_empty(&self) -> bool {
+        self.statements.is_empty() && self.entries.is_empty()
+    }
+
+    /// The same, for the life that this pen writes: each entry becomes one, and what names one of them names its
+    /// new place.
+    fn again(self, open: &Open, (life, pen): (Life, &Pen)) -> Commit {
+        let (_, incarnation) = pen.life();
         let mut places: BTreeMap<(CollectionId, u64), u64> = BTreeMap::new();
         let mut next_numbers: BTreeMap<CollectionId, u64> = BTreeMap::new();
         for entry in &self.entries {
             let (collection, number) = (entry.header().feed.collection, entry.header().number);
-            let place = next_numbers.entry(collection).or_insert(0);
-            *place = place.saturating_add(1);
+            let place =
+                next_numbers.entry(collection).or_insert_with(|| pen.next_number(collection));
             places.insert((collection, number), *place);
+            *place = place.saturating_add(1);
         }
         let mut commit = Commit { statements: self.statements, ..Commit::default() };
         for entry in &self.entries {
@@ -135,10 +145,10 @@ impl Gathered {
                 continue;
             }
             let moved = |dot: &mut Dot| {
-                if (dot.device, dot.incarnation) == own
+                if (dot.device, dot.incarnation) == life
                     && let Some(number) = places.get(&(collection, dot.number))
                 {
-                    (dot.incarnation, dot.number) = (next.1, *number);
+                    (dot.incarnation, dot.number) = (incarnation, *number);
                 }
             };
             ops.iter_mut().flat_map(seen).for_each(moved);
