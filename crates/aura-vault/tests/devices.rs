@@ -17,7 +17,7 @@ use aura_protocol::authority::{Recipient, SignedStatement};
 use aura_protocol::codec::{Decode as _, Encode as _, Extra, Writer};
 use aura_protocol::entry::{Entry, EntryHeader};
 use aura_protocol::head::{Head, Position, Seen};
-use aura_protocol::id::{CollectionId, EpochId, Nonce16, RecordId, VaultId};
+use aura_protocol::id::{CollectionId, EpochId, FeedId, Nonce16, RecordId, VaultId};
 use aura_protocol::label::Label;
 use aura_protocol::limits::FORMAT_VERSION;
 use aura_protocol::log::Frontier;
@@ -434,6 +434,11 @@ fn aut_4_what_only_a_newer_version_understands_ends_writing_and_nothing_else() {
             laptop = reopened(&bench, laptop);
         }
     }
+    // Nor does it leave a life: it could not say again what it would let go of.
+    let (device, incarnation) = laptop.vault.life();
+    let feed = FeedId { collection: CollectionId::AUTHORITY, device, incarnation };
+    assert!(laptop.vault.leave_fork(&[(feed, u64::MAX)]).is_err());
+    assert_eq!(laptop.vault.life(), (device, incarnation));
     // Nothing joins that would have to write.
     let joined = join(&bench, "late", &laptop, (&recovery(&kit), None)).map(drop);
     assert!(matches!(joined, Err(VaultError::Newer)), "{joined:?}");

@@ -16,7 +16,7 @@ use aura_protocol::id::{CollectionId, DeviceId, FeedId, Incarnation};
 
 use super::{DEVICE_KEY, Unlocked, Vault, VaultError, each_sound, read_roster, unlock};
 use crate::audit::{Action, Event, Outcome};
-use crate::feed::{self, Batch, Commit, Pen};
+use crate::feed::{self, Batch, Commit, FeedError, Pen};
 use crate::home;
 use crate::keyring::Purpose;
 use crate::op::{Change, Dot, Op};
@@ -36,7 +36,8 @@ impl Vault<Unlocked> {
     /// the next replication.
     ///
     /// # Errors
-    /// [`OpenError::SecondLock`] when some of it is behind the second lock, which is shut: nothing was changed. When
+    /// [`OpenError::SecondLock`] when some of it is behind the second lock, which is shut, and [`FeedError::Newer`]
+    /// when this version may not write: nothing was changed. When
     /// something cannot be written, all of it is there still, and this can be called again.
     pub fn leave_fork(&mut self, common: &[(FeedId, u64)]) -> Result<(), VaultError> {
         let Some(life) = common.first().map(|(feed, _)| (feed.device, feed.incarnation)) else {
@@ -47,6 +48,10 @@ impl Vault<Unlocked> {
         let own = pen.life();
         if life.0 != own.0 || pen.is_stale() {
             return Err(OpenError::Stale.into());
+        }
+        // Nothing could be said again, and so nothing may be let go of.
+        if pen.is_outdated() {
+            return Err(OpenError::from(FeedError::Newer).into());
         }
         let said = self.gather(common)?;
         let mut entropy = open.fresh_entropy();
