@@ -98,6 +98,17 @@ labels! {
     /// What is HPKE-sealed to somebody: recipient, info and payload hash.
     SigSealed = "aura/v1/sig/sealed",
 
+    /// A device's answer to a store's challenge.
+    SigChallenge = "aura/v1/sig/challenge",
+    /// A device's request to open an account for its vault.
+    SigRegistration = "aura/v1/sig/registration",
+
+    // Logging in (RFC 9807).
+    /// Context of a login: which server and which new device it is between.
+    Login = "aura/v1/login",
+    /// Password and secret key to what OPAQUE is given.
+    LoginInput = "aura/v1/login-input",
+
     // Hashes that are not signatures.
     /// An audit event's leaf.
     AuditEvent = "aura/v1/audit/event",

@@ -23,3 +23,7 @@ pub mod authority;
 pub mod log;
 
 pub mod store;
+
+pub mod auth;
+
+pub mod http;

@@ -53,3 +53,18 @@ pub const READ_BYTES_MAX: usize = 8 << 20;
 pub const NOTE_LINES_MAX: usize = 64;
 /// The largest checkpoint note.
 pub const NOTE_BYTES_MAX: usize = 16 << 10;
+/// Bytes of an account's name.
+pub const ACCOUNT_NAME_BYTES_MAX: usize = 64;
+/// Bytes of an invitation.
+pub const INVITATION_BYTES_MAX: usize = 64;
+/// The largest body of a request about accounts, logins and tokens.
+pub const SMALL_REQUEST_BYTES_MAX: usize = 4 << 10;
+/// The largest body of a request that names what its sender knows: positions and chunk names.
+pub const KNOWN_REQUEST_BYTES_MAX: usize = 1 << 20;
+/// The largest body of a push: a head, and entries until [`READ_BYTES_MAX`] is reached or passed.
+pub const PUSH_BYTES_MAX: usize =
+    HEAD_BYTES_MAX + READ_BYTES_MAX + ENTRY_BODY_BYTES_MAX + ENTRY_HEADER_BYTES_MAX + (64 << 10);
+/// Chunk names in one question.
+pub const HAS_NAMES_MAX: usize = 4096;
+/// The largest answer about heads.
+pub const HEADS_BYTES_MAX: usize = 64 << 20;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use crate::entry::Entry;
 use crate::head::{Head, Position};
-use crate::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
+use crate::id::{ChunkName, CollectionId, DeviceId, FeedId, Incarnation, VaultId};
 use crate::signed::{Signature, Signed};
 
 /// What a caller may see of a vault.
@@ -240,6 +240,7 @@ pub trait Prover: Send + Sync {
     /// The device that proves itself.
     fn device(&self) -> DeviceId;
 
-    /// A signature of the device's or its transport key over a store's challenge.
-    fn prove(&self, challenge: &Hash) -> Signature;
+    /// The signature of the device's transport key over a store's challenge
+    /// ([`Challenge`](crate::auth::Challenge), whose label it is made under).
+    fn prove(&self, challenge: &[u8]) -> Signature;
 }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How a blind store is spoken to over HTTPS: paths, bodies, problems.
+//!
+//! Every body is canonical CBOR, but for problems (RFC 9457). Nothing here opens a socket.
+//! Source: spec/http.md, rules HTP-1 to HTP-14.
+
+mod body;
+
+mod problem;
+
+pub use body::{
+    AccountBegin, AccountEnd, AccountView, Answer, Ask, Asked, Begun, Entries, Granted, HasAnswer,
+    HasAsk, HeadsAnswer, HeadsAsk, Invitation, LoginAnswer, LoginBegin, LoginEnd, PasswordBegin,
+    PasswordEnd, Push, PushAnswer, Read, RegistrationPolicy, ServerView,
+};
+pub use problem::{Problem, ProblemKind};
+
+/// The version of this protocol, in the header [`PROTOCOL_HEADER`] of every request and answer (HTP-2).
+pub const PROTOCOL: u64 = 1;
+/// The oldest version that this code still speaks.
+pub const PROTOCOL_MIN: u64 = 1;
+/// The header that carries the version.
+pub const PROTOCOL_HEADER: &str = "aura-protocol";
+/// The media type of bodies.
+pub const CBOR: &str = "application/cbor";
+/// The media type of chunks.
+pub const OCTETS: &str = "application/octet-stream";
+/// The media type of problems (RFC 9457).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+/// The event that says that there may be new heads (HTP-11).
+pub const EVENT_HEADS: &str = "heads";
+
+/// Paths, all with POST unless said otherwise (HTP-3).
+pub mod path {
+    /// GET: what the server is.
+    pub const SERVER: &str = "/v1/server";
+    /// Begins an account.
+    pub const ACCOUNT_BEGIN: &str = "/v1/accounts/begin";
+    /// Makes an account.
+    pub const ACCOUNT_END: &str = "/v1/accounts/end";
+    /// Begins a login.
+    pub const LOGIN_BEGIN: &str = "/v1/login/begin";
+    /// Ends a login: an enrolment token.
+    pub const LOGIN_END: &str = "/v1/login/end";
+    /// Asks for a challenge.
+    pub const CHALLENGE: &str = "/v1/challenge";
+    /// Answers one: a device token.
+    pub const TOKEN: &str = "/v1/token";
+    /// GET: how the account stands. DELETE: lets go of it and of everything that is kept for it.
+    pub const ACCOUNT: &str = "/v1/account";
+    /// Begins a new password of the account.
+    pub const PASSWORD_BEGIN: &str = "/v1/account/password/begin";
+    /// Ends it.
+    pub const PASSWORD_END: &str = "/v1/account/password/end";
+    /// Heads beside those known.
+    pub const HEADS: &str = "/v1/vault/heads";
+    /// A head, and entries towards it.
+    pub const PUSH: &str = "/v1/vault/push";
+    /// Entries of a feed.
+    pub const READ: &str = "/v1/vault/read";
+    /// Whether chunks are there.
+    pub const HAS: &str = "/v1/vault/chunks/has";
+    /// GET and PUT of a chunk: this, and its name in hexadecimal.
+    pub const CHUNKS: &str = "/v1/vault/chunks/";
+    /// GET: server-sent events.
+    pub const EVENTS: &str = "/v1/vault/events";
+}
