@@ -2,7 +2,7 @@
 //! How a blind store is spoken to over HTTPS: paths, bodies, problems.
 //!
 //! Every body is canonical CBOR, but for problems (RFC 9457). Nothing here opens a socket.
-//! Source: spec/http.md, rules HTP-1 to HTP-14.
+//! Source: spec/http.md, rules HTP-1 to HTP-13.
 
 mod body;
 

@@ -61,7 +61,7 @@ pub const INVITATION_BYTES_MAX: usize = 64;
 pub const SMALL_REQUEST_BYTES_MAX: usize = 4 << 10;
 /// The largest body of a request that names what its sender knows: positions and chunk names.
 pub const KNOWN_REQUEST_BYTES_MAX: usize = 1 << 20;
-/// The largest body of a push: a head, and entries until [`READ_BYTES_MAX`] is reached or passed.
+/// The largest body of a push: a head, and entries until [`READ_BYTES_MAX`] is reached or passed (HTP-9).
 pub const PUSH_BYTES_MAX: usize =
     HEAD_BYTES_MAX + READ_BYTES_MAX + ENTRY_BODY_BYTES_MAX + ENTRY_HEADER_BYTES_MAX + (64 << 10);
 /// Chunk names in one question.

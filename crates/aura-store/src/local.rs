@@ -161,7 +161,37 @@ impl LocalStore {
         }
         schema::create(&mut writer, vault)?;
         crate::durable::sync_directory(folder).map_err(OpenError::Io)?;
+        care::make_reserve(&layout);
         Self::finish(layout, lock, writer, now_ms)
+    }
+
+    /// Opens one of the many stores of a server, or makes it: no room is set aside for each, and each has a
+    /// small cache.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); also when there is the store of another vault.
+    pub fn hosted(folder: &Path, vault: VaultId, now_ms: Clock) -> Result<Self, OpenError> {
+        let layout = LocalLayout::new(folder);
+        let exists = layout.database().exists();
+        fs::create_dir_all(folder).map_err(OpenError::Io)?;
+        let lock = hold(&layout)?;
+        let presence = if exists { Presence::Required } else { Presence::Created };
+        let mut writer = schema::writer(&layout.database(), presence)?;
+        match schema::vault(&writer)? {
+            Some(found) if found != vault => return Err(OpenError::Foreign),
+            Some(_) => {}
+            None if layout.chunks().root().exists() => {
+                return Err(OpenError::Damaged(LocalLayout::DATABASE));
+            }
+            None => {
+                schema::create(&mut writer, vault)?;
+                crate::durable::sync_directory(folder).map_err(OpenError::Io)?;
+            }
+        }
+        schema::be_small(&writer)?;
+        let store = Self::finish(layout, lock, writer, now_ms)?;
+        schema::be_small(&store.reader())?;
+        Ok(store)
     }
 
     /// Opens the store in a folder.
@@ -182,6 +212,7 @@ impl LocalStore {
             }
             other => other?,
         };
+        care::make_reserve(&layout);
         Self::finish(layout, lock, writer, now_ms)
     }
 
@@ -199,7 +230,6 @@ impl LocalStore {
             None => return Err(OpenError::Absent),
         };
         chunk::prepare(&layout.chunks()).map_err(OpenError::from_store)?;
-        care::make_reserve(&layout);
         let reader = schema::reader(&layout.database())?;
         let writer = Writer { connection, devices: None, has_failed: false };
         Ok(Self {

@@ -15,6 +15,7 @@ mod chain;
 mod codec;
 mod entry;
 mod head;
+mod http;
 mod judge;
 mod log;
 mod property;

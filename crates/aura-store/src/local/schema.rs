@@ -29,6 +29,8 @@ const PAGE_BYTES: u32 = 4 << 10;
 const CHECKPOINT_PAGES: u32 = 4096;
 /// A WAL file is cut back to this size, in bytes.
 const WAL_BYTES_MAX: u32 = 64 << 20;
+/// The cache of each connection of a store that is one of many, in KiB.
+const SMALL_CACHE_KIB: i64 = 256;
 /// How long a statement waits for another connection of this process.
 const BUSY_MS: u32 = 10_000;
 
@@ -103,6 +105,11 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     let connection = writer(path, Presence::Required)?;
     connection.pragma_update(None, "query_only", true).map_err(OpenError::from_sqlite)?;
     Ok(connection)
+}
+
+/// A server has many of these open at once.
+pub(super) fn be_small(connection: &Connection) -> Result<(), OpenError> {
+    connection.pragma_update(None, "cache_size", -SMALL_CACHE_KIB).map_err(OpenError::from_sqlite)
 }
 
 fn settings(connection: &Connection) -> rusqlite::Result<()> {

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Looking after a server's folder: copies while it works, and a look at whether all is well.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use aura_protocol::id::VaultId;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::accounts::{AccountError, Accounts};
+use crate::config::Config;
+use crate::secrets::{self, Certificate};
+use crate::vaults;
+
+/// Files of the server's own that a copy takes along.
+const KEYS: [&str; 3] = ["logins.key", "tls.key", "tls.crt"];
+
+/// Why a copy was not made. What was written of it is in a folder that ends in `.partial`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CareError {
+    /// Something stands where the copy should be.
+    #[error("{0} is there already; choose a new folder")]
+    Present(PathBuf),
+    /// A file could not be read or written.
+    #[error("{path} could not be read or written; the server's folder was not changed")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// A vault's database could not be copied.
+    #[error("the database {path} could not be copied; it was not changed")]
+    Database {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: rusqlite::Error,
+    },
+    /// The accounts.
+    #[error("accounts.db could not be used")]
+    Accounts(#[from] AccountError),
+}
+
+/// What a copy came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Copied {
+    /// Vaults.
+    pub vaults: u64,
+    /// Bytes of their chunks and databases.
+    pub bytes: u64,
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> CareError {
+    let path = path.to_owned();
+    move |error| CareError::File { path, error }
+}
+
+/// Copies everything to a new folder, also while the server works: a server can be started on the copy. A
+/// vault's database comes before its chunks, so that no entry of it misses a chunk that was there.
+///
+/// # Errors
+/// When the folder exists or something cannot be copied.
+pub fn back_up(data: &Path, to: &Path) -> Result<Copied, CareError> {
+    if to.exists() {
+        return Err(CareError::Present(to.to_owned()));
+    }
+    let mut partial = to.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(failed(&partial))?;
+    }
+    make(&partial)?;
+    let accounts = partial.join("accounts.db");
+    Accounts::open(&data.join("accounts.db"))?.back_up(&accounts)?;
+    private(&accounts)?;
+    for name in KEYS {
+        let (from, to) = (data.join(name), partial.join(name));
+        if from.exists() {
+            fs::copy(&from, &to).map_err(failed(&from))?;
+            private(&to)?;
+        }
+    }
+    let mut copied = Copied::default();
+    for vault in all(data)? {
+        let (from, to) = (
+            vaults::folder(&data.join("vaults"), vault),
+            vaults::folder(&partial.join("vaults"), vault),
+        );
+        make(&to)?;
+        copied.bytes = copied.bytes.saturating_add(copy_database(&from, &to)?);
+        copied.bytes =
+            copied.bytes.saturating_add(copy_chunks(&from.join("chunks"), &to.join("chunks"))?);
+        copied.vaults = copied.vaults.saturating_add(1);
+    }
+    fs::rename(&partial, to).map_err(failed(to))?;
+    Ok(copied)
+}
+
+fn make(folder: &Path) -> Result<(), CareError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))
+}
+
+fn private(path: &Path) -> Result<(), CareError> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed(path))
+}
+
+/// The vaults in a server's folder.
+fn all(data: &Path) -> Result<Vec<VaultId>, CareError> {
+    let mut found = Vec::new();
+    let root = data.join("vaults");
+    if !root.exists() {
+        return Ok(found);
+    }
+    for first in fs::read_dir(&root).map_err(failed(&root))? {
+        let first = first.map_err(failed(&root))?.path();
+        for vault in fs::read_dir(&first).map_err(failed(&first))? {
+            let name = vault.map_err(failed(&first))?.file_name();
+            found.extend(name.to_str().and_then(VaultId::parse));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn copy_database(from: &Path, to: &Path) -> Result<u64, CareError> {
+    let (from, to) = (from.join("store.db"), to.join("store.db"));
+    let copy = || {
+        let source = Connection::open_with_flags(&from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        source.busy_timeout(std::time::Duration::from_secs(10))?;
+        let mut copy = Connection::open(&to)?;
+        let backup = rusqlite::backup::Backup::new(&source, &mut copy)?;
+        backup.run_to_completion(4096, std::time::Duration::ZERO, None)
+    };
+    copy().map_err(|error| CareError::Database { path: from.clone(), error })?;
+    private(&to)?;
+    Ok(fs::metadata(&to).map_err(failed(&to))?.len())
+}
+
+/// Chunks never change: each is copied as it is, those that are being written are left out.
+fn copy_chunks(from: &Path, to: &Path) -> Result<u64, CareError> {
+    let mut bytes = 0u64;
+    if !from.exists() {
+        return Ok(bytes);
+    }
+    for first in fs::read_dir(from).map_err(failed(from))? {
+        let first = first.map_err(failed(from))?;
+        if first.file_name().len() != 2 {
+            continue;
+        }
+        let to = to.join(first.file_name());
+        make(&to)?;
+        for chunk in fs::read_dir(first.path()).map_err(failed(from))? {
+            let chunk = chunk.map_err(failed(from))?;
+            let copied = fs::copy(chunk.path(), to.join(chunk.file_name()));
+            bytes = bytes.saturating_add(copied.map_err(failed(&chunk.path()))?);
+        }
+    }
+    Ok(bytes)
+}
+
+/// Takes a vault off the disk, also while the server works: nobody without an account gets at it any more.
+///
+/// # Errors
+/// When its files cannot be removed.
+pub fn remove(data: &Path, vault: VaultId) -> Result<(), CareError> {
+    let folder = vaults::folder(&data.join("vaults"), vault);
+    let gone = data.join(format!("removed-{vault}"));
+    match fs::rename(&folder, &gone) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(&folder)(error)),
+        Ok(()) => fs::remove_dir_all(&gone).map_err(failed(&gone)),
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// What.
+    pub what: String,
+    /// What is wrong with it and what to do; nothing if all is well.
+    pub trouble: Option<String>,
+}
+
+/// Looks at a server's folder, also while the server works. Changes nothing.
+pub fn examine(config: &Config) -> Vec<Look> {
+    let mut looks = Vec::new();
+    let mut look = |what: &str, trouble: Option<String>| {
+        looks.push(Look { what: what.to_owned(), trouble });
+    };
+    look("folder", folder_trouble(&config.data));
+    for name in ["logins.key", "tls.key", "accounts.db"] {
+        look(name, secret_trouble(&config.data.join(name)));
+    }
+    let certificate = Certificate::load(config).err();
+    look("certificate", certificate.map(|error| format!("{error}")));
+    let logins = secrets::logins(&config.data).err();
+    look("logins", logins.map(|error| format!("{error}")));
+    let accounts = match Accounts::open(&config.data.join("accounts.db")) {
+        Ok(accounts) => match accounts.is_sound() {
+            Ok(true) => None,
+            _ => Some("the database is damaged; restore accounts.db from a backup".to_owned()),
+        },
+        Err(error) => Some(format!("{error}")),
+    };
+    look("accounts", accounts);
+    match all(&config.data) {
+        Ok(vaults) => {
+            for vault in vaults {
+                let folder = vaults::folder(&config.data.join("vaults"), vault);
+                look(&format!("vault {vault}"), vault_trouble(&folder));
+            }
+        }
+        Err(error) => look("vaults", Some(format!("{error}"))),
+    }
+    looks
+}
+
+fn folder_trouble(data: &Path) -> Option<String> {
+    match fs::metadata(data) {
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+            Some(format!("others may look into it: chmod 700 {}", data.display()))
+        }
+        Ok(_) => None,
+        Err(error) => Some(format!("it cannot be read: {error}")),
+    }
+}
+
+fn secret_trouble(path: &Path) -> Option<String> {
+    match fs::metadata(path) {
+        Ok(found)
+            if found.permissions().mode() & 0o077 != 0
+                && path.extension() != Some("db".as_ref()) =>
+        {
+            Some(format!("others may read it: chmod 600 {}", path.display()))
+        }
+        Ok(_) => None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Some("it is not there; the server makes it when it is started".to_owned())
+        }
+        Err(error) => Some(format!("it cannot be read: {error}")),
+    }
+}
+
+fn vault_trouble(folder: &Path) -> Option<String> {
+    let check = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let database = Connection::open_with_flags(folder.join("store.db"), flags)?;
+        database.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+    };
+    match check() {
+        Ok(told) if told == "ok" => None,
+        _ => Some(
+            "its database is damaged; end the server, move its folder away, and let a device of the vault sync: it fills it again"
+                .to_owned(),
+        ),
+    }
+}

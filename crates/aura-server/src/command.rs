@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The operator's commands.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, bail};
+use aura_protocol::auth::AccountName;
+use aura_protocol::http::Invitation;
+use aura_server::accounts::Accounts;
+use aura_server::care;
+use aura_server::config::{Config, Registration};
+use aura_server::secrets::{self, Certificate};
+use aura_server::serve::{self, Running};
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// Keeps sealed entries and chunks of vaults that it cannot read.
+#[derive(Debug, Parser)]
+#[command(name = "aura-server", version, about, max_term_width = 80)]
+struct Cli {
+    /// The settings (TOML). Without it every setting has its default
+    #[arg(long, short, global = true, env = "AURA_SERVER_CONFIG")]
+    config: Option<PathBuf>,
+    /// The server's folder, instead of the one in the settings
+    #[arg(long, global = true, env = "AURA_SERVER_DATA")]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until told to stop
+    Serve {
+        /// Where to listen, instead of the settings' address
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+        /// Who may open an account, instead of what the settings say
+        #[arg(long, value_enum)]
+        registration: Option<Who>,
+    },
+    /// Show the key that clients compare when they add this server
+    Key,
+    /// Make an invitation, and print it
+    Invite {
+        /// For so many accounts
+        #[arg(long, default_value_t = 1)]
+        uses: u32,
+        /// For so many days
+        #[arg(long, default_value_t = 7)]
+        days: u32,
+    },
+    /// See to accounts
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Copy everything to a new folder, also while the server works
+    Backup {
+        /// The new folder
+        folder: PathBuf,
+    },
+    /// Look whether all is well, also while the server works
+    Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountCommand {
+    /// List accounts
+    Ls,
+    /// Give an account a quota of its own
+    Quota {
+        /// The account
+        name: String,
+        /// Bytes; 0 for no bound, nothing for the server's own quota
+        bytes: Option<u64>,
+    },
+    /// Close an account and take what is kept for it off the disk
+    Rm {
+        /// The account
+        name: String,
+        /// It is meant
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Who {
+    Open,
+    Invitation,
+    Closed,
+}
+
+/// Runs what was asked for.
+pub(super) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("AURA_SERVER_LOG");
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("aura_server=info"));
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match act(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            say(&mut std::io::stderr(), &format!("aura-server: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(cli: Cli) -> anyhow::Result<ExitCode> {
+    let mut config = match &cli.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    if let Some(data) = cli.data {
+        config.data = data;
+    }
+    match cli.command {
+        Command::Serve { listen, registration } => {
+            config.listen = listen.unwrap_or(config.listen);
+            config.registration = registration.map_or(config.registration, |who| match who {
+                Who::Open => Registration::Open,
+                Who::Invitation => Registration::Invitation,
+                Who::Closed => Registration::Closed,
+            });
+            serve(config)?;
+        }
+        Command::Key => {
+            let _held = serve::hold(&config.data).ok();
+            out(&Certificate::load(&config)?.key().to_string());
+        }
+        Command::Invite { uses, days } => out(invite(&config, uses, days)?.as_str()),
+        Command::Account(command) => account(&config, command)?,
+        Command::Backup { folder } => {
+            let copied = care::back_up(&config.data, &folder)?;
+            out(&format!("{} vaults, {} bytes", copied.vaults, copied.bytes));
+        }
+        Command::Doctor => return Ok(doctor(&config)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(to: &mut dyn std::io::Write, line: &str) {
+    // Whoever reads may have gone.
+    writeln!(to, "{line}").ok();
+}
+
+fn out(line: &str) {
+    say(&mut std::io::stdout().lock(), line);
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn serve(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let running = Running::start(config, now_ms)?;
+    tracing::info!(address = %running.address(), key = %running.key(), "listening");
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut end, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        tokio::select! {
+            _ = end.recv() => {},
+            _ = interrupt.recv() => {},
+        }
+        anyhow::Ok(())
+    })?;
+    tracing::info!("stopping");
+    running.stop();
+    Ok(())
+}
+
+fn accounts(config: &Config) -> anyhow::Result<Accounts> {
+    let path = config.data.join("accounts.db");
+    if !config.data.is_dir() {
+        bail!("{} is not a server's folder; name it with --data", config.data.display());
+    }
+    Accounts::open(&path).with_context(|| format!("{} cannot be used", path.display()))
+}
+
+fn invite(config: &Config, uses: u32, days: u32) -> anyhow::Result<Invitation> {
+    let mut bytes = [0; 16];
+    secrets::fill(&mut bytes).context("the operating system has no randomness")?;
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let invitation = Invitation::parse(&text).context("an invitation could not be made")?;
+    let lasting =
+        i64::try_from(Duration::from_hours(24).as_millis())?.saturating_mul(i64::from(days));
+    accounts(config)?.invite(&invitation, uses, now_ms().saturating_add(lasting))?;
+    Ok(invitation)
+}
+
+fn account(config: &Config, command: AccountCommand) -> anyhow::Result<()> {
+    let accounts = accounts(config)?;
+    let parse = |name: &str| AccountName::parse(name).context("this is no account's name");
+    match command {
+        AccountCommand::Ls => {
+            for account in accounts.all()? {
+                let quota = account.quota_bytes.unwrap_or(config.quota_bytes);
+                out(&format!("{}\t{}\t{quota}", account.name, account.vault));
+            }
+        }
+        AccountCommand::Quota { name, bytes } => accounts.allow(&parse(&name)?, bytes)?,
+        AccountCommand::Rm { name, yes } => {
+            let account = accounts.named(&parse(&name)?)?.context("there is no such account")?;
+            if !yes {
+                bail!(
+                    "what is kept for this account would be gone from here; nothing was changed: say --yes"
+                );
+            }
+            accounts.close(account.vault)?;
+            care::remove(&config.data, account.vault)?;
+        }
+    }
+    Ok(())
+}
+
+fn doctor(config: &Config) -> ExitCode {
+    let looks = care::examine(config);
+    for look in &looks {
+        match &look.trouble {
+            None => out(&format!("ok    {}", look.what)),
+            Some(trouble) => out(&format!("LOOK  {}: {trouble}", look.what)),
+        }
+    }
+    if looks.iter().all(|look| look.trouble.is_none()) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What an operator settles: one TOML file, every key optional but for the folder.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The largest file of settings, in bytes.
+const FILE_BYTES_MAX: u64 = 64 << 10;
+
+/// Who may open an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Anybody.
+    Open,
+    /// Whoever has an invitation.
+    #[default]
+    Invitation,
+    /// Nobody.
+    Closed,
+}
+
+/// The server's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its folder: accounts, keys and vaults.
+    pub data: PathBuf,
+    /// Who may open an account.
+    pub registration: Registration,
+    /// Bytes that an account may keep; 0 for no bound.
+    pub quota_bytes: u64,
+    /// Where metrics and health are served in the clear, if anywhere: for the operator's own network.
+    pub metrics_listen: Option<SocketAddr>,
+    /// A certificate of the operator's own.
+    pub tls: Option<Tls>,
+    /// What one source and the whole server may ask for.
+    pub limits: Limits,
+}
+
+/// A certificate and its key, in PEM files that are read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, with those between it and its root.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// What one source and the whole server may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests a second of one source without a token.
+    pub open_per_second: u32,
+    /// Requests a second of one account.
+    pub account_per_second: u32,
+    /// Vaults whose files are held open.
+    pub open_vaults: usize,
+    /// Requests that are worked on at once.
+    pub requests: usize,
+    /// Connections at once.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            open_per_second: 20,
+            account_per_second: 2_000,
+            open_vaults: 128,
+            requests: 512,
+            connections: 20_000,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 8443)),
+            data: PathBuf::from("/var/lib/aura-server"),
+            registration: Registration::default(),
+            quota_bytes: 20 << 30,
+            metrics_listen: None,
+            tls: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("the settings in {path} could not be read")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: std::io::Error,
+    },
+    /// The file is larger than settings are.
+    #[error("{0} is larger than a file of settings; nothing of it was used")]
+    TooLarge(PathBuf),
+    /// The file does not say what settings say.
+    #[error("{path} is not as expected; the server was not started: {error}")]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what.
+        error: Box<toml::de::Error>,
+    },
+    /// A limit would keep the server from doing anything.
+    #[error("every limit in the settings must be at least 1")]
+    Zero,
+}
+
+impl Config {
+    /// The settings in a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or says something unknown.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let failed = |error| ConfigError::Read { path: path.to_owned(), error };
+        if std::fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
+            return Err(ConfigError::TooLarge(path.to_owned()));
+        }
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let parsed = toml::from_str::<Self>(&text);
+        let config = parsed.map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            error: Box::new(error),
+        })?;
+        config.check()
+    }
+
+    /// The settings, if the server can work with them.
+    ///
+    /// # Errors
+    /// When a limit is zero.
+    pub fn check(self) -> Result<Self, ConfigError> {
+        let Limits { open_per_second, account_per_second, open_vaults, requests, connections } =
+            self.limits;
+        let rates = [open_per_second, account_per_second];
+        let counts = [open_vaults, requests, connections];
+        if rates.contains(&0) || counts.contains(&0) {
+            return Err(ConfigError::Zero);
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("aura-server.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path)
+    }
+
+    #[test]
+    fn what_is_not_said_has_a_default() {
+        assert_eq!(read("").unwrap(), Config::default());
+        let config =
+            read("data = \"/srv/aura\"\nregistration = \"open\"\n[limits]\nrequests = 7\n")
+                .unwrap();
+        assert_eq!(config.registration, Registration::Open);
+        assert_eq!(config.limits.requests, 7);
+        assert_eq!(config.limits.connections, Limits::default().connections);
+    }
+
+    #[test]
+    fn a_word_that_is_not_known_stops_the_server() {
+        for text in [
+            "quota = 1",
+            "registration = \"maybe\"",
+            "listen = \"here\"",
+            "[limits]\nx = 1",
+            "data",
+        ] {
+            assert!(matches!(read(text), Err(ConfigError::Parse { .. })), "{text}");
+        }
+        assert!(matches!(read("[limits]\nrequests = 0"), Err(ConfigError::Zero)));
+        assert!(matches!(read(&"#".repeat(70_000)), Err(ConfigError::TooLarge(_))));
+    }
+}

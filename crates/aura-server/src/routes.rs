@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a server answers, path by path. Source: spec/http.md.
+
+mod state;
+
+mod entry;
+
+mod account;
+
+mod vault;
+
+mod watch;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use aura_protocol::http::{PROTOCOL, PROTOCOL_HEADER, PROTOCOL_MIN, ProblemKind, path};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub(crate) use self::state::{Server, Start};
+use crate::openapi::{self, CHUNK, OPERATIONS};
+use crate::problem::Refusal;
+
+/// Everything that clients ask for.
+pub(crate) fn router(server: Arc<Server>) -> Router {
+    Router::new()
+        .route(path::SERVER, get(account::server))
+        .route(path::ACCOUNT_BEGIN, post(account::begin))
+        .route(path::ACCOUNT_END, post(account::end))
+        .route(path::LOGIN_BEGIN, post(account::login))
+        .route(path::LOGIN_END, post(account::enrol))
+        .route(path::CHALLENGE, post(account::challenge))
+        .route(path::TOKEN, post(account::token))
+        .route(path::ACCOUNT, get(account::view).delete(account::close))
+        .route(path::PASSWORD_BEGIN, post(account::password))
+        .route(path::PASSWORD_END, post(account::replace))
+        .route(path::HEADS, post(vault::heads))
+        .route(path::PUSH, post(vault::push))
+        .route(path::READ, post(vault::read))
+        .route(path::HAS, post(vault::has))
+        .route(CHUNK, get(vault::chunk).put(vault::put))
+        .route(path::EVENTS, get(watch::events))
+        .layer(from_fn_with_state(Arc::clone(&server), versioned))
+        .route("/openapi.json", get(document))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .fallback(|| async { Refusal::from(ProblemKind::Absent) })
+        .method_not_allowed_fallback(|| async { Refusal::from(ProblemKind::Method) })
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Refusal::from(ProblemKind::Internal).into_response()
+        }))
+        .layer(from_fn_with_state(Arc::clone(&server), counted))
+        .with_state(server)
+}
+
+/// What the operator asks for, in the clear, on an address of its own.
+pub(crate) fn operator_router(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .with_state(server)
+}
+
+/// HTP-2: a version that is spoken here, in the request and in the answer.
+async fn versioned(request: Request, next: Next) -> Response {
+    let header = request.headers().get(PROTOCOL_HEADER);
+    let version = header.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let mut response = match version {
+        Some(PROTOCOL_MIN..=PROTOCOL) => next.run(request).await,
+        _ => Refusal::from(ProblemKind::Protocol).into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static(PROTOCOL_HEADER), HeaderValue::from(PROTOCOL));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Counts what is answered, and bounds what is worked on at once.
+async fn counted(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let matched = request.extensions().get::<MatchedPath>();
+    let of = |matched: &MatchedPath| {
+        let known = OPERATIONS.iter().find(|operation| operation.path == matched.as_str());
+        known.map(|operation| operation.path)
+    };
+    let path = matched.and_then(of).unwrap_or("other");
+    let response = match server.admit() {
+        Some(_room) => next.run(request).await,
+        None => Refusal::later(ProblemKind::Busy, 1).into_response(),
+    };
+    server.metrics.answered(path, response.status().as_u16(), began.elapsed());
+    response
+}
+
+async fn document() -> Response {
+    let mut response = Response::new(Body::from(openapi::document().to_string()));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+async fn metrics(State(server): State<Arc<Server>>) -> Response {
+    let text = server.metrics.to_text(server.vaults.open_count(), server.bells.watchers());
+    let mut response = Response::new(Body::from(text));
+    let kind =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+/// Whether it can do its work now: the accounts answer, and it is not stopping.
+async fn ready(State(server): State<Arc<Server>>) -> Result<&'static str, Refusal> {
+    server.check_ready().await.map(|()| "ready\n")
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Accounts, logins and tokens. Source: spec/http.md, ACC-1 to ACC-12.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use aura_protocol::auth::opaque::{self, OpaqueError};
+use aura_protocol::auth::{Challenge, Token};
+use aura_protocol::codec::{Decode, Encode as _};
+use aura_protocol::http::{
+    AccountBegin, AccountEnd, AccountView, Answer, Ask, Asked, Begun, Granted, Invitation,
+    LoginAnswer, LoginBegin, LoginEnd, PROTOCOL, PROTOCOL_MIN, PasswordBegin, PasswordEnd,
+    ProblemKind, RegistrationPolicy, ServerView,
+};
+use aura_protocol::id::{DeviceId, Hash, VaultId};
+use aura_protocol::label::Label;
+use aura_protocol::limits::SMALL_REQUEST_BYTES_MAX;
+use aura_protocol::signed::{Signature, is_key, verify};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+
+use super::entry::{Answered, DONE, Source, decode, token as token_of};
+use super::state::{Server, random};
+use crate::accounts::Account;
+use crate::config::Registration;
+use crate::problem::Refusal;
+use crate::secrets;
+use crate::token::{Login, Scope, Session, TOKEN_SECONDS};
+use crate::vaults::Hosted;
+
+type Shared = State<Arc<Server>>;
+
+impl From<OpaqueError> for Refusal {
+    fn from(_: OpaqueError) -> Self {
+        ProblemKind::Malformed.into()
+    }
+}
+
+async fn small<T: Decode>(server: &Server, headers: &HeaderMap, body: Body) -> Result<T, Refusal> {
+    decode(server, headers, body, SMALL_REQUEST_BYTES_MAX).await
+}
+
+/// What the server is.
+pub(super) async fn server(State(server): Shared, source: Source) -> Result<Answered, Refusal> {
+    server.slow_source(source.0)?;
+    let registration = match server.registration() {
+        Registration::Open => RegistrationPolicy::Open,
+        Registration::Invitation => RegistrationPolicy::Invitation,
+        Registration::Closed => RegistrationPolicy::Closed,
+    };
+    let (protocol_min, protocol_max) = (PROTOCOL_MIN, PROTOCOL);
+    Ok(Answered::new(&ServerView { protocol_min, protocol_max, registration, key: server.key() }))
+}
+
+/// The invitation that is needed; nothing where none is.
+fn needed(server: &Server, given: Option<Invitation>) -> Result<Option<Invitation>, Refusal> {
+    match (server.registration(), given) {
+        (Registration::Open, _) => Ok(None),
+        (Registration::Invitation, Some(invitation)) => Ok(Some(invitation)),
+        (Registration::Invitation, None) | (Registration::Closed, _) => {
+            Err(ProblemKind::Closed.into())
+        }
+    }
+}
+
+/// Begins an account.
+pub(super) async fn begin(
+    State(server): Shared,
+    source: Source,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    server.slow_source(source.0)?;
+    let begin: AccountBegin = small(&server, &headers, body).await?;
+    let invitation = needed(&server, begin.invitation)?;
+    let begun = server.work(move |server| {
+        server.accounts.admit(&begin.name, invitation.as_ref(), (server.now_ms)())?;
+        Ok(Begun { response: server.setup.register(&begin.name, &begin.request)? })
+    });
+    Ok(Answered::new(&begun.await?))
+}
+
+/// Makes an account (ACC-4, ACC-10).
+pub(super) async fn end(
+    State(server): Shared,
+    source: Source,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Refusal> {
+    server.slow_source(source.0)?;
+    let end: AccountEnd = small(&server, &headers, body).await?;
+    let invitation = needed(&server, end.invitation)?;
+    let claim = end.registration.claim().map_err(|_| ProblemKind::Malformed)?;
+    let verified = end.registration.verify(&claim.transport).map_err(|_| ProblemKind::Refused)?;
+    let registration = verified.into_value();
+    if registration.server != server.key() {
+        return Err(ProblemKind::Refused.into());
+    }
+    let made = server.work(move |server| {
+        let account = Account {
+            vault: registration.vault,
+            record: opaque::record(&registration.upload)?,
+            name: registration.name,
+            device: registration.device,
+            transport: registration.transport,
+            quota_bytes: None,
+            made_ms: (server.now_ms)(),
+        };
+        server.accounts.open_account(&account, invitation.as_ref())?;
+        server.vaults.shut(account.vault);
+        Ok(())
+    });
+    made.await.map(|()| StatusCode::CREATED)
+}
+
+/// Begins a login: counted as failed until its end fits (ACC-9).
+pub(super) async fn login(
+    State(server): Shared,
+    source: Source,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    server.slow_source(source.0)?;
+    let begin: LoginBegin = small(&server, &headers, body).await?;
+    if !is_key(&begin.transport) {
+        return Err(ProblemKind::Malformed.into());
+    }
+    let login: [u8; 16] = random()?;
+    let begun = server.work(move |server| {
+        let now = Instant::now();
+        let begun = server.guard.begin(&begin.name, source.0, now);
+        begun.map_err(|left| {
+            Refusal::later(ProblemKind::SlowDown, left.as_secs().saturating_add(1))
+        })?;
+        let account = server.accounts.named(&begin.name)?;
+        let record = account.as_ref().map(|account| &account.record);
+        let mut lack = None;
+        let (halfway, response) = server.setup.login(
+            &mut |bytes| lack = secrets::fill(bytes).err().or(lack.take()),
+            (&begin.name, record),
+            &begin.request,
+            (server.key(), &begin.transport),
+        )?;
+        if lack.is_some() {
+            return Err(ProblemKind::Internal.into());
+        }
+        let vault = account.map(|account| account.vault);
+        let begun = Login { name: begin.name, transport: begin.transport, vault, halfway };
+        if !server.tokens.begin(login, begun, now) {
+            return Err(Refusal::later(ProblemKind::Busy, 60));
+        }
+        Ok(LoginAnswer { login, response })
+    });
+    Ok(Answered::new(&begun.await?))
+}
+
+/// Ends a login: an enrolment token (ACC-11).
+pub(super) async fn enrol(
+    State(server): Shared,
+    source: Source,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    server.slow_source(source.0)?;
+    let end: LoginEnd = small(&server, &headers, body).await?;
+    let refused = || {
+        server.metrics.failed_login();
+        Refusal::from(ProblemKind::LoginRefused)
+    };
+    let login = server.tokens.end(&end.login, Instant::now()).ok_or_else(refused)?;
+    let (name, transport) = (login.name.clone(), login.transport);
+    let fits = login.halfway.finish(&name, &end.proof, (server.key(), &transport));
+    // Without an account no proof fits; the vault is asked for last, so that both take the same way.
+    let vault = fits.ok().and(login.vault).ok_or_else(refused)?;
+    server.guard.end(&name, source.0);
+    grant(&server, vault, Scope::Enrolment(transport))
+}
+
+fn grant(server: &Server, vault: VaultId, scope: Scope) -> Result<Answered, Refusal> {
+    let token = Token(random()?);
+    if !server.tokens.grant(&token, Session { vault, scope, since: Instant::now() }) {
+        return Err(Refusal::later(ProblemKind::Busy, 60));
+    }
+    Ok(Answered::new(&Granted { vault, token, seconds: TOKEN_SECONDS }))
+}
+
+/// Asks for a challenge. The answer is the same whether vault and device are known or not.
+pub(super) async fn challenge(
+    State(server): Shared,
+    source: Source,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    server.slow_source(source.0)?;
+    let ask: Ask = small(&server, &headers, body).await?;
+    let nonce = Hash(random()?);
+    if !server.tokens.challenge(nonce, (ask.vault, ask.device), Instant::now()) {
+        return Err(Refusal::later(ProblemKind::Busy, 60));
+    }
+    Ok(Answered::new(&Asked { nonce }))
+}
+
+/// Answers a challenge: a device token (ACC-3, ACC-5).
+pub(super) async fn token(
+    State(server): Shared,
+    source: Source,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    server.slow_source(source.0)?;
+    let Answer { vault, device, nonce, signature } = small(&server, &headers, body).await?;
+    if !server.tokens.answer(nonce, (vault, device), Instant::now()) {
+        return Err(ProblemKind::Unauthenticated.into());
+    }
+    let key = server.work(move |server| transport_key(server, vault, device)).await?;
+    let challenge = Challenge { vault, device, server: server.key(), nonce };
+    let signature = Signature(signature);
+    verify(&key, Label::SigChallenge, &challenge.to_bytes(), &signature)
+        .map_err(|_| ProblemKind::Unauthenticated)?;
+    grant(&server, vault, Scope::Device(device))
+}
+
+/// The transport key of a device that is listed, or that opened the account of a vault that is not here yet.
+fn transport_key(server: &Server, vault: VaultId, device: DeviceId) -> Result<[u8; 32], Refusal> {
+    // A vault without an account has no files, and gets none by being asked for.
+    let account = server.accounts.of_vault(vault)?.ok_or(ProblemKind::Unauthenticated)?;
+    let devices = server.vaults.hosted(vault)?.devices()?;
+    let key = match devices.roster() {
+        Some(roster) => {
+            let listed = roster.device(device).filter(|device| device.is_active());
+            listed.map(|device| device.keys.transport)
+        }
+        None => (account.device == device).then_some(account.transport),
+    };
+    key.ok_or_else(|| ProblemKind::Unauthenticated.into())
+}
+
+/// The session of a listed device.
+fn of_device(server: &Server, headers: &HeaderMap) -> Result<(Session, DeviceId), Refusal> {
+    let session = server.session(token_of(headers).as_ref())?;
+    match session.scope {
+        Scope::Device(device) => Ok((session, device)),
+        Scope::Enrolment(_) => Err(ProblemKind::Forbidden.into()),
+    }
+}
+
+/// How the account stands.
+pub(super) async fn view(State(server): Shared, headers: HeaderMap) -> Result<Answered, Refusal> {
+    let (session, _) = of_device(&server, &headers)?;
+    let view = server.with_vault(session, move |server, hosted, account| {
+        let (used_bytes, quota_bytes) = (hosted.used(), server.quota(account));
+        Ok(AccountView { name: account.name.clone(), used_bytes, quota_bytes })
+    });
+    Ok(Answered::new(&view.await?))
+}
+
+/// Whether a device may change the account: it is not quarantined.
+fn may_change(hosted: &Hosted, device: DeviceId) -> Result<(), Refusal> {
+    if hosted.devices()?.waits(device) { Err(ProblemKind::Forbidden.into()) } else { Ok(()) }
+}
+
+/// Lets go of the account and everything that is kept for it.
+pub(super) async fn close(
+    State(server): Shared,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    let (session, device) = of_device(&server, &headers)?;
+    let vault = session.vault;
+    server.with_vault(session, move |_, hosted, _| may_change(hosted, device)).await?;
+    let closed = server.work(move |server| {
+        server.accounts.close(vault)?;
+        server.tokens.forget(vault);
+        server.bells.ring(vault);
+        Ok(server.vaults.remove(vault)?)
+    });
+    closed.await.map(|()| DONE)
+}
+
+/// Begins a new password.
+pub(super) async fn password(
+    State(server): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    let (session, device) = of_device(&server, &headers)?;
+    let begin: PasswordBegin = small(&server, &headers, body).await?;
+    let begun = server.with_vault(session, move |server, hosted, account| {
+        may_change(hosted, device)?;
+        Ok(Begun { response: server.setup.register(&account.name, &begin.request)? })
+    });
+    Ok(Answered::new(&begun.await?))
+}
+
+/// Ends a new password (ACC-12).
+pub(super) async fn replace(
+    State(server): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Refusal> {
+    let (session, device) = of_device(&server, &headers)?;
+    let end: PasswordEnd = small(&server, &headers, body).await?;
+    let vault = session.vault;
+    let replaced = server.with_vault(session, move |server, hosted, _| {
+        may_change(hosted, device)?;
+        Ok(server.accounts.replace_record(vault, &opaque::record(&end.upload)?)?)
+    });
+    replaced.await.map(|()| DONE)
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What all answers share: accounts, vaults, tokens, limits.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use aura_protocol::auth::opaque::Setup;
+use aura_protocol::auth::{ServerKey, Token};
+use aura_protocol::authority::Device;
+use aura_protocol::http::ProblemKind;
+use aura_protocol::id::VaultId;
+use aura_protocol::limits::PUSH_BYTES_MAX;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+
+use crate::accounts::{Account, Accounts};
+use crate::bell::Bells;
+use crate::config::{Config, Registration};
+use crate::guard::Guard;
+use crate::metrics::Metrics;
+use crate::problem::Refusal;
+use crate::secrets;
+use crate::token::{Scope, Session, Tokens};
+use crate::vaults::{Hosted, Now, Vaults};
+
+/// Bytes of bodies that are held at once, in KiB: four of the largest pushes.
+const BODIES_KIB: usize = (4 * PUSH_BYTES_MAX) >> 10;
+
+/// Everything that a server is made of.
+pub(crate) struct Start {
+    pub(crate) config: Config,
+    pub(crate) accounts: Accounts,
+    pub(crate) setup: Setup,
+    pub(crate) key: ServerKey,
+    pub(crate) now_ms: Now,
+}
+
+/// A server at work.
+pub(crate) struct Server {
+    pub(crate) config: Config,
+    pub(crate) accounts: Accounts,
+    pub(crate) setup: Setup,
+    pub(crate) vaults: Vaults,
+    pub(crate) tokens: Tokens,
+    pub(crate) guard: Guard,
+    pub(crate) bells: Bells,
+    pub(crate) metrics: Metrics,
+    pub(crate) now_ms: Now,
+    key: RwLock<ServerKey>,
+    is_stopping: AtomicBool,
+    requests: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+    sources: DefaultKeyedRateLimiter<IpAddr>,
+    owners: DefaultKeyedRateLimiter<VaultId>,
+}
+
+fn per_second(count: u32) -> Quota {
+    Quota::per_second(std::num::NonZeroU32::new(count).unwrap_or(std::num::NonZeroU32::MIN))
+}
+
+impl Server {
+    pub(crate) fn new(start: Start) -> Self {
+        let Start { config, accounts, setup, key, now_ms } = start;
+        let limits = config.limits;
+        Self {
+            vaults: Vaults::new(config.data.join("vaults"), limits.open_vaults, now_ms),
+            accounts,
+            setup,
+            tokens: Tokens::default(),
+            guard: Guard::default(),
+            bells: Bells::default(),
+            metrics: Metrics::default(),
+            now_ms,
+            key: RwLock::new(key),
+            is_stopping: AtomicBool::new(false),
+            requests: Arc::new(Semaphore::new(limits.requests)),
+            bodies: Arc::new(Semaphore::new(BODIES_KIB)),
+            sources: RateLimiter::keyed(per_second(limits.open_per_second)),
+            owners: RateLimiter::keyed(per_second(limits.account_per_second)),
+            config,
+        }
+    }
+
+    /// Room for one request more; nothing if there is none.
+    pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.requests).try_acquire_owned().ok()
+    }
+
+    /// Room for a body of so many bytes.
+    pub(super) async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let kib = u32::try_from((bytes >> 10) + 1).unwrap_or(u32::MAX);
+        let bodies = Arc::clone(&self.bodies);
+        bodies.acquire_many_owned(kib).await.map_err(|_| Refusal::later(ProblemKind::Busy, 1))
+    }
+
+    /// The key that it takes for its own.
+    pub(crate) fn key(&self) -> ServerKey {
+        *self.key.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its certificate was read again.
+    pub(crate) fn change_key(&self, key: ServerKey) {
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = key;
+    }
+
+    /// From now on it is not ready.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Forgets sources and accounts that have not asked for a while.
+    pub(crate) fn tidy(&self) {
+        self.sources.retain_recent();
+        self.sources.shrink_to_fit();
+        self.owners.retain_recent();
+        self.owners.shrink_to_fit();
+    }
+
+    pub(super) async fn check_ready(self: &Arc<Self>) -> Result<(), Refusal> {
+        if self.is_stopping() {
+            return Err(ProblemKind::Busy.into());
+        }
+        self.work(|server| {
+            let asked = server.accounts.of_vault(VaultId([0; 32]));
+            asked.map(|_| ()).map_err(Refusal::from)
+        })
+        .await
+    }
+
+    /// Bounds what one source asks for without a token.
+    pub(super) fn slow_source(&self, source: IpAddr) -> Result<(), Refusal> {
+        self.sources.check_key(&source).map_err(|_| Refusal::later(ProblemKind::SlowDown, 1))
+    }
+
+    /// Who has this token, and bounds what they ask for.
+    pub(super) fn session(&self, token: Option<&Token>) -> Result<Session, Refusal> {
+        let session = token.and_then(|token| self.tokens.session(token, Instant::now()));
+        let session = session.ok_or(ProblemKind::Unauthenticated)?;
+        let within = self.owners.check_key(&session.vault);
+        within.map_err(|_| Refusal::later(ProblemKind::SlowDown, 1))?;
+        Ok(session)
+    }
+
+    /// Does what blocks, where that may be done.
+    pub(super) async fn work<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let server = Arc::clone(self);
+        let done = spawn_blocking(move || work(&server)).await;
+        done.unwrap_or_else(|_| Err(ProblemKind::Internal.into()))
+    }
+
+    /// Does something with the vault and the account of a session that counts still (ACC-5).
+    pub(super) async fn with_vault<T: Send + 'static>(
+        self: &Arc<Self>,
+        session: Session,
+        work: impl FnOnce(&Self, &Hosted, &Account) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.work(move |server| {
+            let account = server.accounts.of_vault(session.vault)?;
+            let account = account.ok_or(ProblemKind::Unauthenticated)?;
+            let hosted = server.vaults.hosted(session.vault)?;
+            check(&session, &hosted, &account)?;
+            work(server, &hosted, &account)
+        })
+        .await
+    }
+
+    /// Bytes that an account may keep.
+    pub(super) fn quota(&self, account: &Account) -> u64 {
+        account.quota_bytes.unwrap_or(self.config.quota_bytes)
+    }
+
+    pub(super) fn registration(&self) -> Registration {
+        self.config.registration
+    }
+}
+
+/// ACC-5: a token counts while its device is listed.
+fn check(session: &Session, hosted: &Hosted, account: &Account) -> Result<(), Refusal> {
+    let Scope::Device(device) = session.scope else { return Ok(()) };
+    let devices = hosted.devices()?;
+    let is_listed = match devices.roster() {
+        Some(roster) => roster.device(device).is_some_and(Device::is_active),
+        // Nothing of the vault is here yet: whoever opened the account may bring it.
+        None => account.device == device,
+    };
+    if is_listed { Ok(()) } else { Err(ProblemKind::Unauthenticated.into()) }
+}
+
+/// Bytes that nobody can guess.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Refusal> {
+    let mut bytes = [0; N];
+    secrets::fill(&mut bytes).map_err(|error| {
+        tracing::error!(%error, "the operating system has no randomness");
+        Refusal::from(ProblemKind::Internal)
+    })?;
+    Ok(bytes)
+}

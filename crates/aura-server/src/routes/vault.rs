@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The vault's own paths: heads, entries and chunks. Source: spec/http.md, HTP-7 to HTP-13.
+
+use std::sync::Arc;
+
+use aura_protocol::authority::{Claim, decode_body};
+use aura_protocol::codec::Decode as _;
+use aura_protocol::http::{
+    CBOR, Entries, HasAnswer, HasAsk, HeadsAnswer, HeadsAsk, OCTETS, ProblemKind, Push, PushAnswer,
+    Read,
+};
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId};
+use aura_protocol::limits::{
+    CHUNK_BYTES_MAX, KNOWN_REQUEST_BYTES_MAX, PUSH_BYTES_MAX, SMALL_REQUEST_BYTES_MAX,
+};
+use aura_protocol::store::{Access, BlindStore as _};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use pollster::block_on;
+
+use super::entry::{Answered, DONE, decode, octets, take, token};
+use super::state::Server;
+use crate::problem::Refusal;
+use crate::token::Scope;
+use crate::vaults::Hosted;
+
+type Shared = State<Arc<Server>>;
+
+/// Heads beside those known.
+pub(super) async fn heads(
+    State(server): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    let session = server.session(token(&headers).as_ref())?;
+    let ask: HeadsAsk = decode(&server, &headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
+    let access = Access::Vault(session.vault);
+    let answer = server.with_vault(session, move |_, hosted, _| {
+        Ok(Answered::new(&HeadsAnswer(block_on(hosted.store().heads(&access, &ask.known))?)))
+    });
+    answer.await
+}
+
+/// Takes a head and entries.
+pub(super) async fn push(
+    State(server): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    let session = server.session(token(&headers).as_ref())?;
+    let taken = take(&server, &headers, body, (CBOR, PUSH_BYTES_MAX)).await?;
+    let (vault, scope) = (session.vault, session.scope);
+    let receipt = server.with_vault(session, move |server, hosted, account| {
+        let push = Push::from_bytes(&taken.bytes, PUSH_BYTES_MAX)?;
+        if let Scope::Enrolment(transport) = scope {
+            enrols(&push, &transport, hosted)?;
+        }
+        let receipt = hosted.push(&push.head, &push.entries, server.quota(account))?;
+        server.metrics.received(taken.bytes.len());
+        if receipt.missing.is_empty() {
+            server.bells.ring(vault);
+        }
+        Ok(receipt)
+    });
+    Ok(Answered::new(&PushAnswer(receipt.await?)))
+}
+
+/// HTP-12: an enrolment token lists the device that its login was bound to, and does nothing else.
+fn enrols(push: &Push, transport: &[u8; 32], hosted: &Hosted) -> Result<(), Refusal> {
+    let head = push.head.claim().map_err(|_| ProblemKind::Malformed)?;
+    let mut is_bound = hosted.devices()?.roster().is_some_and(|roster| {
+        roster.device(head.device).is_some_and(|device| device.keys.transport == *transport)
+    });
+    for entry in &push.entries {
+        if entry.header().feed.collection != CollectionId::AUTHORITY {
+            continue;
+        }
+        for statement in decode_body(entry.body()).map_err(|_| ProblemKind::Refused)? {
+            let claim = statement.claim().map_err(|_| ProblemKind::Refused)?.claim;
+            is_bound |= is_own(&claim, head.device, transport)?;
+        }
+    }
+    if is_bound { Ok(()) } else { Err(ProblemKind::Forbidden.into()) }
+}
+
+/// Whether a claim lists the device; an error for every claim that does neither that nor confirm it.
+fn is_own(claim: &Claim, device: DeviceId, transport: &[u8; 32]) -> Result<bool, Refusal> {
+    match claim {
+        Claim::Add(keys) if keys.id() == device && keys.transport == *transport => Ok(true),
+        Claim::Confirm(confirmed) if *confirmed == device => Ok(false),
+        _ => Err(ProblemKind::Forbidden.into()),
+    }
+}
+
+/// Entries of a feed.
+pub(super) async fn read(
+    State(server): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    let session = server.session(token(&headers).as_ref())?;
+    let read: Read = decode(&server, &headers, body, SMALL_REQUEST_BYTES_MAX).await?;
+    let access = Access::Vault(session.vault);
+    let answer = server.with_vault(session, move |server, hosted, _| {
+        let limit = usize::try_from(read.limit).unwrap_or(usize::MAX);
+        let entries = block_on(hosted.store().read(&access, read.feed, read.after, limit))?;
+        let sizes = entries.iter().map(|entry| entry.body().len());
+        server.metrics.sent(sizes.fold(0, usize::saturating_add));
+        Ok(Answered::new(&Entries { entries }))
+    });
+    answer.await
+}
+
+/// Whether chunks are there.
+pub(super) async fn has(
+    State(server): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    let session = server.session(token(&headers).as_ref())?;
+    let ask: HasAsk = decode(&server, &headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
+    let access = Access::Vault(session.vault);
+    let answer = server.with_vault(session, move |_, hosted, _| {
+        Ok(Answered::new(&HasAnswer { has: block_on(hosted.store().has(&access, &ask.names))? }))
+    });
+    answer.await
+}
+
+/// A sealed chunk.
+pub(super) async fn chunk(
+    State(server): Shared,
+    name: Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let session = server.session(token(&headers).as_ref())?;
+    let name = chunk_name(&name)?;
+    let access = Access::Vault(session.vault);
+    let sealed = server.with_vault(session, move |server, hosted, _| {
+        let sealed = block_on(hosted.store().chunk(&access, name))?;
+        server.metrics.sent(sealed.len());
+        Ok(sealed)
+    });
+    Ok(octets(OCTETS, sealed.await?))
+}
+
+/// Keeps a sealed chunk (HTP-10); that an entry names it, the store sees to.
+pub(super) async fn put(
+    State(server): Shared,
+    name: Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Refusal> {
+    let session = server.session(token(&headers).as_ref())?;
+    if matches!(session.scope, Scope::Enrolment(_)) {
+        return Err(ProblemKind::Forbidden.into());
+    }
+    let name = chunk_name(&name)?;
+    let taken = take(&server, &headers, body, (OCTETS, CHUNK_BYTES_MAX)).await?;
+    let kept = server.with_vault(session, move |server, hosted, account| {
+        hosted.put(name, &taken.bytes, server.quota(account))?;
+        server.metrics.received(taken.bytes.len());
+        Ok(())
+    });
+    kept.await.map(|()| DONE)
+}
+
+/// One spelling alone: lower-case hexadecimal.
+fn chunk_name(text: &str) -> Result<ChunkName, Refusal> {
+    let name = ChunkName::parse(text).filter(|name| name.to_string() == text);
+    name.ok_or_else(|| ProblemKind::Absent.into())
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The server's own secrets: its TLS key and what its logins rest on. Made on the first start, readable
+//! by the server's user alone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aura_protocol::auth::ServerKey;
+use aura_protocol::auth::opaque::Setup;
+use aura_protocol::id::Hash;
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+
+use crate::config::Config;
+
+/// The largest file of keys or certificates, in bytes.
+const FILE_BYTES_MAX: u64 = 256 << 10;
+
+/// Why the server's secrets could not be read or made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// A file could not be read or written.
+    #[error("{path} could not be read or written")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// A file is not what it should be. It was left as it is.
+    #[error(
+        "{0} is damaged or not what it should be; it was left as it is: restore it from a backup"
+    )]
+    Damaged(PathBuf),
+    /// The certificate and the key do not belong together, or are of a kind that is not supported.
+    #[error("the certificate and the key do not belong together, or are not supported")]
+    Mismatch,
+    /// A certificate could not be made.
+    #[error("a certificate could not be made")]
+    Make,
+}
+
+/// Fills bytes from the operating system.
+///
+/// # Errors
+/// When it has none to give.
+pub fn fill(bytes: &mut [u8]) -> io::Result<()> {
+    getrandom::fill(bytes).map_err(|error| io::Error::other(error.to_string()))
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> SecretError {
+    let path = path.to_owned();
+    move |error| SecretError::File { path, error }
+}
+
+/// The bytes of a file that may not be large; `None` if it is not there.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, SecretError> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() > FILE_BYTES_MAX => {
+            Err(SecretError::Damaged(path.to_owned()))
+        }
+        Ok(_) => fs::read(path).map(Some).map_err(failed(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(path)(error)),
+    }
+}
+
+/// Writes a new file that its owner alone can read, whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), SecretError> {
+    let new = path.with_extension("new");
+    let write = || {
+        let mut file =
+            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    };
+    write().map_err(failed(path))
+}
+
+/// What logins rest on, from the server's folder.
+///
+/// # Errors
+/// When it cannot be read or made. A damaged file is not replaced: every account's login rests on it.
+pub fn logins(data: &Path) -> Result<Setup, SecretError> {
+    let path = data.join("logins.key");
+    if let Some(bytes) = read(&path)? {
+        return Setup::from_bytes(&bytes).map_err(|_| SecretError::Damaged(path));
+    }
+    let mut lack = None;
+    let setup = Setup::new(&mut |bytes| lack = fill(bytes).err().or(lack.take()));
+    if let Some(error) = lack {
+        return Err(failed(&path)(error));
+    }
+    write(&path, &setup.to_bytes())?;
+    Ok(setup)
+}
+
+/// The certificate that the server shows, and its key.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    certified: Arc<CertifiedKey>,
+    key: ServerKey,
+}
+
+impl Certificate {
+    /// What the settings name; without any, one of the server's own, made on the first start.
+    ///
+    /// # Errors
+    /// When files cannot be read, made, or do not belong together.
+    pub fn load(config: &Config) -> Result<Self, SecretError> {
+        if let Some(tls) = &config.tls {
+            return Self::read(&tls.certificate, &tls.key);
+        }
+        let (certificate, key) = (config.data.join("tls.crt"), config.data.join("tls.key"));
+        if read(&key)?.is_none() {
+            let pair = rcgen::KeyPair::generate().map_err(|_| SecretError::Make)?;
+            write(&key, pair.serialize_pem().as_bytes())?;
+        }
+        if read(&certificate)?.is_none() {
+            let pem = read(&key)?.and_then(|bytes| String::from_utf8(bytes).ok());
+            let pair = pem.and_then(|pem| rcgen::KeyPair::from_pem(&pem).ok());
+            let pair = pair.ok_or_else(|| SecretError::Damaged(key.clone()))?;
+            let parameters = rcgen::CertificateParams::new(vec!["aura-server".to_owned()]);
+            let made = parameters.and_then(|parameters| parameters.self_signed(&pair));
+            let made = made.map_err(|_| SecretError::Make)?;
+            write(&certificate, made.pem().as_bytes())?;
+        }
+        Self::read(&certificate, &key)
+    }
+
+    fn read(certificate: &Path, key: &Path) -> Result<Self, SecretError> {
+        let absent = |path: &Path| failed(path)(io::ErrorKind::NotFound.into());
+        let chain = read(certificate)?.ok_or_else(|| absent(certificate))?;
+        let secret = read(key)?.ok_or_else(|| absent(key))?;
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
+        let chain = chain.map_err(|_| SecretError::Damaged(certificate.to_owned()))?;
+        let secret = PrivateKeyDer::from_pem_slice(&secret)
+            .map_err(|_| SecretError::Damaged(key.to_owned()))?;
+        let provider = provider();
+        let signing =
+            provider.key_provider.load_private_key(secret).map_err(|_| SecretError::Mismatch)?;
+        let certified = CertifiedKey::new(chain, signing);
+        certified.keys_match().map_err(|_| SecretError::Mismatch)?;
+        let public = certified.key.public_key().ok_or(SecretError::Mismatch)?;
+        let key = ServerKey(Hash::of(&[public.as_ref()]));
+        Ok(Self { certified: Arc::new(certified), key })
+    }
+
+    /// What clients pin (ACC-2).
+    pub fn key(&self) -> ServerKey {
+        self.key
+    }
+
+    /// How the server speaks TLS (HTP-1).
+    ///
+    /// # Errors
+    /// When the library refuses the settings.
+    pub fn tls(&self) -> Result<Arc<ServerConfig>, SecretError> {
+        let resolver = rustls::sign::SingleCertAndKey::from(Arc::clone(&self.certified));
+        let mut tls = ServerConfig::builder_with_provider(Arc::new(provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|_| SecretError::Make)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(resolver));
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // A ticket would let a connection begin without the hybrid exchange, and each costs memory.
+        tls.send_tls13_tickets = 0;
+        Ok(Arc::new(tls))
+    }
+}
+
+fn provider() -> CryptoProvider {
+    rustls::crypto::aws_lc_rs::default_provider()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_made_once_and_for_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { data: folder.path().to_owned(), ..Config::default() };
+        let (first, login) = (Certificate::load(&config).unwrap(), logins(folder.path()).unwrap());
+        let (again, login_again) =
+            (Certificate::load(&config).unwrap(), logins(folder.path()).unwrap());
+        assert_eq!(first.key(), again.key());
+        assert_eq!(*login.to_bytes(), *login_again.to_bytes());
+        for name in ["tls.key", "logins.key"] {
+            let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name}");
+        }
+        // A lost certificate is made again for the same key: clients go on.
+        fs::remove_file(folder.path().join("tls.crt")).unwrap();
+        assert_eq!(Certificate::load(&config).unwrap().key(), first.key());
+    }
+
+    #[test]
+    fn damaged_secrets_are_left_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { data: folder.path().to_owned(), ..Config::default() };
+        fs::write(folder.path().join("logins.key"), [7; 127]).unwrap();
+        assert!(matches!(logins(folder.path()), Err(SecretError::Damaged(_))));
+        assert_eq!(fs::read(folder.path().join("logins.key")).unwrap(), [7; 127]);
+        Certificate::load(&config).unwrap();
+        fs::write(folder.path().join("tls.key"), "-----BEGIN NOTHING-----").unwrap();
+        assert!(matches!(Certificate::load(&config), Err(SecretError::Damaged(_))));
+    }
+
+    #[test]
+    fn a_certificate_with_another_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { data: folder.path().to_owned(), ..Config::default() };
+        Certificate::load(&config).unwrap();
+        let other = rcgen::KeyPair::generate().unwrap();
+        fs::write(folder.path().join("tls.key"), other.serialize_pem()).unwrap();
+        assert!(matches!(Certificate::load(&config), Err(SecretError::Mismatch)));
+    }
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Starts a server and ends it: its folder, its sockets, its certificate.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use aura_protocol::auth::ServerKey;
+use axum_server::Handle;
+use axum_server::accept::{Accept, NoDelayAcceptor};
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::TokioTimer;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::accounts::{AccountError, Accounts};
+use crate::config::Config;
+use crate::routes::{self, Server, Start};
+use crate::secrets::{self, Certificate, SecretError};
+
+/// How long requests that go on may take when the server ends.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long a TLS handshake, and the head of a request, may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+const HEAD: Duration = Duration::from_secs(30);
+/// How often a certificate's files are looked at, and what nobody needs is forgotten.
+const LOOK: Duration = Duration::from_secs(30);
+/// Requests of one HTTP/2 connection at once.
+const STREAMS_MAX: u32 = 64;
+/// What a client may send before it is read, in bytes: of a request, and of a connection.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 2 << 20;
+/// The largest head of a request, in bytes.
+const HEAD_BYTES_MAX: u32 = 16 << 10;
+/// Threads that wait for disks.
+const DISK_THREADS: usize = 64;
+
+/// Why a server was not started. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Its folder cannot be used.
+    #[error("the server's folder {path} cannot be used")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// Another server works on the folder.
+    #[error("another server works on {0}; end that one first")]
+    Busy(PathBuf),
+    /// The address cannot be listened on.
+    #[error("the server cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// Its keys.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// Its accounts.
+    #[error("accounts.db cannot be used")]
+    Accounts(#[from] AccountError),
+    /// Threads could not be started.
+    #[error("threads could not be started")]
+    Threads(#[source] io::Error),
+}
+
+/// A server at work, on threads of its own. Ends when it is dropped.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    operator_address: Option<SocketAddr>,
+    key: ServerKey,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    _lock: File,
+}
+
+/// Makes the server's folder if it is not there, and holds it.
+///
+/// # Errors
+/// When it cannot be made, or another server works on it.
+pub fn hold(data: &Path) -> Result<File, StartError> {
+    let failed = |error| StartError::Folder { path: data.to_owned(), error };
+    if !data.is_dir() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
+    }
+    let lock = data.join("server.lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(lock);
+    let file = file.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::Busy(data.to_owned())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+impl Running {
+    /// Starts a server. It answers when this returns.
+    ///
+    /// # Errors
+    /// When its folder, keys, accounts or address cannot be used.
+    pub fn start(config: Config, now_ms: fn() -> i64) -> Result<Self, StartError> {
+        let lock = hold(&config.data)?;
+        let certificate = Certificate::load(&config)?;
+        let accounts = Accounts::open(&config.data.join("accounts.db"))?;
+        let setup = secrets::logins(&config.data)?;
+        let tls = RustlsConfig::from_config(certificate.tls()?);
+        let listener = listen(config.listen)?;
+        let address = bound(&listener, config.listen)?;
+        let operator = config.metrics_listen.map(listen).transpose()?;
+        let operator_address = match (&operator, config.metrics_listen) {
+            (Some(listener), Some(wanted)) => Some(bound(listener, wanted)?),
+            _ => None,
+        };
+        let runtime = Builder::new_multi_thread()
+            .thread_name("aura-server")
+            .max_blocking_threads(DISK_THREADS)
+            .enable_all()
+            .build()
+            .map_err(StartError::Threads)?;
+        let key = certificate.key();
+        let server = Arc::new(Server::new(Start { config, accounts, setup, key, now_ms }));
+        let (stop, stopped) = oneshot::channel();
+        let work = move || run(&runtime, &server, tls, (listener, operator), stopped);
+        let thread = thread::Builder::new().name("aura-server".to_owned()).spawn(work);
+        let thread = Some(thread.map_err(StartError::Threads)?);
+        Ok(Self { address, operator_address, key, stop: Some(stop), thread, _lock: lock })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where metrics are, if anywhere.
+    pub fn operator_address(&self) -> Option<SocketAddr> {
+        self.operator_address
+    }
+
+    /// What clients pin.
+    pub fn key(&self) -> ServerKey {
+        self.key
+    }
+
+    /// Ends it: requests that go on are finished first, within ten seconds.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // It may have ended already.
+            stop.send(()).ok();
+        }
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    listener.map_err(|error| StartError::Listen { address, error })
+}
+
+fn bound(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Listen { address, error })
+}
+
+/// Serves until it is told to stop.
+fn run(
+    runtime: &Runtime,
+    server: &Arc<Server>,
+    tls: RustlsConfig,
+    (listener, operator): (TcpListener, Option<TcpListener>),
+    stopped: oneshot::Receiver<()>,
+) {
+    runtime.block_on(async {
+        let handle = Handle::new();
+        let (shared, ending) = (Arc::clone(server), handle.clone());
+        tokio::spawn(async move {
+            // Also when the other side is gone.
+            stopped.await.ok();
+            shared.stop();
+            shared.bells.ring_all();
+            ending.graceful_shutdown(Some(GRACE));
+        });
+        tokio::spawn(look_after(Arc::clone(server), tls.clone()));
+        if let Some(operator) = operator {
+            tokio::spawn(operate(Arc::clone(server), operator));
+        }
+        if let Err(error) = serve(server, tls, listener, handle).await {
+            tracing::error!(%error, "the server ended");
+        }
+    });
+}
+
+async fn serve(
+    server: &Arc<Server>,
+    tls: RustlsConfig,
+    listener: TcpListener,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    let router = routes::router(Arc::clone(server));
+    let acceptor =
+        RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE).acceptor(NoDelayAcceptor::new());
+    let places = Arc::new(Semaphore::new(server.config.limits.connections));
+    let mut listening =
+        axum_server::from_tcp(listener)?.acceptor(Bounded { acceptor, places }).handle(handle);
+    let http = listening.http_builder();
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(HEAD_BYTES_MAX)
+        .keep_alive_interval(Duration::from_mins(1))
+        .keep_alive_timeout(Duration::from_secs(20));
+    listening.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
+}
+
+async fn operate(server: Arc<Server>, listener: TcpListener) {
+    let listener = tokio::net::TcpListener::from_std(listener);
+    let router = routes::operator_router(server);
+    let served = match listener {
+        Ok(listener) => axum::serve(listener, router).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = served {
+        tracing::error!(%error, "metrics are not served any more");
+    }
+}
+
+/// Reads the certificate again when its files change, and forgets what nobody needs.
+async fn look_after(server: Arc<Server>, tls: RustlsConfig) {
+    let mut seen = changed(&server.config);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        server.tidy();
+        let now = changed(&server.config);
+        if now == seen {
+            continue;
+        }
+        seen = now;
+        match Certificate::load(&server.config).and_then(|new| Ok((new.tls()?, new.key()))) {
+            Ok((new, key)) => {
+                tls.reload_from_config(new);
+                server.change_key(key);
+                tracing::info!(%key, "the certificate was read again");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the new certificate was not taken; the old one stays");
+            }
+        }
+    }
+}
+
+/// When the certificate's files were changed.
+fn changed(config: &Config) -> Option<[Option<SystemTime>; 2]> {
+    let of = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    config.tls.as_ref().map(|tls| [of(&tls.certificate), of(&tls.key)])
+}
+
+/// Takes so many connections at once; those beyond are closed before their handshake.
+#[derive(Debug, Clone)]
+struct Bounded<A> {
+    acceptor: A,
+    places: Arc<Semaphore>,
+}
+
+/// A connection with its place.
+struct Placed<S> {
+    stream: S,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<A, I, S> Accept<I, S> for Bounded<A>
+where
+    A: Accept<I, S> + Clone + Send + 'static,
+    A::Stream: Send,
+    A::Service: Send,
+    A::Future: Send,
+    I: Send + 'static,
+    S: Send + 'static,
+{
+    type Stream = Placed<A::Stream>;
+    type Service = A::Service;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Placed<A::Stream>, A::Service)>> + Send>>;
+
+    fn accept(&self, stream: I, service: S) -> Self::Future {
+        let (acceptor, place) =
+            (self.acceptor.clone(), Arc::clone(&self.places).try_acquire_owned());
+        Box::pin(async move {
+            let place = place.map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;
+            let (stream, service) = acceptor.accept(stream, service).await?;
+            Ok((Placed { stream, _place: place }, service))
+        })
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Placed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Placed<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

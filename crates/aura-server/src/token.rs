@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Challenges, logins that have begun, and tokens: everything that counts for minutes, in memory.
+//!
+//! A restart forgets them all; clients prove themselves again. Source: spec/http.md, ACC-3, ACC-5, ACC-11.
+
+use std::collections::HashMap;
+use std::hash::Hash as Key;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use aura_protocol::auth::opaque::Halfway;
+use aura_protocol::auth::{AccountName, Token};
+use aura_protocol::id::{DeviceId, Hash, VaultId};
+
+/// How long a token counts.
+pub(crate) const TOKEN_SECONDS: u64 = 15 * 60;
+/// How long a challenge and the beginning of a login do.
+const HALFWAY: Duration = Duration::from_mins(1);
+/// Challenges and logins that wait for their end.
+const WAITING_MAX: usize = 100_000;
+/// Tokens at once.
+const TOKENS_MAX: usize = 1_000_000;
+
+/// Things that are forgotten after a while. There is room for so many; beyond them nothing new is taken.
+#[derive(Debug)]
+struct Fleeting<K, V> {
+    things: Mutex<HashMap<K, (Instant, V)>>,
+    lasting: Duration,
+    max: usize,
+}
+
+impl<K: Key + Eq, V> Fleeting<K, V> {
+    fn new(lasting: Duration, max: usize) -> Self {
+        Self { things: Mutex::new(HashMap::new()), lasting, max }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, (Instant, V)>> {
+        self.things.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there was room.
+    fn keep(&self, key: K, value: V, now: Instant) -> bool {
+        let mut things = self.lock();
+        // Looked through at powers of two, so that keeping costs the same on average.
+        if things.len() >= self.max || things.len().is_power_of_two() {
+            things.retain(|_, (since, _)| now.saturating_duration_since(*since) < self.lasting);
+        }
+        if things.len() >= self.max {
+            return false;
+        }
+        things.insert(key, (now, value));
+        true
+    }
+
+    fn take(&self, key: &K, now: Instant) -> Option<V> {
+        let (since, value) = self.lock().remove(key)?;
+        (now.saturating_duration_since(since) < self.lasting).then_some(value)
+    }
+
+    fn find(&self, key: &K, now: Instant) -> Option<V>
+    where
+        V: Clone,
+    {
+        let things = self.lock();
+        let (since, value) = things.get(key)?;
+        (now.saturating_duration_since(*since) < self.lasting).then(|| value.clone())
+    }
+}
+
+/// What a token extends to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// What a listed device may do.
+    Device(DeviceId),
+    /// Reading, and listing the device with this transport key.
+    Enrolment([u8; 32]),
+}
+
+/// Who has a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) vault: VaultId,
+    pub(crate) scope: Scope,
+    /// When the token was given.
+    pub(crate) since: Instant,
+}
+
+/// A login that has begun.
+#[derive(Debug)]
+pub(crate) struct Login {
+    pub(crate) name: AccountName,
+    pub(crate) transport: [u8; 32],
+    pub(crate) vault: Option<VaultId>,
+    pub(crate) halfway: Halfway,
+}
+
+/// Everything that counts for minutes.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    challenges: Fleeting<Hash, (VaultId, DeviceId)>,
+    logins: Fleeting<[u8; 16], Login>,
+    sessions: Fleeting<Hash, Session>,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            challenges: Fleeting::new(HALFWAY, WAITING_MAX),
+            logins: Fleeting::new(HALFWAY, WAITING_MAX),
+            sessions: Fleeting::new(Duration::from_secs(TOKEN_SECONDS), TOKENS_MAX),
+        }
+    }
+}
+
+impl Tokens {
+    /// Keeps a challenge's nonce. Whether there was room.
+    pub(crate) fn challenge(&self, nonce: Hash, of: (VaultId, DeviceId), now: Instant) -> bool {
+        self.challenges.keep(nonce, of, now)
+    }
+
+    /// Whether this nonce was given to this device, and not used; from now on it is.
+    pub(crate) fn answer(&self, nonce: Hash, of: (VaultId, DeviceId), now: Instant) -> bool {
+        self.challenges.take(&nonce, now) == Some(of)
+    }
+
+    /// Keeps a login that has begun. Whether there was room.
+    pub(crate) fn begin(&self, login: [u8; 16], begun: Login, now: Instant) -> bool {
+        self.logins.keep(login, begun, now)
+    }
+
+    /// A login that has begun, to be ended once.
+    pub(crate) fn end(&self, login: &[u8; 16], now: Instant) -> Option<Login> {
+        self.logins.take(login, now)
+    }
+
+    /// Gives a token. Whether there was room.
+    pub(crate) fn grant(&self, token: &Token, session: Session) -> bool {
+        let now = session.since;
+        self.sessions.keep(Hash::of(&[&token.0]), session, now)
+    }
+
+    /// Who has this token.
+    pub(crate) fn session(&self, token: &Token, now: Instant) -> Option<Session> {
+        self.sessions.find(&Hash::of(&[&token.0]), now)
+    }
+
+    /// Ends every token of a vault.
+    pub(crate) fn forget(&self, vault: VaultId) {
+        self.sessions.lock().retain(|_, (_, session)| session.vault != vault);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VAULT: VaultId = VaultId([1; 32]);
+    const DEVICE: DeviceId = DeviceId([2; 16]);
+
+    /// ACC-3: once, for a minute, and for whom it was given.
+    #[test]
+    fn a_nonce_counts_once() {
+        let (tokens, now) = (Tokens::default(), Instant::now());
+        let nonce = Hash([9; 32]);
+        assert!(tokens.challenge(nonce, (VAULT, DEVICE), now));
+        assert!(tokens.answer(nonce, (VAULT, DEVICE), now));
+        assert!(!tokens.answer(nonce, (VAULT, DEVICE), now));
+        tokens.challenge(nonce, (VAULT, DEVICE), now);
+        assert!(!tokens.answer(nonce, (VAULT, DEVICE), now + HALFWAY));
+        for of in [(VaultId([3; 32]), DEVICE), (VAULT, DeviceId([3; 16]))] {
+            tokens.challenge(nonce, (VAULT, DEVICE), now);
+            assert!(!tokens.answer(nonce, of, now));
+        }
+    }
+
+    /// ACC-5: for a quarter of an hour, and not beyond the account.
+    #[test]
+    fn a_token_ends() {
+        let (tokens, since) = (Tokens::default(), Instant::now());
+        let session = Session { vault: VAULT, scope: Scope::Device(DEVICE), since };
+        let token = Token([7; 32]);
+        assert!(tokens.grant(&token, session.clone()));
+        assert_eq!(tokens.session(&token, since), Some(session.clone()));
+        assert_eq!(tokens.session(&Token([8; 32]), since), None);
+        assert_eq!(tokens.session(&token, since + Duration::from_secs(TOKEN_SECONDS)), None);
+        tokens.forget(VaultId([3; 32]));
+        assert_eq!(tokens.session(&token, since), Some(session));
+        tokens.forget(VAULT);
+        assert_eq!(tokens.session(&token, since), None);
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_and_again_later() {
+        let things = Fleeting::new(HALFWAY, 4);
+        let now = Instant::now();
+        assert!((0..4).all(|key| things.keep(key, (), now)));
+        assert!(!things.keep(4, (), now));
+        assert!(things.keep(4, (), now + HALFWAY));
+        assert_eq!(things.lock().len(), 1);
+    }
+}
