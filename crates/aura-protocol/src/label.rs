@@ -107,7 +107,7 @@ labels! {
     /// Context of a login: which server and which new device it is between.
     Login = "aura/v1/login",
     /// Password and secret key to what OPAQUE is given.
-    LoginInput = "aura/v1/login-input",
+    LoginInput = "aura/v1/opaque-input",
 
     // Hashes that are not signatures.
     /// An audit event's leaf.

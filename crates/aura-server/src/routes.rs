@@ -11,6 +11,9 @@ mod vault;
 
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -16,7 +16,7 @@ use aura_protocol::id::{
     ChunkName, CollectionId, DeviceId, EpochId, FeedId, Hash, Incarnation, Nonce16, VaultId,
 };
 use aura_protocol::label::Label;
-use aura_protocol::signed::{Signature, Signed, message};
+use aura_protocol::signed::{Signable, Signature, Signed, message};
 use ed25519_dalek::{Signer, SigningKey};
 
 use crate::seed::Seed;
@@ -27,6 +27,7 @@ pub struct Author {
     vault: VaultId,
     key: SigningKey,
     identity: SigningKey,
+    transport: SigningKey,
     keys: DeviceKeys,
     incarnation: Incarnation,
     feeds: BTreeMap<CollectionId, Position>,
@@ -61,14 +62,17 @@ impl Author {
     /// A device that no vault lists yet.
     pub fn stranger(seed: &mut Seed, vault: VaultId) -> Self {
         let key = SigningKey::from_bytes(&seed.array());
+        let transport = SigningKey::from_bytes(&seed.array());
         let mut public = || SigningKey::from_bytes(&seed.array()).verifying_key().to_bytes();
-        let (transport, log, witness) = (public(), public(), public());
+        let (log, witness) = (public(), public());
         let sign = key.verifying_key().to_bytes();
-        let keys = DeviceKeys { sign, kem: kem_key(seed), transport, log, witness };
+        let carries = transport.verifying_key().to_bytes();
+        let keys = DeviceKeys { sign, kem: kem_key(seed), transport: carries, log, witness };
         Self {
             vault,
             identity: key.clone(),
             key,
+            transport,
             keys,
             incarnation: Incarnation(seed.array()),
             feeds: BTreeMap::new(),
@@ -101,6 +105,18 @@ impl Author {
     pub fn revoke(&mut self, device: DeviceId, last: Vec<(Incarnation, Position)>) -> Entry {
         let revoke = self.statement(Claim::Revoke { device, last });
         self.authority(&[signed(&revoke, &[&self.key])])
+    }
+
+    /// The key with which it shows servers who it is.
+    pub fn transport_key(&self) -> [u8; 32] {
+        self.keys.transport
+    }
+
+    /// Signs something for a server with that key.
+    pub fn show<T: Signable + Encode>(&self, claim: &T) -> Signed<T> {
+        let payload = claim.to_bytes();
+        let signature = sign(&self.transport, T::LABEL, &payload);
+        Signed::new(payload, signature)
     }
 
     /// Sets its clock, right or wrong.

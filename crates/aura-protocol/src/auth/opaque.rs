@@ -33,7 +33,7 @@ pub const LOGIN_RESPONSE_BYTES: usize = 320;
 /// Bytes of what ends a login.
 pub const LOGIN_PROOF_BYTES: usize = 64;
 /// Bytes that a server keeps between the two halves of a login.
-const LOGIN_STATE_BYTES: usize = 192;
+const LOGIN_STATE_BYTES: usize = 128;
 /// Bytes of a server's own secret.
 const SETUP_BYTES: usize = 128;
 

@@ -228,7 +228,7 @@ fn transport_key(server: &Server, vault: VaultId, device: DeviceId) -> Result<[u
     let devices = server.vaults.hosted(vault)?.devices()?;
     let key = match devices.roster() {
         Some(roster) => {
-            let listed = roster.device(device).filter(|device| device.is_active());
+            let listed = roster.device(device).filter(|device| device.revoked.is_none());
             listed.map(|device| device.keys.transport)
         }
         None => (account.device == device).then_some(account.transport),

@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use aura_protocol::auth::opaque::Setup;
 use aura_protocol::auth::{ServerKey, Token};
-use aura_protocol::authority::Device;
 use aura_protocol::http::ProblemKind;
 use aura_protocol::id::VaultId;
 use aura_protocol::limits::PUSH_BYTES_MAX;
@@ -189,7 +188,7 @@ fn check(session: &Session, hosted: &Hosted, account: &Account) -> Result<(), Re
     let Scope::Device(device) = session.scope else { return Ok(()) };
     let devices = hosted.devices()?;
     let is_listed = match devices.roster() {
-        Some(roster) => roster.device(device).is_some_and(Device::is_active),
+        Some(roster) => roster.device(device).is_some_and(|device| device.revoked.is_none()),
         // Nothing of the vault is here yet: whoever opened the account may bring it.
         None => account.device == device,
     };

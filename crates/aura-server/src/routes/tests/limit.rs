@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Bad requests, bounds, quotas: what is refused, how, and that nothing is harmed.
+
+use aura_protocol::http::{AccountView, Entries, OCTETS, Read};
+use aura_protocol::limits::{KNOWN_REQUEST_BYTES_MAX, SMALL_REQUEST_BYTES_MAX};
+use aura_testkit::conformance::NOTES;
+use axum::http::header::{CONTENT_LENGTH, HeaderName};
+
+use super::*;
+use crate::openapi::{CHUNK, OPERATIONS, Takes, document};
+
+/// Every operation of the document is there, takes tokens where it says so, and no made-up body brings it
+/// down.
+#[test]
+fn every_path_is_as_the_document_says() {
+    let desk = Desk::new();
+    let document = document();
+    for operation in OPERATIONS {
+        let path = operation.path.replace("{name}", &"0".repeat(32));
+        assert!(document["paths"][operation.path][operation.method].is_object());
+        for body in [vec![], vec![0xff], b"{}".to_vec(), vec![0x80], vec![0x9b; 100]] {
+            let media = operation.body.map_or(CBOR, |(media, _)| media);
+            let method = operation.method.to_uppercase();
+            let mut request = Desk::request(&method, &path, None);
+            request.headers_mut().unwrap().insert(CONTENT_TYPE, media.parse().unwrap());
+            let said = desk.send(request.body(Body::from(body)).unwrap());
+            match operation.takes {
+                Takes::Nothing if operation.body.is_some() => said.refuses(ProblemKind::Malformed),
+                Takes::Nothing => assert_eq!(said.status, operation.answer.0),
+                _ => said.refuses(ProblemKind::Unauthenticated),
+            }
+        }
+    }
+    let listed = document["paths"].as_object().unwrap().len();
+    assert_eq!(listed, 16);
+    assert!(OPERATIONS.iter().any(|operation| operation.path == CHUNK));
+}
+
+#[test]
+fn what_is_not_asked_rightly_is_told_so() {
+    let desk = Desk::new();
+    desk.get("/v1/nothing", None).refuses(ProblemKind::Absent);
+    desk.get("/../etc/passwd", None).refuses(ProblemKind::Absent);
+    desk.get(path::PUSH, None).refuses(ProblemKind::Method);
+    // HTP-2: the version.
+    for version in [None, Some("0"), Some("2"), Some("one"), Some("")] {
+        let mut request = Desk::request("GET", path::SERVER, None);
+        let headers = request.headers_mut().unwrap();
+        headers.remove(PROTOCOL_HEADER);
+        if let Some(version) = version {
+            headers.insert(HeaderName::from_static(PROTOCOL_HEADER), version.parse().unwrap());
+        }
+        desk.send(request.body(Body::empty()).unwrap()).refuses(ProblemKind::Protocol);
+    }
+    // HTP-4: the media type.
+    let mut request = Desk::request("POST", path::CHALLENGE, None);
+    request.headers_mut().unwrap().insert(CONTENT_TYPE, OCTETS.parse().unwrap());
+    desk.send(request.body(Body::empty()).unwrap()).refuses(ProblemKind::Media);
+    // Tokens that are none.
+    for token in ["", "Bearer", "Bearer x", "Basic YTpi", "Bearer  x"] {
+        let mut request = Desk::request("GET", path::ACCOUNT, None);
+        request.headers_mut().unwrap().insert(AUTHORIZATION, token.parse().unwrap());
+        desk.send(request.body(Body::empty()).unwrap()).refuses(ProblemKind::Unauthenticated);
+    }
+}
+
+/// HTP-4: a length that is said is believed only to refuse; one that is not said is counted.
+#[test]
+fn giant_bodies_are_refused_before_they_are_read() {
+    let mut desk = Desk::new();
+    let (_, token) = desk.founder("ada");
+    for (path, max) in
+        [(path::CHALLENGE, SMALL_REQUEST_BYTES_MAX), (path::HEADS, KNOWN_REQUEST_BYTES_MAX)]
+    {
+        desk.post_bytes(path, Some(&token), vec![0x80; max + 1]).refuses(ProblemKind::TooLarge);
+        let mut request = Desk::request("POST", path, Some(&token));
+        request.headers_mut().unwrap().insert(CONTENT_LENGTH, "4294967296".parse().unwrap());
+        desk.send(request.body(Body::empty()).unwrap()).refuses(ProblemKind::TooLarge);
+        // In pieces, without a length.
+        let pieces = futures_util::stream::iter(
+            (0..=max / 1024).map(|_| Ok::<_, std::io::Error>(vec![0x80; 1024])),
+        );
+        let request =
+            Desk::request("POST", path, Some(&token)).body(Body::from_stream(pieces)).unwrap();
+        desk.send(request).refuses(ProblemKind::TooLarge);
+    }
+}
+
+/// HTP-13: what does not fit is not kept, and everything can still be read.
+#[test]
+fn a_full_account_takes_nothing_and_reads_everything() {
+    let mut desk = Desk::with(|config| {
+        config.registration = Registration::Open;
+        config.quota_bytes = 200_000;
+    });
+    let (mut author, token) = desk.founder("ada");
+    let first = author.entry(NOTES, vec![1; 60]);
+    assert_eq!(desk.push(&token, &author.head(), std::slice::from_ref(&first)).status, 200);
+    let mut fuller = author.clone();
+    let large = fuller.entry(NOTES, vec![2; 200_000]);
+    desk.push(&token, &fuller.head(), &[large]).refuses(ProblemKind::Full);
+    let read = Read { feed: author.feed(NOTES), after: 0, limit: 9 };
+    assert_eq!(desk.post(path::READ, Some(&token), &read).body::<Entries>().entries, [first]);
+    let view: AccountView = desk.get(path::ACCOUNT, Some(&token)).body();
+    assert!(view.used_bytes <= 200_000 && view.quota_bytes == 200_000);
+    // A quota of its own makes room.
+    desk.server.accounts.allow(&AccountName::parse("ada").unwrap(), Some(0)).unwrap();
+    let large = author.entry(NOTES, vec![2; 200_000]);
+    assert_eq!(desk.push(&token, &author.head(), &[large]).status, 200);
+}
+
+/// One source cannot take the server from the others, nor one account.
+#[test]
+fn sources_and_accounts_are_slowed_down_each_for_itself() {
+    let desk = Desk::with(|config| config.limits.open_per_second = 3);
+    let slowed = (0..10).map(|_| desk.get(path::SERVER, None)).find(|said| said.status == 429);
+    assert_eq!(slowed.unwrap().retry_after, Some(1));
+    let mut request = Desk::request("GET", path::SERVER, None);
+    let elsewhere = SocketAddr::from(([192, 0, 2, 2], 9));
+    request.extensions_mut().unwrap().insert(ConnectInfo(elsewhere));
+    assert_eq!(desk.send(request.body(Body::empty()).unwrap()).status, 200);
+
+    let mut desk = Desk::with(|config| {
+        config.registration = Registration::Open;
+        config.limits.open_per_second = 10_000;
+        config.limits.account_per_second = 5;
+    });
+    let (_, token) = desk.founder("ada");
+    let said = (0..20).map(|_| desk.get(path::ACCOUNT, Some(&token)).status);
+    assert!(said.collect::<Vec<_>>().contains(&429));
+    let (_, other) = desk.founder("bo");
+    assert_eq!(desk.get(path::ACCOUNT, Some(&other)).status, 200);
+}
+
+/// More vaults than may be open at once: each is found again as it was.
+#[test]
+fn vaults_are_shut_and_opened_again() {
+    let mut desk = Desk::with(|config| {
+        config.registration = Registration::Open;
+        config.limits.open_vaults = 2;
+    });
+    let owners: Vec<_> = (0..5).map(|at| desk.founder(&format!("n{at}"))).collect();
+    assert!(desk.server.vaults.open_count() <= 2);
+    for (author, token) in &owners {
+        let read = Read {
+            feed: author.feed(aura_protocol::id::CollectionId::AUTHORITY),
+            after: 0,
+            limit: 9,
+        };
+        assert_eq!(desk.post(path::READ, Some(token), &read).body::<Entries>().entries.len(), 1);
+    }
+}
+
+/// What the operator counts names nobody.
+#[test]
+fn metrics_name_no_account_and_no_vault() {
+    let mut desk = Desk::new();
+    let (author, token) = desk.founder("ada-of-metrics");
+    desk.get(path::ACCOUNT, Some(&token));
+    let operator = super::super::operator_router(Arc::clone(&desk.server));
+    let ask = |path: &str| {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = desk.runtime.block_on(operator.clone().oneshot(request)).unwrap();
+        let bytes = desk.runtime.block_on(response.into_body().collect()).unwrap().to_bytes();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    };
+    let text = ask("/metrics");
+    assert!(
+        text.contains("aura_server_requests_total{path=\"/v1/vault/push\",status=\"200\"} 1"),
+        "{text}"
+    );
+    assert!(!text.contains("ada") && !text.contains(&author.vault().to_string()[..8]));
+    assert_eq!(ask("/readyz"), "ready\n");
+    desk.server.stop();
+    assert!(ask("/readyz").contains("busy"));
+}
