@@ -13,12 +13,15 @@ mod source;
 mod table;
 mod token;
 
+mod case;
+
 mod python;
 mod system;
 
 mod bench;
 mod deny;
 mod fuzz;
+mod mutants;
 mod sim;
 mod test;
 mod tidy;
@@ -53,6 +56,10 @@ enum Chore {
     Bench(bench::Options),
     /// Check licences, bans and sources of every dependency.
     Deny,
+    /// Write docs/security-tests.md anew.
+    SecurityTests,
+    /// Change the verifying modules, one place at a time, and see whether tests notice.
+    Mutants(mutants::Options),
     /// Everything that a change must pass: format, lints, tidy, tests.
     Ci,
 }
@@ -66,6 +73,8 @@ fn main() -> ExitCode {
         Chore::Sim(options) => sim::run(&checkout, &options),
         Chore::Bench(options) => bench::run(&checkout, &options),
         Chore::Deny => deny::run(&checkout),
+        Chore::SecurityTests => case::write(&checkout),
+        Chore::Mutants(options) => mutants::run(&checkout, &options),
         Chore::Ci => ci::run(&checkout),
     });
     match done {

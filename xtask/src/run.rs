@@ -100,6 +100,21 @@ pub(crate) fn ensure_subcommand(checkout: &Checkout, name: &str) -> Result<()> {
         .with_context(|| format!("install it by hand: cargo install --locked {name}"))
 }
 
+/// Installs this version of a Cargo subcommand from source when another one, or none, is there.
+pub(crate) fn ensure_subcommand_at(checkout: &Checkout, name: &str, version: &str) -> Result<()> {
+    let subcommand = name.trim_start_matches("cargo-");
+    let is_there = is_installed(name)
+        && output(&mut checkout.cargo([subcommand, "--version"]))?.trim().ends_with(version);
+    if is_there {
+        return Ok(());
+    }
+    println!("{name} {version} is not installed; building it once");
+    let mut install =
+        checkout.cargo(["install", "--locked", "--force", "--version", version, name]);
+    run(install.env_remove("CARGO_TARGET_DIR"))
+        .with_context(|| format!("install it by hand: cargo install --locked {name}@{version}"))
+}
+
 /// Where this project keeps what outlives a checkout and can be made again.
 pub(crate) fn cache_folder() -> Result<PathBuf> {
     let from = |name: &str| env::var_os(name).filter(|value: &OsString| !value.is_empty());

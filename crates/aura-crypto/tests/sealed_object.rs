@@ -58,7 +58,7 @@ fn objects_open_to_what_was_sealed() {
     }
 }
 
-/// SEA-3, KEY-07: another key, another label, another field: none opens it.
+/// SEA-3, attack KEY-07: another key, another label, another field: none opens it.
 #[test]
 fn objects_open_in_their_place_only() {
     let object = sealed(b"here");
@@ -75,7 +75,7 @@ fn objects_open_in_their_place_only() {
     assert_ne!(bytes.to_bytes(), text.to_bytes());
 }
 
-/// INT-05: every byte of a small object, and sampled bytes of a large one; always the same error.
+/// Attack INT-05: every byte of a small object, and sampled bytes of a large one; always the same error.
 #[test]
 fn int_05_altered_byte_is_refused() {
     let mut object = sealed(b"a small secret");
@@ -95,7 +95,7 @@ fn int_05_altered_byte_is_refused() {
     assert!(open(&key(1), &place(0), &object).is_ok());
 }
 
-/// INT-06: every order, repetition and selection of the chunks of objects of 0 to 3 chunks ± 1 byte
+/// Attack INT-06: every order, repetition and selection of the chunks of objects of 0 to 3 chunks ± 1 byte
 /// but the right one is refused, in memory and as a stream.
 #[test]
 fn int_06_reordered_repeated_dropped_chunks_are_refused() {
@@ -134,7 +134,7 @@ fn selections(count: usize, longest: usize) -> Vec<Vec<usize>> {
     all
 }
 
-/// INT-06: cut short or made longer, by one byte, a tag, or a chunk, at every length near a border.
+/// Attack INT-06: cut short or made longer, by one byte, a tag, or a chunk, at every length near a border.
 #[test]
 fn int_06_truncated_or_extended_object_is_refused() {
     for len in lengths() {
@@ -154,7 +154,7 @@ fn int_06_truncated_or_extended_object_is_refused() {
     }
 }
 
-/// INT-06: chunks of two objects under one key and place do not mix.
+/// Attack INT-06: chunks of two objects under one key and place do not mix.
 #[test]
 fn int_06_spliced_chunks_of_two_objects_are_refused() {
     let hedge_key = hedge_key();
@@ -167,7 +167,7 @@ fn int_06_spliced_chunks_of_two_objects_are_refused() {
     }
 }
 
-/// INT-07: a stream that fails in chunk n has given nothing of chunk n or beyond, never ends cleanly,
+/// Attack INT-07: a stream that fails in chunk n has given nothing of chunk n or beyond, never ends cleanly,
 /// and keeps failing.
 #[test]
 fn int_07_stream_releases_only_verified_chunks() {

@@ -110,7 +110,7 @@ fn holders_are_redacted() {
     );
 }
 
-/// KEY-07: keys of different purposes do not mix. Slow, as it builds the crate again: asked for by
+/// Attack KEY-07: keys of different purposes do not mix. Slow, as it builds the crate again: asked for by
 /// `AURA_COMPILE_FAIL=1`.
 #[test]
 fn key_07_keys_do_not_mix() {

@@ -45,7 +45,7 @@ fn recovery_slot(code: u8) -> SlotSecrets {
     SlotSecrets::derive(&recovery_secret(&code, &VAULT, &SLOT), &VAULT, &SLOT)
 }
 
-/// KEY-7 and attack KEY-01: what is outside the bounds is refused before any memory is taken. The
+/// KEY-7, attack KEY-01: what is outside the bounds is refused before any memory is taken. The
 /// middle case asks for 4 TiB, which this would not survive otherwise.
 #[test]
 fn key_01_parameters_outside_the_bounds_are_refused() {
@@ -101,7 +101,7 @@ fn password_slot_depends_on_all_its_inputs() {
     assert_eq!(usual, secret("correct\u{3000}horse", 5, &params, &VAULT, &SLOT));
 }
 
-/// KEY-04: flip any bit of a wrapped key: always the same error.
+/// Attack KEY-04: flip any bit of a wrapped key: always the same error.
 #[test]
 fn key_04_altered_wrap_is_refused() {
     let slot = recovery_slot(1);
@@ -178,7 +178,7 @@ fn second_lock_needs_both_halves() {
     assert!(matches!(second_factor("second", &dear), Err(SlotError::Kdf(_))));
 }
 
-/// KEY-06 and SLT-9: a secret whose public halves are not the listed ones opens nothing, even what
+/// SLT-9, attack KEY-06: a secret whose public halves are not the listed ones opens nothing, even what
 /// was wrapped to it: one slot cannot be made to open under several passwords.
 #[test]
 fn key_06_slot_opens_under_the_listed_secret_only() {
@@ -194,7 +194,7 @@ fn key_06_slot_opens_under_the_listed_secret_only() {
     assert!(unwrap_from_slot(&theirs, &mixed, place, &to_theirs).is_err());
 }
 
-/// DEV-12: what is sealed with a signature inside names its sender, its recipient and its purpose.
+/// Attack DEV-12: what is sealed with a signature inside names its sender, its recipient and its purpose.
 #[test]
 fn dev_12_sender_cannot_be_stripped_replaced_or_forwarded() {
     let mut entropy = Seeded::new(1);

@@ -132,9 +132,9 @@ fn old_heads_go() {
     assert_eq!(block_on(scene.shown())[0].2.number, 41);
 }
 
-/// F-09: a local store that was lost comes back from a folder, the same to the last byte.
+/// Fault F-09: a local store that was lost comes back from a folder, the same to the last byte.
 #[test]
-fn f09_a_lost_local_store_comes_back() {
+fn f_09_a_lost_local_store_comes_back() {
     use aura_protocol::store::LocalLog;
     use aura_store::local::LocalStore;
     use aura_testkit::conformance::{MAIL, NOTES};

@@ -60,7 +60,7 @@ impl Scene {
     }
 }
 
-/// FRK-03, REP-22.
+/// REP-22, attack FRK-03.
 #[test]
 fn a_fork_is_told_with_its_evidence_and_gives_way_to_what_the_other_store_has() {
     let scene = scene();

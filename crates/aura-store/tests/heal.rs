@@ -77,7 +77,7 @@ fn scene() -> Scene {
     Scene { author, access, local, remote, head, entries, chunk: added.name }
 }
 
-/// F-08, REP-21: with equal heads there is nothing to replicate; what a check has found is healed all the same,
+/// REP-21, fault F-08: with equal heads there is nothing to replicate; what a check has found is healed all the same,
 /// neighbours, the first and the last of a feed, statements and chunks.
 #[test]
 fn f_08_what_rotted_here_is_healed_from_the_other_store() {
@@ -100,7 +100,7 @@ fn f_08_what_rotted_here_is_healed_from_the_other_store() {
     assert_eq!((again.entries, again.chunks), (0, 0));
 }
 
-/// F-08, REP-21: what reading met is known without a check, and exactly that is asked for.
+/// REP-21, fault F-08: what reading met is known without a check, and exactly that is asked for.
 #[test]
 fn f_08_exactly_what_is_damaged_is_asked_for() {
     let Scene { author, access, local, head, entries, .. } = scene();
@@ -124,7 +124,7 @@ fn f_08_exactly_what_is_damaged_is_asked_for() {
     assert_eq!((remote.served(), local.store.verify().unwrap()), (2, vec![]));
 }
 
-/// INT-05: another entry is not taken in the place of a damaged one.
+/// Attack INT-05: another entry is not taken in the place of a damaged one.
 #[test]
 fn int_05_only_the_true_entry_heals() {
     let Scene { author, access, local, head, entries, .. } = scene();
@@ -143,7 +143,7 @@ fn int_05_only_the_true_entry_heals() {
     assert_eq!(local.store.verify().unwrap(), [Damage::Entry(feed, 3)]);
 }
 
-/// REP-9, F-08: what rotted in the other store is named, and nothing else stops for it.
+/// REP-9, fault F-08: what rotted in the other store is named, and nothing else stops for it.
 #[test]
 fn rep_09_what_rotted_in_the_other_store_is_named() {
     let Scene { mut author, access, remote, .. } = scene();

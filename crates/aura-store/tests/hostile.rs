@@ -225,7 +225,7 @@ fn with_chunks(world: &mut World) -> BTreeMap<ChunkName, Vec<u8>> {
     all
 }
 
-/// INT-05, INT-06: whatever is done to chunks, none but the named one is kept, and all arrive once the store is
+/// Attacks INT-05, INT-06: whatever is done to chunks, none but the named one is kept, and all arrive once the store is
 /// honest.
 #[test]
 fn every_attack_on_chunks() {
@@ -303,7 +303,7 @@ fn every_attack(make: fn(u64) -> World, when: When) {
     }
 }
 
-/// INT-01, INT-05, INT-09, FRK-02, FRK-13, DEV-01, DEV-05, AVL-02: every answer falsified in every way, to a
+/// Attacks INT-01, INT-05, INT-09, FRK-02, FRK-13, DEV-01, DEV-05, AVL-02: every answer falsified in every way, to a
 /// device that knows nothing yet. The oracles are INT, FRESH, AVAIL and PANIC.
 #[test]
 fn every_attack_always_before_the_first_sync() {
@@ -394,7 +394,7 @@ fn is_synced(world: &mut World) -> bool {
     true
 }
 
-/// FRK-01: a store that went back is told by name, and healed.
+/// Attack FRK-01: a store that went back is told by name, and healed.
 #[test]
 fn frk_01_a_rollback_is_found_and_healed() {
     for commits in 1..4 {
@@ -409,7 +409,7 @@ fn frk_01_a_rollback_is_found_and_healed() {
     }
 }
 
-/// AVL-01: everything comes back from one device, other devices' entries included.
+/// Attack AVL-01: everything comes back from one device, other devices' entries included.
 #[test]
 fn avl_01_a_wiped_store_is_filled_again() {
     let mut world = World::known(1);
@@ -433,7 +433,7 @@ fn rep_05_a_gap_is_filled() {
     world.assert_heals();
 }
 
-/// INT-12, FRK-04: a head that another one names and the store does not show is told by name, even to a
+/// Attacks INT-12, FRK-04: a head that another one names and the store does not show is told by name, even to a
 /// device that never saw it.
 #[test]
 fn int_12_a_withheld_head_is_found_by_whom_it_was_seen() {
@@ -458,7 +458,7 @@ fn int_12_a_withheld_head_is_found_by_whom_it_was_seen() {
     assert!(world.replicate().findings.is_empty());
 }
 
-/// FRK-03: two signed branches of one incarnation are evidence; the local one stays.
+/// Attack FRK-03: two signed branches of one incarnation are evidence; the local one stays.
 #[test]
 fn frk_03_a_fork_is_told_with_both_heads() {
     let mut world = World::known(1);
@@ -481,7 +481,7 @@ fn frk_03_a_fork_is_told_with_both_heads() {
     assert_eq!((done.pulled.heads, done.pulled.entries), (1, 4));
 }
 
-/// FRK-03: a made-up branch is no evidence against the device whose name it bears.
+/// Attack FRK-03: a made-up branch is no evidence against the device whose name it bears.
 #[test]
 fn frk_03_an_unsigned_branch_is_refused_and_accuses_nobody() {
     let mut world = World::known(1);
@@ -501,7 +501,7 @@ fn frk_03_an_unsigned_branch_is_refused_and_accuses_nobody() {
     world.assert_heals();
 }
 
-/// INT-09, DEV-01: devices that nobody listed are refused by name and keep nothing from arriving.
+/// Attacks INT-09, DEV-01: devices that nobody listed are refused by name and keep nothing from arriving.
 #[test]
 fn dev_01_strangers_are_refused_and_the_rest_arrives() {
     for forgery in Forgery::ALL {
@@ -527,7 +527,7 @@ fn dev_01_strangers_are_refused_and_the_rest_arrives() {
     }
 }
 
-/// AVL-02: no error and no text of a store makes the device give up or change anything.
+/// Attack AVL-02: no error and no text of a store makes the device give up or change anything.
 #[test]
 fn avl_02_whatever_a_store_says_local_data_stays() {
     for failure in Failure::ALL {
@@ -547,7 +547,7 @@ fn avl_02_whatever_a_store_says_local_data_stays() {
     }
 }
 
-/// AVL-05: one head that cannot be had does not keep the others back.
+/// Attack AVL-05: one head that cannot be had does not keep the others back.
 #[test]
 fn avl_05_an_incomplete_head_is_named_and_the_others_arrive() {
     let mut world = World::known(1);

@@ -101,7 +101,7 @@ fn claims(seed: &mut Seed, added: &ChunkAdded) -> Vec<(Vec<u8>, ChunkAdded)> {
     made.into_iter().chain([(vec![7; size], unknown)]).collect()
 }
 
-/// INT-09, AVL-05: an entry that names a chunk of another under another hash or size, before or after that
+/// Attacks INT-09, AVL-05: an entry that names a chunk of another under another hash or size, before or after that
 /// one's entry came, neither keeps the chunk out, nor makes it rotten, nor puts other bytes in its place.
 #[test]
 fn int_09_a_foreign_name_for_a_chunk_takes_nothing_from_it() {
@@ -137,7 +137,7 @@ fn int_09_a_foreign_name_for_a_chunk_takes_nothing_from_it() {
     }
 }
 
-/// STO-10, F-08: a rotten chunk is healed by what any of its names fits, and by nothing else.
+/// STO-10, fault F-08: a rotten chunk is healed by what any of its names fits, and by nothing else.
 #[test]
 fn sto_10_a_rotten_chunk_with_two_names_is_healed_by_sound_bytes_only() {
     let mut scene = Scene::new();
@@ -175,7 +175,7 @@ fn sto_12_an_access_is_to_what_its_own_collections_name() {
     assert!(read(&to(MAIL)).is_err());
 }
 
-/// AVL-05, STO-13: a device that begins endless incarnations is refused at a bound, by name; what it has begun
+/// STO-13, attack AVL-05: a device that begins endless incarnations is refused at a bound, by name; what it has begun
 /// goes on, and every other device may begin anew.
 #[test]
 fn avl_05_endless_incarnations_are_refused_at_a_bound() {
@@ -213,7 +213,7 @@ fn avl_05_endless_incarnations_are_refused_at_a_bound() {
     scene.local.append(&[entry], &head).unwrap();
 }
 
-/// AVL-05, STO-13: whoever stole a password lists devices that wait, and none of them takes the room of others.
+/// STO-13, attack AVL-05: whoever stole a password lists devices that wait, and none of them takes the room of others.
 #[test]
 fn avl_05_a_waiting_device_begins_few_incarnations() {
     let mut scene = Scene::new();
@@ -228,7 +228,7 @@ fn avl_05_a_waiting_device_begins_few_incarnations() {
     }
 }
 
-/// AVL-05, STO-13: there are never more incarnations than a head can name; those that are there go on.
+/// STO-13, attack AVL-05: there are never more incarnations than a head can name; those that are there go on.
 #[test]
 fn avl_05_all_incarnations_together_have_a_bound() {
     let mut scene = Scene::new();
@@ -254,7 +254,7 @@ fn beyond(author: &mut Author) -> Signed<Head> {
     author.sign(&claim)
 }
 
-/// AVL-05, REP-18: a feed without end under a signed head ends the run neither for the others nor never.
+/// REP-18, attack AVL-05: a feed without end under a signed head ends the run neither for the others nor never.
 #[test]
 fn avl_05_a_head_that_never_completes_costs_its_budget_and_no_more() {
     let mut scene = Scene::new();
@@ -281,7 +281,7 @@ fn avl_05_a_head_that_never_completes_costs_its_budget_and_no_more() {
     }
 }
 
-/// AVL-05, REP-18: nothing is asked for in the name of a head that does not verify.
+/// REP-18, attack AVL-05: nothing is asked for in the name of a head that does not verify.
 #[test]
 fn avl_05_a_head_is_checked_before_its_entries_are_asked_for() {
     let mut scene = Scene::new();
@@ -303,7 +303,7 @@ fn avl_05_a_head_is_checked_before_its_entries_are_asked_for() {
     assert_eq!(remote.reads(), []);
 }
 
-/// AVL-05, REP-18: devices that list themselves and are not listed by it cost their statements, within a budget.
+/// REP-18, attack AVL-05: devices that list themselves and are not listed by it cost their statements, within a budget.
 #[test]
 fn avl_05_strangers_are_heard_within_a_budget() {
     let mut scene = Scene::new();
@@ -346,7 +346,7 @@ fn rep_04_a_stranger_is_heard_once_unless_new_statements_come() {
     assert_eq!(remote.reads().iter().filter(|read| **read == feed).count(), 1);
 }
 
-/// AVL-05, REP-4: what is refused is not offered again without end, and what is right arrives in the end.
+/// REP-4, attack AVL-05: what is refused is not offered again without end, and what is right arrives in the end.
 #[test]
 fn avl_05_refused_heads_are_offered_again_so_often_and_no_more() {
     const CHAIN: usize = 20;
@@ -372,7 +372,7 @@ fn avl_05_refused_heads_are_offered_again_so_often_and_no_more() {
     assert_eq!(runs, 2);
 }
 
-/// AVL-05, REP-19: an answer with more than was asked for, or with something else, is cut and named.
+/// REP-19, attack AVL-05: an answer with more than was asked for, or with something else, is cut and named.
 #[test]
 fn avl_05_what_was_not_asked_for_is_not_looked_at() {
     for (answer, count, bytes) in [
@@ -416,7 +416,7 @@ fn rep_09_a_damaged_entry_of_the_other_store_is_named() {
     assert!(scene.sync(&remote, Budget::default()).findings.is_empty());
 }
 
-/// AVL-05, REP-20: names of chunks that are nowhere keep no other device's chunks from coming, and what is
+/// REP-20, attack AVL-05: names of chunks that are nowhere keep no other device's chunks from coming, and what is
 /// remembered of them stays within a bound.
 #[test]
 fn avl_05_chunks_that_are_nowhere_starve_only_their_own_device() {
@@ -486,7 +486,7 @@ fn rep_20_what_was_left_out_comes_when_there_is_room() {
     assert_eq!(&LocalLog::chunk(&scene.local, last.name).unwrap(), sealed);
 }
 
-/// AVL-05, REP-6: a head that names what never was accuses a store so often and no more, and hides nothing that
+/// REP-6, attack AVL-05: a head that names what never was accuses a store so often and no more, and hides nothing that
 /// another head names.
 #[test]
 fn avl_05_heads_that_name_anything_do_not_flood() {

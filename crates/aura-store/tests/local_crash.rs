@@ -80,9 +80,9 @@ fn torn(before: &[u8], after: &[u8], sector: usize, seed: &mut Seed) -> Vec<u8> 
     bytes
 }
 
-/// F-01, F-02: between two commits the log's new tail is cut, torn or filled with anything.
+/// Faults F-01, F-02: between two commits the log's new tail is cut, torn or filled with anything.
 #[test]
-fn f01_f02_a_power_cut_between_commits() {
+fn f_01_f_02_a_power_cut_between_commits() {
     let (vault, steps) = steps(9);
     let folder = scratch();
     let store = create(folder.path(), vault);
@@ -109,10 +109,10 @@ fn f01_f02_a_power_cut_between_commits() {
     }
 }
 
-/// F-01, F-02: while the log is copied back, any subset of the database's sectors is new; afterwards,
+/// Faults F-01, F-02: while the log is copied back, any subset of the database's sectors is new; afterwards,
 /// any subset of the log's restart.
 #[test]
-fn f01_f02_a_power_cut_while_copying_back() {
+fn f_01_f_02_a_power_cut_while_copying_back() {
     let (vault, steps) = steps(13);
     let folder = scratch();
     let store = create(folder.path(), vault);
@@ -151,9 +151,9 @@ fn f01_f02_a_power_cut_while_copying_back() {
     }
 }
 
-/// F-02, F-08: rot in the log ends it there: a whole prefix of the steps, never a wrong byte.
+/// Faults F-02, F-08: rot in the log ends it there: a whole prefix of the steps, never a wrong byte.
 #[test]
-fn f08_rot_in_the_log_leaves_a_prefix() {
+fn f_08_rot_in_the_log_leaves_a_prefix() {
     let (vault, steps) = steps(8);
     let folder = scratch();
     let store = create(folder.path(), vault);
@@ -174,9 +174,9 @@ fn f08_rot_in_the_log_leaves_a_prefix() {
     assert!(lost > 10, "rot was noticed {lost} times");
 }
 
-/// F-08: a flipped bit in any page of the database: named, or of no consequence; never a wrong byte.
+/// Fault F-08: a flipped bit in any page of the database: named, or of no consequence; never a wrong byte.
 #[test]
-fn f08_rot_in_the_database_is_named() {
+fn f_08_rot_in_the_database_is_named() {
     let (vault, steps) = steps(8);
     let folder = scratch();
     let store = create(folder.path(), vault);
@@ -313,9 +313,9 @@ fn strace(calls: &str, effect: &str, when: usize) -> Option<Vec<String>> {
     Some(words.map(str::to_owned).to_vec())
 }
 
-/// F-04, F-06, F-05: the Nth writing call of each kind fails once.
+/// Faults F-04, F-06, F-05: the Nth writing call of each kind fails once.
 #[test]
-fn f04_f05_f06_each_writing_call_fails_once() {
+fn f_04_f_05_f_06_each_writing_call_fails_once() {
     let kinds = [
         ("pwrite64", "error=EIO"),
         ("pwrite64", "error=ENOSPC"),
@@ -344,9 +344,9 @@ fn f04_f05_f06_each_writing_call_fails_once() {
     }
 }
 
-/// F-01: nothing is acknowledged before the log is synced, and no chunk before its file and directory.
+/// Fault F-01: nothing is acknowledged before the log is synced, and no chunk before its file and directory.
 #[test]
-fn f01_every_append_is_synced() {
+fn f_01_every_append_is_synced() {
     let (folder, calls) = (scratch(), scratch());
     let record = calls.path().join("calls");
     let Some(_) = strace("fsync", "error=EIO", 1) else { return };
@@ -364,9 +364,9 @@ fn f01_every_append_is_synced() {
     assert!(synced("/chunks/") >= chunks * 2, "{record}");
 }
 
-/// F-01: killed at the Nth writing call.
+/// Fault F-01: killed at the Nth writing call.
 #[test]
-fn f01_killed_at_each_writing_call() {
+fn f_01_killed_at_each_writing_call() {
     for calls in ["pwrite64", "fsync", "rename"] {
         for when in 1.. {
             let folder = scratch();
@@ -380,10 +380,10 @@ fn f01_killed_at_each_writing_call() {
     }
 }
 
-/// F-05: no file may grow beyond a size; every size is tried.
+/// Fault F-05: no file may grow beyond a size; every size is tried.
 #[cfg(unix)]
 #[test]
-fn f05_no_file_grows_beyond_a_size() {
+fn f_05_no_file_grows_beyond_a_size() {
     let mut failures = 0;
     for blocks in (40..400).step_by(9) {
         let folder = scratch();
@@ -397,9 +397,9 @@ fn f05_no_file_grows_beyond_a_size() {
     assert!(failures > 10, "{failures} failures were told");
 }
 
-/// F-01: killed at any time, again and again.
+/// Fault F-01: killed at any time, again and again.
 #[test]
-fn f01_killed_at_any_time() {
+fn f_01_killed_at_any_time() {
     let mut seed = Seed::new(6);
     for _ in 0..12 {
         let folder = scratch();

@@ -99,9 +99,9 @@ fn chunks_may_come_before_their_entry_and_go_only_without_one() {
     assert!(matches!(store.put_chunk(orphan, &large), Err(StoreError::Refused(_))));
 }
 
-/// F-31: the second to open is told so; when the first is gone, it may.
+/// Fault F-31: the second to open is told so; when the first is gone, it may.
 #[test]
-fn f31_one_process_at_a_time() {
+fn f_31_one_process_at_a_time() {
     let folder = TempDir::new().unwrap();
     let store = create(folder.path(), VaultId([1; 32]));
     assert!(matches!(open(folder.path()), Err(OpenError::Busy)));
@@ -173,9 +173,9 @@ fn old_heads_go_unless_they_are_named() {
     assert_eq!(store.heads().unwrap().len(), 2);
 }
 
-/// F-08: a rotten entry is named, never handed on; the others are read; it is healed by the true one.
+/// Fault F-08: a rotten entry is named, never handed on; the others are read; it is healed by the true one.
 #[test]
-fn f08_a_rotten_entry_is_named_and_healed() {
+fn f_08_a_rotten_entry_is_named_and_healed() {
     let folder = TempDir::new().unwrap();
     let (vault, steps) = steps(8);
     let store = create(folder.path(), vault);
@@ -226,9 +226,9 @@ fn f08_a_rotten_entry_is_named_and_healed() {
     }
 }
 
-/// F-08: a rotten chunk is named, not handed on, and replaced by the true one.
+/// Fault F-08: a rotten chunk is named, not handed on, and replaced by the true one.
 #[test]
-fn f08_a_rotten_chunk_is_named_and_healed() {
+fn f_08_a_rotten_chunk_is_named_and_healed() {
     let folder = TempDir::new().unwrap();
     let (vault, steps) = steps(4);
     let store = create(folder.path(), vault);
@@ -252,9 +252,9 @@ fn f08_a_rotten_chunk_is_named_and_healed() {
     }
 }
 
-/// F-08: a rotten head is told to the vault, and left out until it is pushed again.
+/// Fault F-08: a rotten head is told to the vault, and left out until it is pushed again.
 #[test]
-fn f08_a_rotten_head_is_named_and_healed() {
+fn f_08_a_rotten_head_is_named_and_healed() {
     let folder = TempDir::new().unwrap();
     let (vault, steps) = steps(3);
     let store = create(folder.path(), vault);
@@ -271,9 +271,9 @@ fn f08_a_rotten_head_is_named_and_healed() {
     assert_eq!(steps_in(&store, &steps), 3);
 }
 
-/// F-08: one rotten head says nothing about the others.
+/// Fault F-08: one rotten head says nothing about the others.
 #[test]
-fn f08_a_rotten_head_is_stepped_over_and_the_others_are_read() {
+fn f_08_a_rotten_head_is_stepped_over_and_the_others_are_read() {
     let folder = TempDir::new().unwrap();
     let mut seed = Seed::new(3);
     let (mut author, genesis) = Author::founder(&mut seed);
@@ -292,9 +292,9 @@ fn f08_a_rotten_head_is_stepped_over_and_the_others_are_read() {
     assert_eq!((store.heads().unwrap().len(), store.rotten_heads().unwrap()), (2, vec![]));
 }
 
-/// F-05: a full database refuses the write whole, still reads, and goes on when there is room.
+/// Fault F-05: a full database refuses the write whole, still reads, and goes on when there is room.
 #[test]
-fn f05_a_full_database_keeps_what_it_has() {
+fn f_05_a_full_database_keeps_what_it_has() {
     let (vault, steps) = steps(12);
     for limit_kib in (60..420).step_by(6) {
         let folder = workload::scratch();
@@ -319,9 +319,9 @@ fn f05_a_full_database_keeps_what_it_has() {
     }
 }
 
-/// F-05: the reserve is set aside, given back on request, and set aside again.
+/// Fault F-05: the reserve is set aside, given back on request, and set aside again.
 #[test]
-fn f05_room_is_kept_in_reserve() {
+fn f_05_room_is_kept_in_reserve() {
     let folder = TempDir::new().unwrap();
     let store = create(folder.path(), VaultId([1; 32]));
     let reserve = folder.path().join("store.reserve");

@@ -295,7 +295,8 @@ fn told(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// F-19, F-20, FRK-01, FRK-08, AVL-01: whatever order things happen in, nothing that was written is lost.
+/// Attacks FRK-01, FRK-08, AVL-01, faults F-19, F-20: whatever order things happen in, nothing that was written is
+/// lost.
 #[test]
 fn weeks_of_many_lives() {
     let (from, seeds) = (told("AURA_SIM_FROM", 0), told("AURA_SIM_SEEDS", 24));

@@ -103,7 +103,7 @@ fn state_of(ops: &[(Dot, Op)]) -> State {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// FRK-08: the order of delivery changes nothing; applying twice changes nothing.
+    /// Attack FRK-08: the order of delivery changes nothing; applying twice changes nothing.
     #[test]
     fn frk_08_any_order_converges(
         acts in prop::collection::vec(act(), 1..40),
@@ -185,7 +185,7 @@ proptest! {
     }
 }
 
-/// F-32: undoing a sequence of changes, newest first, comes back through every earlier state.
+/// Fault F-32: undoing a sequence of changes, newest first, comes back through every earlier state.
 #[test]
 fn f_32_undo_comes_back_to_each_state_before() {
     let bench = Bench::new();
@@ -224,7 +224,7 @@ fn in_categories(ops: &[(Dot, Op)]) -> Vec<Applicable> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// FRK-08, OPS-15: which category a record has does not depend on what came first.
+    /// OPS-15, attack FRK-08: which category a record has does not depend on what came first.
     #[test]
     fn frk_08_the_category_converges_too(
         acts in prop::collection::vec(act(), 3..12),

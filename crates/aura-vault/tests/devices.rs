@@ -325,7 +325,7 @@ fn reopened(bench: &Bench, device: Device) -> Device {
     Device { vault: opened.map_err(|(_, error)| error).unwrap(), ..device }
 }
 
-/// KEY-05, KEY-12: keys that a waiting device puts into the log are not those that others write under, neither
+/// Attacks KEY-05, KEY-12: keys that a waiting device puts into the log are not those that others write under, neither
 /// at once nor when the vault is opened again.
 #[test]
 fn key_05_keys_of_a_waiting_device_are_not_written_under() {
@@ -361,8 +361,8 @@ fn key_05_keys_of_a_waiting_device_are_not_written_under() {
     }
 }
 
-/// AUT-16, AVL-05: a waiting device's authority entry that is no list of statements keeps nobody from opening the
-/// vault, and is told.
+/// AUT-16, attack AVL-05: a waiting device's authority entry that is no list of statements keeps nobody from opening
+/// the vault, and is told.
 #[test]
 fn aut_16_a_malformed_authority_entry_stops_nobody() {
     let (bench, mut laptop, kit) = first();
@@ -406,7 +406,7 @@ fn unknown_statement(rogue: &Rogue) -> SignedStatement {
     SignedStatement { payload, signatures: vec![(rogue.sign.verifying_key(), signature)] }
 }
 
-/// AUT-4, AVL-05: what only a newer version understands ends writing here, if a device that counts says it, and
+/// AUT-4, attack AVL-05: what only a newer version understands ends writing here, if a device that counts says it, and
 /// neither reading nor opening; from a waiting one it ends nothing.
 #[test]
 fn aut_4_what_only_a_newer_version_understands_ends_writing_and_nothing_else() {
@@ -487,8 +487,8 @@ fn open(bench: &Bench) -> Device {
     Device { store, vault: opened.map_err(|(_, error)| error).unwrap() }
 }
 
-/// FRK-01, RB-02: a folder that was put back from an older copy, and written to, goes on in a new life: what it had
-/// written before comes back from others, what it wrote since reaches them, and nothing is said twice
+/// Attacks FRK-01, RB-02: a folder that was put back from an older copy, and written to, goes on in a new life: what
+/// it had written before comes back from others, what it wrote since reaches them, and nothing is said twice
 /// under one number.
 #[test]
 fn a_device_that_was_restored_from_an_older_copy_goes_on_in_a_new_life() {

@@ -28,7 +28,7 @@ fn what_is_told_apart_is_told_apart_once() {
     }
 }
 
-/// F-33: what was not written is told with what comes after it, and by the end at the latest.
+/// Fault F-33: what was not written is told with what comes after it, and by the end at the latest.
 #[test]
 fn a_load_that_is_not_written_fails_the_import() {
     let bench = Bench::new();

@@ -226,9 +226,9 @@ impl Content for Broken {
     }
 }
 
-/// F-34: an attachment that cannot be read to its end leaves nothing behind.
+/// Fault F-34: an attachment that cannot be read to its end leaves nothing behind.
 #[test]
-fn f34_a_file_that_breaks_off_leaves_no_chunks() {
+fn f_34_a_file_that_breaks_off_leaves_no_chunks() {
     let bench = Bench::new();
     let (vault, _) = bench.create();
     let attachment = Attachment {
@@ -243,9 +243,9 @@ fn f34_a_file_that_breaks_off_leaves_no_chunks() {
     assert!(owner(&vault).add(&note("b", "Whole", "still works")).is_ok());
 }
 
-/// F-34: neither does one whose record the log does not take.
+/// Fault F-34: neither does one whose record the log does not take.
 #[test]
-fn f34_an_attachment_of_a_record_that_is_not_taken_leaves_no_chunks() {
+fn f_34_an_attachment_of_a_record_that_is_not_taken_leaves_no_chunks() {
     let bench = Bench::new();
     let (vault, _) = bench.create();
     let store = rusqlite::Connection::open(bench.home().join("store/store.db")).unwrap();

@@ -159,7 +159,7 @@ fn a_mark_that_is_late_or_gone_or_made_up_says_nothing() {
     assert_eq!(owner(&bench.unlock()).status().unwrap().missing, Vec::new());
 }
 
-/// PHY-05: the mark stands outside everything that is sealed, so only what the device signed moves its clock.
+/// Attack PHY-05: the mark stands outside everything that is sealed, so only what the device signed moves its clock.
 /// Another vault's mark that lies in this one's folder, from a device that this one does not list.
 #[test]
 fn frk_01_the_head_of_another_vault_is_no_evidence() {

@@ -70,6 +70,7 @@ fn check(result: Result<Vec<Vec<Hit>>, SearchError>, expected: &[Vec<Hit>], what
     }
 }
 
+/// Attacks INT-05, INT-06: in any file of the index.
 #[test]
 fn flipped_cut_and_extended_files_are_noticed() {
     let original = tempfile::tempdir().unwrap();
@@ -133,6 +134,7 @@ fn blocks_of_large_files_are_noticed_when_they_are_read() {
     assert!(tried > 20 && noticed * 3 > tried, "{noticed} of {tried}");
 }
 
+/// Attack INT-01: any file of the index in the place of any other, or of another vault's.
 #[test]
 fn swapped_and_missing_files_are_noticed() {
     let (original, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -60,7 +60,7 @@ fn root_keys_of_another_generation_are_no_half_of_the_lock() {
     }
 }
 
-/// KEY-12, KRG-8: a key op for a newer epoch, as the first lock alone could make it, does not get a
+/// KRG-8, attack KEY-12: a key op for a newer epoch, as the first lock alone could make it, does not get a
 /// writer to use it; and no epoch of the collection opens while the lock is shut.
 #[test]
 fn key_12_no_epoch_in_front_of_the_lock_is_written() {
@@ -81,7 +81,7 @@ fn key_12_no_epoch_in_front_of_the_lock_is_written() {
     assert!(keyring.key(HEALTH, epoch(1, 5)).is_none());
 }
 
-/// KEY-05, KRG-3: the lock's public key is known to everybody, but a second key for a place is not taken.
+/// KRG-3, attack KEY-05: the lock's public key is known to everybody, but a second key for a place is not taken.
 #[test]
 fn key_05_the_first_key_of_a_place_stays() {
     let (mut keyring, op) = shut();
@@ -106,7 +106,7 @@ fn key_05_the_first_key_of_a_place_stays() {
     assert!(keyring.key(CollectionId([8; 16]), epoch(1, 5)).is_none());
 }
 
-/// KEY-06, KRG-10: after a change every key opens under the next lock, and under no other secrets.
+/// KRG-10, attack KEY-06: after a change every key opens under the next lock, and under no other secrets.
 #[test]
 fn keys_are_sealed_anew_to_the_next_lock() {
     let (mut keyring, _) = shut();

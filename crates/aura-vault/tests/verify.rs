@@ -200,7 +200,7 @@ fn lost_audit_events_are_told_until_somebody_has_seen_to_it() {
     assert_eq!(told, 1);
 }
 
-/// F-08: whichever entry of the store is damaged, the vault opens and shows the rest, unless its genesis or its
+/// Fault F-08: whichever entry of the store is damaged, the vault opens and shows the rest, unless its genesis or its
 /// keys are what is damaged; and a check says so.
 #[test]
 fn f_08_a_damaged_entry_of_any_feed_is_stepped_over() {
@@ -227,7 +227,7 @@ fn f_08_a_damaged_entry_of_any_feed_is_stepped_over() {
     assert!(opened > 4);
 }
 
-/// F-08: the device's own head rotted. To begin at 1 again would fork it; so this is told.
+/// Fault F-08: the device's own head rotted. To begin at 1 again would fork it; so this is told.
 #[test]
 fn f_08_an_own_head_that_rotted_is_named_and_not_begun_anew() {
     let bench = Bench::new();

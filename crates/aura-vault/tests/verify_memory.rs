@@ -40,7 +40,7 @@ fn kib(name: &str) -> u64 {
 
 /// Checks the vault that the environment names; run by the test below, in a process of its own.
 #[test]
-fn f_37_child() {
+fn child() {
     let Some(home) = std::env::var_os(HOME) else { return };
     let bench = Bench::new();
     let vault = load(Path::new(&home)).unlock(&password(support::PASSWORD), bench.environment());
@@ -63,7 +63,7 @@ fn f_37_a_check_needs_no_more_memory_for_more_records() {
     // About 96 MB of records.
     fill(&bench, 6000);
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "f_37_child", "--nocapture"])
+        .args(["--exact", "child", "--nocapture"])
         .env(HOME, bench.home())
         .output()
         .unwrap();

@@ -178,7 +178,7 @@ fn import_and_kill(rounds: Range<u64>, fate: &mut Fate) {
     assert_whole(&nora);
 }
 
-/// F-23 of the second lock: a kill leaves no lock or one, the old second password or the new one, and
+/// Fault F-23 of the second lock: a kill leaves no lock or one, the old second password or the new one, and
 /// everything that was there.
 #[test]
 fn killed_while_the_second_lock_is_made_or_changed() {

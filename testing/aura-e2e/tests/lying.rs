@@ -63,7 +63,7 @@ impl Past {
 
 /// The log decides; what is made from it follows, whether it was ahead or behind.
 #[test]
-fn f03_views_of_another_moment_than_the_log() {
+fn f_03_views_of_another_moment_than_the_log() {
     let past = Past::new();
     for log in 0..MOMENTS {
         for views in [0, MOMENTS / 2, MOMENTS - 1] {
@@ -90,7 +90,7 @@ fn f03_views_of_another_moment_than_the_log() {
 
 /// The log's own files of different moments: a state that was, whole, or a refusal that names it.
 #[test]
-fn f03_a_log_that_lost_what_came_last_of_one_file() {
+fn f_03_a_log_that_lost_what_came_last_of_one_file() {
     let past = Past::new();
     let nora = &past.nora;
     for database in 0..MOMENTS {

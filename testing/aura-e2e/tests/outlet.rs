@@ -58,7 +58,7 @@ fn left(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn f34_killed_while_it_exports() {
+fn f_34_killed_while_it_exports() {
     let rounds: u32 =
         env::var("AURA_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
     let nora = Person::new();
@@ -97,7 +97,7 @@ fn f34_killed_while_it_exports() {
 }
 
 #[test]
-fn f34_no_room_for_an_export() {
+fn f_34_no_room_for_an_export() {
     let nora = Person::new();
     life(&nora);
     let folder = nora.path("exports");

@@ -456,7 +456,8 @@ fn stores_are_named_listed_and_let_go_of() {
     assert_eq!(nora.types(["store", "rm", &carrier.text()]).code, 2);
 }
 
-/// FRK-01: a person puts the vault's folder back from an older copy, and goes on writing before anything is synced.
+/// Attack FRK-01: a person puts the vault's folder back from an older copy, and goes on writing before anything is
+/// synced.
 #[test]
 fn a_vault_that_was_restored_from_a_backup_loses_nothing_and_says_so() {
     let carrier = Carrier::new();
@@ -491,7 +492,7 @@ fn a_vault_that_was_restored_from_a_backup_loses_nothing_and_says_so() {
     assert_eq!(devices.len(), 2, "{devices:?}");
 }
 
-/// F-08: what has rotted in a device's own store comes back from the folder.
+/// Fault F-08: what has rotted in a device's own store comes back from the folder.
 #[test]
 fn what_is_damaged_here_is_healed_from_the_folder() {
     let carrier = Carrier::new();

@@ -5,6 +5,7 @@
 
 pub(crate) mod finding;
 
+mod case;
 mod form;
 mod graph;
 mod import;
@@ -38,6 +39,7 @@ pub(crate) fn run(checkout: &Checkout) -> Result<()> {
     findings.extend(naming::check(&sources));
     findings.extend(wording::check(&sources));
     findings.extend(rule::check(&sources));
+    findings.extend(case::check(&sources)?);
     findings.sort();
 
     for finding in &findings {

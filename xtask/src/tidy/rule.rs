@@ -4,16 +4,15 @@
 //! A rule is defined where its id stands in bold: `**XYZ-1**`. It is cited where the id stands in Rust,
 //! in a comment or in the name of a test's case. `XYZ-1 to XYZ-9` cites its two ends only. Words that
 //! look like ids but whose letters no spec uses (`SHA-256`) are none. A vector may carry an id in its
-//! name; then the rule must exist. Attacks have ids of the same form: they are cited as `attack KEY-14`
-//! and stand in the table of the threat model.
+//! name; then the rule must exist. Attacks have ids of the same form: they are cited as `attack KEY-14`,
+//! and are no rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::case::id as case;
 use crate::source::Source;
 use crate::tidy::finding::Finding;
 
-/// Where attacks are listed, an id in the first cell of a row.
-const ATTACKS: &str = "docs/threat-model.md";
 const LETTERS_MIN: usize = 2;
 const LETTERS_MAX: usize = 8;
 const DIGITS_MAX: usize = 4;
@@ -44,25 +43,6 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
         findings.push(Finding::at(path, *line, format!("no Rust file cites {id}: what keeps it?")));
     }
     findings.extend(vectors(sources, &defined, &prefixes));
-    findings.extend(attacks(sources));
-    findings
-}
-
-/// Attacks that Rust files cite and the threat model does not list.
-fn attacks(sources: &[Source]) -> Vec<Finding> {
-    let model = sources.iter().find(|source| source.path == ATTACKS);
-    let rows = model.into_iter().flat_map(|source| source.text.lines());
-    let listed: BTreeSet<_> =
-        rows.filter_map(|row| row.strip_prefix("| ")?.split(' ').next()).collect();
-    let mut findings = Vec::new();
-    for source in sources.iter().filter(|source| source.is_rust() && !source.is_in("xtask")) {
-        for (at, line) in source.text.lines().enumerate() {
-            for id in cited(line).attacks.iter().filter(|id| !listed.contains(*id)) {
-                let message = format!("{ATTACKS} lists no attack {id}");
-                findings.push(Finding::at(&source.path, at + 1, message));
-            }
-        }
-    }
     findings
 }
 
@@ -73,7 +53,7 @@ fn citations(sources: &[Source]) -> Vec<(&str, usize, &str)> {
     // This tool's own samples are no citations.
     for source in sources.iter().filter(|source| source.is_rust() && !source.is_in("xtask")) {
         for (at, line) in source.text.lines().enumerate() {
-            let rules = cited(line).rules.into_iter();
+            let rules = cited(line).into_iter();
             found.extend(rules.map(|id| (source.path.as_str(), at + 1, id)));
         }
     }
@@ -117,35 +97,10 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(move |c| !is_inside(c)).filter(|word| !word.is_empty())
 }
 
-/// What a line cites.
-#[derive(Default)]
-struct Cited<'a> {
-    rules: Vec<&'a str>,
-    /// Ids behind the word `attack`, or behind `attacks` and each other. Theirs may begin with a zero.
-    attacks: Vec<&'a str>,
-}
-
-fn cited(line: &str) -> Cited<'_> {
-    let mut cited = Cited::default();
-    let mut is_attack = false;
-    for word in words(line) {
-        let is_id = is_attack_id(word);
-        match word {
-            "attack" | "attacks" => is_attack = true,
-            _ if is_attack && is_id => cited.attacks.push(word),
-            _ if letters(word).is_some() => cited.rules.push(word),
-            _ => {}
-        }
-        is_attack = is_attack && (is_id || matches!(word, "attack" | "attacks" | "and"));
-    }
-    cited
-}
-
-/// As a rule's id, but that the number may begin with a zero.
-fn is_attack_id(word: &str) -> bool {
-    let number = word.split_once('-').map(|(_, number)| number.trim_start_matches('0'));
-    let letters_of = word.split_once('-').map_or("", |(letters, _)| letters);
-    number.is_some_and(|number| letters(&format!("{letters_of}-{number}")).is_some())
+/// The rules that a line cites. Attacks and faults have ids of the same form, behind their word.
+fn cited(line: &str) -> Vec<&str> {
+    let rules = case::words(line).into_iter().filter(|(_, is_case)| !is_case);
+    rules.map(|(word, _)| word).filter(|word| letters(word).is_some()).collect()
 }
 
 /// The letters of an id, if it is one.
@@ -198,14 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn attacks_are_no_rules_and_must_be_listed() {
-        let model = ("docs/threat-model.md", "| id | attack |\n|---|---|\n| ENT-14 | a lie |\n");
-        let cites = |line| said(&[SPEC, model, ("a.rs", "ENT-1 ENT-2"), ("b.rs", line)]);
+    fn attacks_are_no_rules() {
+        let cites = |line| said(&[SPEC, ("a.rs", "ENT-1 ENT-2"), ("b.rs", line)]);
         assert_eq!(cites("// attack ENT-14 and rule ENT-1"), "");
-        assert_eq!(
-            cites("// attacks ENT-14, ENT-05"),
-            "b.rs:1: docs/threat-model.md lists no attack ENT-05\n"
-        );
+        assert_eq!(cites("// Attacks ENT-14, ENT-05, faults F-01 and ENT-15"), "");
         assert!(
             cites("// attack ENT-14 beside ENT-15").contains("no file of spec/ defines ENT-15")
         );

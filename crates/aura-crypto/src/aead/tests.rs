@@ -70,7 +70,7 @@ fn check_valid(
     assert!(again == sealed, "{}", test.tc_id);
 }
 
-/// KEY-06: AES-GCM ciphertexts built to open under 2, 4 or 8 keys. As chunks of an object they open
+/// Attack KEY-06: AES-GCM ciphertexts built to open under 2, 4 or 8 keys. As chunks of an object they open
 /// under every one of those keys where the commitment is not looked at, and under at most the one
 /// that was committed to where it is.
 #[test]
@@ -116,7 +116,7 @@ fn key_06_object_from_multi_key_chunks_opens_under_no_second_key() {
     assert!(seen >= 14, "only {seen} keys");
 }
 
-/// KEY-06: the same, without outside data. An object whose every chunk opens under two messages
+/// Attack KEY-06: the same, without outside data. An object whose every chunk opens under two messages
 /// is refused under the second, and by nothing but the commitment.
 #[test]
 fn key_06_commitment_is_checked_before_any_chunk() {

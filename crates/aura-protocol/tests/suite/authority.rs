@@ -154,7 +154,7 @@ fn newer(vault: VaultId, by: &[u8]) -> SignedStatement {
     SignedStatement { payload, signatures }
 }
 
-/// AUT-4, DEV-06 (unsupported_critical).
+/// AUT-4, attack DEV-06 (unsupported_critical).
 #[test]
 fn an_unknown_claim_matters_if_somebody_with_authority_makes_it() {
     let mut roster = roster_with_guest();
@@ -189,7 +189,7 @@ fn one_unreadable_statement_leaves_the_others_readable() {
     assert_eq!(decode_body(&cbor(|w| _ = w.array(1025))), Err(CodecError::Bounds));
 }
 
-/// AUT-5, DEV-01.
+/// AUT-5, attack DEV-01.
 #[test]
 fn a_genesis_is_signed_by_its_identity_and_first_device_and_nobody_else() {
     let claim =
@@ -217,7 +217,7 @@ fn a_statement_counts_in_its_own_vault_only() {
     assert_eq!(roster().apply(&signed(&foreign, &[LAPTOP])), Err(AuthorityError::Vault));
 }
 
-/// AUT-7, DEV-01.
+/// AUT-7, attack DEV-01.
 #[test]
 fn a_device_is_added_by_itself_and_somebody_with_authority() {
     let add = || Claim::Add(device_keys(PHONE));
@@ -273,7 +273,7 @@ fn a_quarantine_ends_by_a_device_or_a_recovery_slot_never_by_itself() {
     assert_eq!(roster.apply(&confirm(&[LAPTOP])), Err(AuthorityError::State));
 }
 
-/// AUT-9, DEV-01.
+/// AUT-9, attack DEV-01.
 #[test]
 fn only_a_listed_confirmed_unrevoked_device_makes_claims() {
     for claim in device_claims(LAPTOP) {
@@ -311,7 +311,7 @@ fn nothing_unlisted_ends() {
     }
 }
 
-/// AUT-10, DEV-06 (ptk_clash).
+/// AUT-10, attack DEV-06 (ptk_clash).
 #[test]
 fn a_root_generation_only_rises() {
     let rotate = |counter, nonce| said(identity(counter, nonce), &[LAPTOP]);
@@ -355,7 +355,7 @@ fn a_slot_proves_its_key_and_is_opened_once() {
     }
 }
 
-/// AUT-12, FRK-12.
+/// AUT-12, attack FRK-12.
 #[test]
 fn the_floor_only_rises() {
     let floor = |security, protocol| said(Claim::Floor { security, protocol }, &[LAPTOP]);
@@ -370,7 +370,7 @@ fn the_floor_only_rises() {
     assert_eq!(roster.floor(), (2, 4));
 }
 
-/// AUT-13, FRK-13.
+/// AUT-13, attack FRK-13.
 #[test]
 fn what_was_taken_once_changes_nothing_when_it_comes_again() {
     let mut roster = roster();
@@ -524,7 +524,7 @@ fn writers_use_the_newest_epoch() {
     assert_eq!(roster.epochs()[&collection].len(), 4);
 }
 
-/// KEY-10, AUT-19, AUT-20: who opens the lock in force, or holds the recovery code, replaces it; a device alone
+/// AUT-19, AUT-20, attack KEY-10: who opens the lock in force, or holds the recovery code, replaces it; a device alone
 /// does not, nor does who opened an earlier one.
 #[test]
 fn second_locks_follow_each_other() {

@@ -58,6 +58,7 @@ fn cases_that_are_accepted() {
     assert!(follows(1, Hash([6; 32])), "prev_close_shave");
 }
 
+/// Attack DEV-06: by somebody who may not, or may not any more.
 #[test]
 fn cases_about_signers() {
     let signer = Err(AuthorityError::Signer);
@@ -70,6 +71,7 @@ fn cases_about_signers() {
     assert_eq!(after_revoke(PHONE, wrap()), signer, "signed_by_revoked, signed_by_removed_admin");
 }
 
+/// Attack DEV-06: signatures that are missing, of others, or of something else.
 #[test]
 fn cases_about_signatures() {
     let signature = Err(AuthorityError::Signed(SignedError::Signature));
@@ -90,6 +92,7 @@ fn cases_about_signatures() {
     assert_eq!(apply(&bad), signature, "hidden_bad_reverse_sig");
 }
 
+/// Attack DEV-06: statements of another form.
 #[test]
 fn cases_about_form() {
     let payload = |error| Err(AuthorityError::Signed(SignedError::Payload(error)));
@@ -125,6 +128,7 @@ fn cases_about_form() {
     assert_eq!(version, Err(AuthorityError::Newer), "hidden_outer_not_sig3");
 }
 
+/// Attack DEV-06: links that do not follow, or are another vault's.
 #[test]
 fn cases_about_place() {
     let mut foreign = statement(wrap(), 1);
@@ -139,6 +143,7 @@ fn cases_about_place() {
     assert_eq!(nil, Err(CodecError::Bounds), "missing_prev, hidden_nil_prev");
 }
 
+/// Attack DEV-06: devices listed twice or revived, generations that go back.
 #[test]
 fn cases_about_devices_and_generations() {
     let again = said_at(5, Claim::Add(device_keys(PHONE)), &[PHONE, LAPTOP]);

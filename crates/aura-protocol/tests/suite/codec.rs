@@ -19,7 +19,7 @@ fn refused(cases: &[(&str, CodecError)]) {
     }
 }
 
-/// CBR-1.
+/// CBR-1, attack INT-14.
 #[test]
 fn a_value_ends_where_its_bytes_end() {
     refused(&[
@@ -33,7 +33,7 @@ fn a_value_ends_where_its_bytes_end() {
     assert_eq!(EntryHeader::from_bytes(&header().to_bytes(), 10), Err(CodecError::Bounds));
 }
 
-/// CBR-2.
+/// CBR-2, attack INT-14.
 #[test]
 fn numbers_are_in_their_shortest_form() {
     let cases = [
@@ -70,7 +70,7 @@ fn numbers_are_in_their_shortest_form() {
     assert_eq!(Reader::new(&unhex("3b8000000000000000")).int(), Err(CodecError::Bounds));
 }
 
-/// CBR-3.
+/// CBR-3, attack INT-14.
 #[test]
 fn map_keys_ascend_and_stand_once() {
     refused(&[
@@ -188,7 +188,7 @@ fn an_unknown_member_is_kept_or_stops_the_reader() {
     }
 }
 
-/// CBR-8, CBR-9, KEY-08.
+/// CBR-8, CBR-9, attack KEY-08.
 #[test]
 fn every_other_version_is_refused_and_told_from_damage() {
     for version in [0, 2, 3, 23, 24, u64::MAX] {

@@ -286,12 +286,14 @@ proptest! {
         prop_assert_eq!(decode_body(&encode_body(core::slice::from_ref(&signed))), Ok(vec![signed]));
     }
 
+    /// Attack INT-14: whatever is read has one encoding.
     #[test]
     fn arbitrary_bytes_harm_nobody(bytes in vec(any::<u8>(), 0..400)) {
         every_decoder(&bytes);
         prop_assert!(open_note(&bytes, &signer(LAPTOP)).is_err());
     }
 
+    /// Attack INT-14: the same of what was sound once.
     #[test]
     fn damaged_bytes_harm_nobody(
         which in any::<prop::sample::Index>(),

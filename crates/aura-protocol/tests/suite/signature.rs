@@ -34,7 +34,7 @@ fn a_signature_covers_label_length_and_payload() {
     }
 }
 
-/// SIG-2: s + L is the same scalar to a lax reader.
+/// SIG-2, attack DEV-11: s + L is the same scalar to a lax reader.
 #[test]
 fn a_signature_has_one_form() {
     let order = unhex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
@@ -47,7 +47,7 @@ fn a_signature_has_one_form() {
     assert!(verify(&public(LAPTOP), Label::SigHead, b"hi", &signature).is_err());
 }
 
-/// SIG-2: a key of small order verifies one signature for every message; y and y + p are one point.
+/// SIG-2, attack DEV-11: a key of small order verifies one signature for every message; y and y + p are one point.
 #[test]
 fn a_key_has_one_form_and_is_not_weak() {
     assert!(is_key(&public(LAPTOP)));
@@ -72,7 +72,7 @@ fn a_key_has_one_form_and_is_not_weak() {
     assert!(below.count() > 5);
 }
 
-/// SIG-2: what the published edge cases are, by their flags, decides.
+/// SIG-2, attack DEV-11: what the published edge cases are, by their flags, decides.
 #[test]
 fn published_edge_cases_are_judged_strictly() {
     let Some(cases) = published("cctv/ed25519/ed25519vectors.json") else { return };
