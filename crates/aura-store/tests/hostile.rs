@@ -230,8 +230,9 @@ fn with_chunks(world: &mut World) -> BTreeMap<ChunkName, Vec<u8>> {
 #[test]
 fn every_attack_on_chunks() {
     for on in [Endpoint::Put, Endpoint::Chunk, Endpoint::Has] {
-        for (act, when) in
-            acts().into_iter().flat_map(|act| [When::Always, When::Nth(1)].map(|when| (act, when)))
+        for (act, when) in Act::every()
+            .into_iter()
+            .flat_map(|act| [When::Always, When::Nth(1)].map(|when| (act, when)))
         {
             let mut world = World::known(1);
             let all = with_chunks(&mut world);
@@ -263,33 +264,11 @@ fn every_attack_on_chunks() {
     }
 }
 
-fn acts() -> Vec<Act> {
-    let mut acts = vec![
-        Act::Unanswered,
-        Act::Swallow,
-        Act::Past(1),
-        Act::Past(2),
-        Act::Past(1000),
-        Act::Replay(0),
-        Act::Replay(1),
-        Act::Omit(1),
-        Act::Omit(2),
-        Act::Empty,
-        Act::Swap,
-        Act::Reverse,
-        Act::Twice,
-    ];
-    acts.extend(Failure::ALL.map(Act::Fail));
-    acts.extend(Field::ALL.map(Act::Alter));
-    acts.extend(Forgery::ALL.map(Act::Forge));
-    acts
-}
-
 const ENDPOINTS: [Endpoint; 3] = [Endpoint::Heads, Endpoint::Push, Endpoint::Read];
 
 fn every_attack(make: fn(u64) -> World, when: When) {
     for on in ENDPOINTS {
-        for act in acts() {
+        for act in Act::every() {
             let mut world = make(1);
             let attack = Attack { on, when, act };
             world.mallory.attack(&[attack]);
@@ -323,7 +302,7 @@ fn every_attack_once_in_between() {
 }
 
 fn any_act() -> impl Strategy<Value = Act> {
-    let acts = acts();
+    let acts = Act::every();
     (0..acts.len()).prop_map(move |at| acts[at])
 }
 

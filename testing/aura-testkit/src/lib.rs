@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What Aura's tests share: seeded randomness, the harness of vectors, vaults made of real signatures,
-//! stores that fail on purpose, and the suites that every blind store must pass. Never shipped.
+//! What Aura's tests share: seeded randomness, markers that must be nowhere, the harness of vectors, vaults made of
+//! real signatures, stores that fail on purpose, transcripts of what a store sees, and the suites that every blind
+//! store must pass. Never shipped.
 //!
 //! Reads like a floor plan: each module uses only those above it. It panics where a test would.
 #![allow(
@@ -13,11 +14,15 @@
 
 pub mod seed;
 
+pub mod canary;
+
 pub mod vectors;
 
 pub mod author;
 
 pub mod fault;
+
+pub mod transcript;
 
 pub mod hostile;
 

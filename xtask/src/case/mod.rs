@@ -31,8 +31,11 @@ pub(crate) fn table(sources: &[Source]) -> Result<Table> {
 pub(crate) fn page(sources: &[Source]) -> Result<String> {
     let table = table(sources)?;
     let cases = list::read(&table, text(sources, list::MODEL)?)?;
-    let mutants = Table::find(text(sources, MUTANTS)?, "mutants").context(MUTANTS)?;
-    page::render(&cases, &shown::read(sources).shown, &mutants)
+    let tables = page::Tables {
+        oracles: Table::find(text(sources, list::LIST)?, "oracles").context(list::LIST)?,
+        mutants: Table::find(text(sources, MUTANTS)?, "mutants").context(MUTANTS)?,
+    };
+    page::render(&cases, &shown::read(sources).shown, &tables)
 }
 
 /// A file's text.

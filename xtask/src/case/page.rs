@@ -32,8 +32,22 @@ makes no difference; the latter are listed in `testing/mutants.md`, each with th
 have not been run.
 ";
 
+const COUNTS: [&str; 5] = ["module", "caught", "survived", "alike", "do not compile"];
+const ORACLES_HEAD: &str = "## Oracles
+
+What is looked at after every step of a run in which somebody lies, whatever the attack was.
+";
+
+/// The tables that the page repeats.
+pub(super) struct Tables {
+    /// What must hold after every step.
+    pub(super) oracles: Table,
+    /// What became of mutants.
+    pub(super) mutants: Table,
+}
+
 /// Renders it.
-pub(super) fn render(cases: &[Case<'_>], shown: &[Shown], mutants: &Table) -> Result<String> {
+pub(super) fn render(cases: &[Case<'_>], shown: &[Shown], tables: &Tables) -> Result<String> {
     let of = |case: &Case<'_>| -> Vec<&Shown> {
         shown.iter().filter(|shown| shown.id == case.id).collect()
     };
@@ -48,7 +62,9 @@ pub(super) fn render(cases: &[Case<'_>], shown: &[Shown], mutants: &Table) -> Re
         let (tests, rest) = (tests(&of(case)), rest(case.rest));
         writeln!(page, "{}", row([case.id, case.what, &tests, &rest]))?;
     }
-    write!(page, "\n{MUTANTS_HEAD}\n{}", counts(mutants)?)?;
+    let oracles = repeated(&tables.oracles, ["oracle", "what must hold", "looked at in"])?;
+    let counts = repeated(&tables.mutants, COUNTS)?;
+    write!(page, "\n{ORACLES_HEAD}\n{oracles}\n{MUTANTS_HEAD}\n{counts}")?;
     Ok(page)
 }
 
@@ -81,10 +97,9 @@ fn rest(rest: Rest<'_>) -> String {
     }
 }
 
-fn counts(mutants: &Table) -> Result<String> {
-    const COLUMNS: [&str; 5] = ["module", "caught", "survived", "alike", "do not compile"];
-    let mut rows = format!("{}\n|---|---|---|---|---|\n", row(COLUMNS));
-    for cells in mutants.columns(COLUMNS)? {
+fn repeated<const N: usize>(table: &Table, columns: [&str; N]) -> Result<String> {
+    let mut rows = format!("{}\n|{}\n", row(columns), "---|".repeat(N));
+    for cells in table.columns(columns)? {
         writeln!(rows, "{}", row(cells))?;
     }
     Ok(rows)
@@ -111,7 +126,14 @@ mod tests {
         let shown = [shown("a.rs", "one"), shown("a.rs", "two"), shown("b.rs", "one")];
         let mutants = "<!-- tidy: mutants -->\n| module | caught | survived | alike | do not compile |\n\
                        |---|---|---|---|---|\n| m.rs | 3 | | | |\n";
-        let page = render(&cases, &shown, &Table::find(mutants, "mutants").unwrap()).unwrap();
+        let oracles = "<!-- tidy: oracles -->\n| oracle | what must hold | looked at in |\n|---|---|---|\n\
+                       | INT | y | a.rs |\n";
+        let tables = Tables {
+            oracles: Table::find(oracles, "oracles").unwrap(),
+            mutants: Table::find(mutants, "mutants").unwrap(),
+        };
+        let page = render(&cases, &shown, &tables).unwrap();
+        assert!(page.contains("\n| INT | y | a.rs |\n"), "{page}");
         assert!(page.contains("\n| A-01 | x | a.rs: `one`, `two`; b.rs: `one` | |\n"), "{page}");
         assert!(page.contains("\n| A-02 | x | | open: server |\n"), "{page}");
         assert!(page.contains("\n| A-03 | x | | threat model: “a clock” |\n"), "{page}");

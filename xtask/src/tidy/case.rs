@@ -62,7 +62,8 @@ mod tests {
     use crate::source::sample;
 
     const LISTED: &str = "<!-- tidy: cases -->\n| id | what is done | what no test shows |\n|---|---|---|\n\
-                          | ENT-14 | a lie | |\n| INT-05 | rot | |\n";
+                          | ENT-14 | a lie | |\n| INT-05 | rot | |\n\n\
+                          <!-- tidy: oracles -->\n| oracle | what must hold | looked at in |\n|---|---|---|\n";
     const MUTANTS: &str = "<!-- tidy: mutants -->\n| module | caught | survived | alike | do not compile |\n\
                            |---|---|---|---|---|\n";
 

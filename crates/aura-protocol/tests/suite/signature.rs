@@ -72,6 +72,28 @@ fn a_key_has_one_form_and_is_not_weak() {
     assert!(below.count() > 5);
 }
 
+/// SIG-2: keys near the largest coordinate are keys like others; only what is no smaller than p is none.
+#[test]
+fn a_key_near_the_border_is_a_key() {
+    let near = |low, middle, high| {
+        let mut key = [middle; 32];
+        (key[0], key[31]) = (low, high);
+        is_key(&key)
+    };
+    // About every second one is a point of the curve.
+    let many = |high: fn(u8) -> u8, middle| {
+        (0xed..=0xff).filter(|low| near(*low, middle, high(*low))).count()
+    };
+    assert!(many(|_| 0x7f, 0xfe) > 2, "below p in the middle");
+    assert!(many(|_| 0x3f, 0xff) > 2, "below p at the end");
+    assert!(
+        (0..0xed).filter(|low| near(*low, 0xff, 0x7f)).count() > 60,
+        "below p at the beginning"
+    );
+    assert_eq!(many(|_| 0x7f, 0xff), 0, "p and more");
+    assert_eq!(many(|_| 0xff, 0xff), 0, "p and more, the other point");
+}
+
 /// SIG-2, attack DEV-11: what the published edge cases are, by their flags, decides.
 #[test]
 fn published_edge_cases_are_judged_strictly() {

@@ -2,6 +2,8 @@
 //! A vault in a temporary directory, with a clock that the test moves and randomness from a seed.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod pair;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -85,6 +85,31 @@ pub enum Act {
     Forge(Forgery),
 }
 
+impl Act {
+    /// Everything that can be done, with small numbers where one is needed.
+    pub fn every() -> Vec<Self> {
+        let mut acts = vec![
+            Self::Unanswered,
+            Self::Swallow,
+            Self::Past(1),
+            Self::Past(2),
+            Self::Past(1000),
+            Self::Replay(0),
+            Self::Replay(1),
+            Self::Omit(1),
+            Self::Omit(2),
+            Self::Empty,
+            Self::Swap,
+            Self::Reverse,
+            Self::Twice,
+        ];
+        acts.extend(Failure::ALL.map(Self::Fail));
+        acts.extend(Field::ALL.map(Self::Alter));
+        acts.extend(Forgery::ALL.map(Self::Forge));
+        acts
+    }
+}
+
 /// An error to answer with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
