@@ -6,6 +6,7 @@ use aura_protocol::id::VaultId;
 use aura_protocol::limits::QUARANTINED_MAX;
 use proptest::prelude::*;
 
+use crate::authority::newer;
 use crate::sample::*;
 
 const GUEST: u8 = 50;
@@ -113,4 +114,40 @@ fn devices_that_nobody_confirms_take_no_place_from_others() {
     assert_eq!(roster.apply(&again), Err(AuthorityError::Bounds));
     roster.apply(&said_at(100, revoke(own(listed)), &[LAPTOP])).unwrap();
     assert_eq!(roster.apply(&again), Ok(()));
+}
+
+/// AUT-4, AUT-16: what only a newer version understands is told as that if a device that counts says it; and nothing
+/// that cannot be read keeps anything else from counting.
+#[test]
+fn what_is_not_understood_is_told_and_keeps_nothing_back() {
+    for (by, told) in [(LAPTOP, AuthorityError::Newer), (STRANGER, AuthorityError::Signer)] {
+        let (roster, refused) = judge(&[&[newer(vault(), &[by])], &life()[..]].concat());
+        assert_eq!(refused.last(), Some(&told));
+        assert!(roster.device(device(GUEST)).unwrap().is_active());
+    }
+    let mut broken = said_at(1, revoke(PHONE), &[LAPTOP]);
+    broken.payload = vec![0xff];
+    let (roster, refused) = judge(&[&[broken], &life()[..]].concat());
+    let is_form = |error: &AuthorityError| matches!(error, AuthorityError::Signed(_));
+    assert_eq!(refused.iter().filter(|error| is_form(error)).count(), 1, "{refused:?}");
+    assert!(!refused.contains(&AuthorityError::Newer));
+    assert!(roster.device(device(GUEST)).unwrap().is_active());
+}
+
+/// AUT-21: what rests on something that was said with a later clock counts as well, however long the chain.
+#[test]
+fn a_chain_counts_whatever_its_clocks_say() {
+    let locks = 1..=6;
+    let mut statements = vec![genesis()];
+    let recovery = slot(RECOVERY, aura_protocol::authority::SlotKind::Recovery);
+    statements.push(said_at(1, recovery, &[LAPTOP, RECOVERY]));
+    for counter in locks.clone() {
+        let seed = 100 + u8::try_from(counter).unwrap();
+        let clock = u64::from(50 - counter);
+        let claim = Claim::Second(second(counter, seed));
+        statements.push(said_at(clock, claim, &[LAPTOP, RECOVERY, seed]));
+    }
+    let (roster, refused) = judge(&statements);
+    assert_eq!(roster.second_lock().unwrap().lock.counter, *locks.end());
+    assert_eq!(refused, []);
 }

@@ -354,3 +354,20 @@ fn a_note_that_was_touched_is_refused() {
     }
     assert_eq!(open_note(&[0xff], &signer(LAPTOP)), Err(NoteError::Form));
 }
+
+/// LOG-9: a note of the largest size, or of the most lines, is read; one that is larger is not.
+#[test]
+fn a_note_has_a_largest_size_and_a_number_of_lines() {
+    let good = note(LAPTOP);
+    let with = |lines: usize| format!("{good}{}", "\u{2014} other AAAAAAA=\n".repeat(lines));
+    let room = NOTE_LINES_MAX - good.split('\n').count();
+    assert_eq!(opened(&with(room)), Ok(checkpoint()));
+    assert_eq!(opened(&with(room + 1)), Err(NoteError::Form));
+    let with = |bytes: usize| {
+        let around = "\u{2014}  AAAAAAA=\n".len();
+        format!("{good}\u{2014} {} AAAAAAA=\n", "n".repeat(bytes - good.len() - around))
+    };
+    assert_eq!(with(NOTE_BYTES_MAX).len(), NOTE_BYTES_MAX);
+    assert_eq!(opened(&with(NOTE_BYTES_MAX)), Ok(checkpoint()));
+    assert_eq!(opened(&with(NOTE_BYTES_MAX + 1)), Err(NoteError::Form));
+}

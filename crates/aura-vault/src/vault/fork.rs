@@ -83,6 +83,10 @@ impl Vault<Unlocked> {
         *open.reaches.write().unwrap_or_else(PoisonError::into_inner) = reaches;
         open.rebuild_held()?;
         unlock::forget_frontier(&open)?;
+        // A head that still named what was let go of would accuse whoever has what others have in its place.
+        let others = pen.seen().iter().filter(|seen| (seen.device, seen.incarnation) != life);
+        let others = others.cloned().collect();
+        pen.see(others);
         drop(pen);
         let now_ms = open.clock.now_ms();
         open.record(vec![unlock::event(now_ms, Action::Anomaly, Outcome::Done, 1)])?;
