@@ -21,6 +21,8 @@ const VERSION: &str = "27.1.0";
 /// A test that has not ended by then is taken for one that noticed.
 const TEST_S_MIN: &str = "60";
 
+const PROPTEST_CASES: &str = "64";
+
 /// Which modules.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -109,6 +111,8 @@ fn succeeds_or_not(checkout: &Checkout, package: &str, modules: &[&str], out: &P
     // It builds in a copy of its own; no debugger looks at it.
     command.args(["--", "--lib", "--tests"]);
     command.env_remove("CARGO_TARGET_DIR").env("CARGO_PROFILE_DEV_DEBUG", "none");
+    // Every mutant runs them all: fewer random ones each time.
+    command.env("PROPTEST_CASES", PROPTEST_CASES);
     let told = out.join("mutants.out/outcomes.json");
     if told.exists() {
         fs::remove_file(&told)?;
