@@ -141,7 +141,7 @@ mod tests {
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    /// ACC-9: delays begin with the fifth failure, grow, and have an end.
+    /// ACC-9, attack AUT-02: delays begin with the fifth failure, grow, and have an end.
     #[test]
     fn delays_grow() {
         let (guard, mut now) = (Guard::default(), Instant::now());

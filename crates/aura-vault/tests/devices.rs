@@ -364,7 +364,7 @@ fn key_05_keys_of_a_waiting_device_are_not_written_under() {
 /// AUT-16, attack AVL-05: a waiting device's authority entry that is no list of statements keeps nobody from opening
 /// the vault, and is told.
 #[test]
-fn aut_16_a_malformed_authority_entry_stops_nobody() {
+fn a_malformed_authority_entry_stops_nobody() {
     let (bench, mut laptop, kit) = first();
     let secret_key = kit.secret_key.clone();
     let with = (&password(PASSWORD), Some(&secret_key));

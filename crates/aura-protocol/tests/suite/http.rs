@@ -101,7 +101,7 @@ impl Try {
     }
 }
 
-/// ACC-6, ACC-7, ACC-8: a login ends well with the right input, between the same two, and in no other way.
+/// ACC-6, ACC-7, ACC-8, attack DEV-13: a login ends well with the right input, between the same two, and in no other way.
 #[test]
 fn a_login_needs_the_same_input_server_and_device() {
     let setup = Setup::new(&mut counter(3));

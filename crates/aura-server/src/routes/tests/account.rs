@@ -50,7 +50,7 @@ fn a_registration_for_another_server_or_by_another_key_is_refused() {
     assert!(desk.server.accounts.all().unwrap().is_empty());
 }
 
-/// ACC-3: an answer counts once, from the device that was asked, for this server.
+/// ACC-3, attack DEV-13: an answer counts once, from the device that was asked, for this server.
 #[test]
 fn a_challenge_is_answered_by_its_own_device_for_this_server_once() {
     let mut desk = Desk::new();
@@ -75,7 +75,7 @@ fn a_challenge_is_answered_by_its_own_device_for_this_server_once() {
     desk.post(path::TOKEN, None, &made_up).refuses(ProblemKind::Unauthenticated);
 }
 
-/// DEV-01: a device that the vault does not list gets no token; nor does anybody for a vault without an
+/// attack DEV-01: a device that the vault does not list gets no token; nor does anybody for a vault without an
 /// account, and no folder is made for it.
 #[test]
 fn strangers_get_no_token() {
@@ -137,7 +137,7 @@ fn an_enrolment_token_lists_the_device_it_was_bound_to() {
     assert_eq!(desk.get(path::ACCOUNT, Some(&token)).body::<AccountView>().name.as_str(), "ada");
 }
 
-/// ACC-7, ACC-9: wrong input and unknown names look alike, and are slowed down alike.
+/// ACC-7, ACC-9, attack AUT-02, AUT-03: wrong input and unknown names look alike, and are slowed down alike.
 #[test]
 fn guessing_is_slow_and_learns_nothing() {
     for name in ["ada", "nobody"] {

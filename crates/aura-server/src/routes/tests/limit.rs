@@ -64,7 +64,7 @@ fn what_is_not_asked_rightly_is_told_so() {
     }
 }
 
-/// HTP-4: a length that is said is believed only to refuse; one that is not said is counted.
+/// HTP-4, attack AVL-04: a length that is said is believed only to refuse; one that is not said is counted.
 #[test]
 fn giant_bodies_are_refused_before_they_are_read() {
     let mut desk = Desk::new();
@@ -86,7 +86,7 @@ fn giant_bodies_are_refused_before_they_are_read() {
     }
 }
 
-/// HTP-13: what does not fit is not kept, and everything can still be read.
+/// HTP-13, attack AVL-03: what does not fit is not kept, and everything can still be read.
 #[test]
 fn a_full_account_takes_nothing_and_reads_everything() {
     let mut desk = Desk::with(|config| {
@@ -151,7 +151,7 @@ fn vaults_are_shut_and_opened_again() {
     }
 }
 
-/// What the operator counts names nobody.
+/// attack TRF-08: what the operator counts names nobody.
 #[test]
 fn metrics_name_no_account_and_no_vault() {
     let mut desk = Desk::new();

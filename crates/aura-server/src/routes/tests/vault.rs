@@ -59,7 +59,7 @@ fn a_gap_names_its_place() {
     assert_eq!(problem["number"], 1);
 }
 
-/// INT-09, DEV-01: what no listed device signed is not kept, whoever's token brings it.
+/// attack INT-09, DEV-01: what no listed device signed is not kept, whoever's token brings it.
 #[test]
 fn entries_of_strangers_are_refused() {
     let mut desk = Desk::new();
@@ -74,7 +74,7 @@ fn entries_of_strangers_are_refused() {
     assert_eq!(desk.server.vaults.open_count(), 1);
 }
 
-/// GRT-04, HTP-7: a token is for its own vault, and there is no way to name another.
+/// HTP-7, attack GRT-04: a token is for its own vault, and there is no way to name another.
 #[test]
 fn a_token_reads_its_own_vault_alone() {
     let mut desk = Desk::new();
