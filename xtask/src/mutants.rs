@@ -69,6 +69,8 @@ pub(crate) fn run(checkout: &Checkout, options: &Options) -> Result<()> {
             found.insert(module, count(&told, module, &alike));
         }
     }
+    // Hours have passed: somebody may have written to it.
+    let text = fs::read_to_string(&path).context(MUTANTS)?;
     fs::write(&path, with_counts(&text, &found)).context(MUTANTS)?;
     case::write(checkout)?;
     let survived: Vec<&String> = found.values().flat_map(|counts| &counts.survived).collect();
@@ -141,12 +143,14 @@ fn count(told: &Value, module: &str, alike: &[&str]) -> Counts {
     counts
 }
 
-/// A mutant's name without line and column, which move: `src/a.rs: replace f -> bool with true`.
+/// A mutant's name without line and column, which move: `src/a.rs: replace f -> bool with true`. It stands in a
+/// table, so `||` is `or` and `|` is `bar`.
 fn placeless(name: &str) -> String {
+    let name = &name.replace("||", "or").replace('|', "bar");
     let mut parts = name.splitn(4, ':');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
         (Some(path), Some(_), Some(_), Some(what)) => format!("{path}:{what}"),
-        _ => name.to_owned(),
+        _ => name.clone(),
     }
 }
 
@@ -179,11 +183,12 @@ mod tests {
             {"scenario": "Baseline", "summary": "Success"},
             outcome("crates/a/src/b.rs:1:2: replace f -> bool with true", "CaughtMutant"),
             outcome("crates/a/src/b.rs:3:4: replace == with != in g", "MissedMutant"),
-            outcome("crates/a/src/b.rs:5:6: replace h with ()", "MissedMutant"),
+            outcome("crates/a/src/b.rs:5:6: replace || with && in h", "MissedMutant"),
             outcome("crates/a/src/b.rs:7:8: replace i with ()", "Timeout"),
             outcome("crates/a/src/b.rs:9:9: replace j with ()", "Unviable"),
         ]});
-        let counts = count(&told, "crates/a/src/b.rs", &["crates/a/src/b.rs: replace h with ()"]);
+        let counts =
+            count(&told, "crates/a/src/b.rs", &["crates/a/src/b.rs: replace or with && in h"]);
         let survived = vec!["crates/a/src/b.rs: replace == with != in g".to_owned()];
         assert_eq!(counts, Counts { caught: 2, survived, alike: 1, unviable: 1 });
         assert_eq!(count(&told, "crates/a/src/c.rs", &[]), Counts::default());

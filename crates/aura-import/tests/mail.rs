@@ -239,6 +239,7 @@ fn an_export_cannot_be_made_to_write_headers() {
 }
 
 proptest! {
+    /// Attack IMP-04.
     #[test]
     fn any_bytes_after_headers_are_a_mail(body in proptest::collection::vec(any::<u8>(), 0..400)) {
         for kind in ["text/html", "multipart/mixed; boundary=a", "message/rfc822", "text/plain"] {

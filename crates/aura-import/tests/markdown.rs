@@ -123,6 +123,7 @@ fn an_export_is_for_its_owner_only() {
 }
 
 proptest! {
+    /// Attack IMP-04.
     #[test]
     fn any_bytes_are_a_note_or_a_reason(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let found = Found::in_memory(&[("a.md", &bytes)]);

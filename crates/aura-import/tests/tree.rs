@@ -62,6 +62,7 @@ fn gzip(path: &Path, bytes: &[u8]) {
     writer.finish().unwrap();
 }
 
+/// Attack IMP-02.
 #[test]
 fn a_folder_is_listed_sorted_and_links_are_not_followed() {
     let home = tempfile::tempdir().unwrap();
@@ -85,6 +86,7 @@ fn a_folder_is_listed_sorted_and_links_are_not_followed() {
     }
 }
 
+/// Attack IMP-01.
 #[test]
 fn a_zip_gives_what_was_put_in_and_refuses_names_that_lead_out() {
     let home = tempfile::tempdir().unwrap();
@@ -111,6 +113,7 @@ fn a_zip_gives_what_was_put_in_and_refuses_names_that_lead_out() {
     }
 }
 
+/// Attack IMP-03.
 #[test]
 fn a_zip_that_lies_about_sizes_or_bytes_is_found_out() {
     let home = tempfile::tempdir().unwrap();
@@ -127,6 +130,7 @@ fn a_zip_that_lies_about_sizes_or_bytes_is_found_out() {
     assert!(tree::open(&path).is_err());
 }
 
+/// Attack IMP-03.
 #[test]
 fn archives_that_expand_without_measure_are_refused() {
     let home = tempfile::tempdir().unwrap();

@@ -130,7 +130,7 @@ impl core::fmt::Display for Label {
 mod tests {
     use super::*;
 
-    /// LBL-1, LBL-2, attack KEY-07: no label is another label or another label's beginning.
+    /// LBL-1, LBL-2, attacks KEY-07, INT-15, DEV-05: no label is another label or another label's beginning.
     #[test]
     fn labels_are_unique_and_prefix_free() {
         for (i, a) in Label::ALL.iter().enumerate() {

@@ -282,7 +282,7 @@ fn every_attack(make: fn(u64) -> World, when: When) {
     }
 }
 
-/// Attacks INT-01, INT-05, INT-09, FRK-02, FRK-13, DEV-01, DEV-05, AVL-02: every answer falsified in every way, to a
+/// Attacks INT-01, INT-05, INT-09, FRK-02, FRK-13, DEV-01, AVL-02: every answer falsified in every way, to a
 /// device that knows nothing yet. The oracles are INT, FRESH, AVAIL and PANIC.
 #[test]
 fn every_attack_always_before_the_first_sync() {
@@ -373,7 +373,7 @@ fn is_synced(world: &mut World) -> bool {
     true
 }
 
-/// Attack FRK-01: a store that went back is told by name, and healed.
+/// Attack FRK-01, fault F-24: a store that went back is told by name, and healed.
 #[test]
 fn frk_01_a_rollback_is_found_and_healed() {
     for commits in 1..4 {
@@ -506,7 +506,7 @@ fn dev_01_strangers_are_refused_and_the_rest_arrives() {
     }
 }
 
-/// Attack AVL-02: no error and no text of a store makes the device give up or change anything.
+/// Attacks AVL-02, PHY-09: no error and no text of a store makes the device give up or change anything.
 #[test]
 fn avl_02_whatever_a_store_says_local_data_stays() {
     for failure in Failure::ALL {

@@ -175,8 +175,8 @@ fn sto_12_an_access_is_to_what_its_own_collections_name() {
     assert!(read(&to(MAIL)).is_err());
 }
 
-/// STO-13, attack AVL-05: a device that begins endless incarnations is refused at a bound, by name; what it has begun
-/// goes on, and every other device may begin anew.
+/// STO-13, attacks AVL-04, AVL-05: a device that begins endless incarnations is refused at a bound, by name; what it has
+/// begun goes on, and every other device may begin anew.
 #[test]
 fn avl_05_endless_incarnations_are_refused_at_a_bound() {
     let mut scene = Scene::new();
@@ -254,7 +254,7 @@ fn beyond(author: &mut Author) -> Signed<Head> {
     author.sign(&claim)
 }
 
-/// REP-18, attack AVL-05: a feed without end under a signed head ends the run neither for the others nor never.
+/// REP-18, attacks AVL-04, AVL-05: a feed without end under a signed head ends the run neither for the others nor never.
 #[test]
 fn avl_05_a_head_that_never_completes_costs_its_budget_and_no_more() {
     let mut scene = Scene::new();
@@ -486,8 +486,8 @@ fn rep_20_what_was_left_out_comes_when_there_is_room() {
     assert_eq!(&LocalLog::chunk(&scene.local, last.name).unwrap(), sealed);
 }
 
-/// REP-6, attack AVL-05: a head that names what never was accuses a store so often and no more, and hides nothing that
-/// another head names.
+/// REP-6, attacks AVL-04, AVL-05: a head that names what never was accuses a store so often and no more, and hides nothing
+/// that another head names.
 #[test]
 fn avl_05_heads_that_name_anything_do_not_flood() {
     let mut scene = Scene::new();

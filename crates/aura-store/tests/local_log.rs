@@ -122,6 +122,7 @@ fn a_store_is_neither_invented_nor_replaced() {
     assert_eq!(open(folder.path()).unwrap().vault(), VaultId([1; 32]));
 }
 
+/// Fault F-26.
 #[test]
 fn other_versions_and_other_files_are_refused_by_name() {
     let folder = TempDir::new().unwrap();

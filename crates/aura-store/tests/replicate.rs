@@ -178,6 +178,7 @@ fn rep_13_chunks_arrive_within_their_budget() {
 }
 
 /// STO-12: another vault's store is told, and nothing goes there.
+/// Attack KEY-11.
 #[test]
 fn another_vaults_store_stops_it() {
     let mut own = devices(&mut Seed::new(1), 1);
@@ -192,6 +193,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// A line that loses one call in three, and answers: what is tried long enough arrives, and nothing twice.
+    /// Faults F-13, F-14.
     #[test]
     fn over_a_bad_line_everything_arrives(
         seed in 0..1000_u64,

@@ -295,7 +295,7 @@ fn told(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// Attacks FRK-01, FRK-08, AVL-01, faults F-19, F-20: whatever order things happen in, nothing that was written is
+/// Attacks FRK-01, FRK-08, AVL-01, faults F-14, F-16, F-19, F-20: whatever order things happen in, nothing that was written is
 /// lost.
 #[test]
 fn weeks_of_many_lives() {

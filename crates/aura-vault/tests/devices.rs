@@ -226,6 +226,7 @@ fn heads_name_what_was_seen_of_others() {
     }
 }
 
+/// Attack DEV-09.
 #[test]
 fn a_wrong_secret_joins_nothing() {
     let (bench, laptop, kit) = first();
@@ -361,8 +362,8 @@ fn key_05_keys_of_a_waiting_device_are_not_written_under() {
     }
 }
 
-/// AUT-16, attack AVL-05: a waiting device's authority entry that is no list of statements keeps nobody from opening
-/// the vault, and is told.
+/// AUT-16, attack AVL-05, fault F-40: a waiting device's authority entry that is no list of statements keeps nobody from
+/// opening the vault, and is told.
 #[test]
 fn a_malformed_authority_entry_stops_nobody() {
     let (bench, mut laptop, kit) = first();
@@ -406,8 +407,8 @@ fn unknown_statement(rogue: &Rogue) -> SignedStatement {
     SignedStatement { payload, signatures: vec![(rogue.sign.verifying_key(), signature)] }
 }
 
-/// AUT-4, attack AVL-05: what only a newer version understands ends writing here, if a device that counts says it, and
-/// neither reading nor opening; from a waiting one it ends nothing.
+/// AUT-4, attack AVL-05, fault F-27: what only a newer version understands ends writing here, if a device that counts says
+/// it, and neither reading nor opening; from a waiting one it ends nothing.
 #[test]
 fn aut_4_what_only_a_newer_version_understands_ends_writing_and_nothing_else() {
     let (bench, mut laptop, kit) = first();
@@ -487,7 +488,7 @@ fn open(bench: &Bench) -> Device {
     Device { store, vault: opened.map_err(|(_, error)| error).unwrap() }
 }
 
-/// Attacks FRK-01, RB-02: a folder that was put back from an older copy, and written to, goes on in a new life: what
+/// Attack FRK-01, fault F-20: a folder that was put back from an older copy, and written to, goes on in a new life: what
 /// it had written before comes back from others, what it wrote since reaches them, and nothing is said twice
 /// under one number.
 #[test]

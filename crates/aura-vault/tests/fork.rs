@@ -220,7 +220,7 @@ fn assert_whole(scene: &Scene, home: &Path, mut phone: Device, at: &str) {
 /// What leaving a fork writes into the log: what is said again, what gives way, and the event.
 const WRITES: i64 = 3;
 
-/// REP-22, attacks FRK-01, FRK-03, RB-02, faults F-01, F-04: cut at each of its writes, heard or not; and killed
+/// REP-22, attacks FRK-01, FRK-03, faults F-01, F-04, F-20: cut at each of its writes, heard or not; and killed
 /// before the file that says which life goes on is written.
 #[test]
 fn a_fork_that_is_left_by_half_is_left_in_the_end() {

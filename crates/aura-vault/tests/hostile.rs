@@ -141,7 +141,7 @@ fn draft(kind: Kind, origin: &str, value: serde_json::Value) -> Draft {
     }
 }
 
-/// Attacks INT-01, INT-05, INT-06, INT-09, INT-12, FRK-01, FRK-02, DEV-01, DEV-05, AVL-02: to the vault as a whole.
+/// Attacks INT-01, INT-05, INT-06, INT-09, INT-12, FRK-01, FRK-02, DEV-01, AVL-02, LOG-07: to the vault as a whole.
 #[test]
 fn a_vault_over_a_store_that_lies_loses_nothing_and_tells_nothing() {
     let one_in = if std::env::var_os("AURA_HOSTILE_ALL").is_some() { 1 } else { ONE_IN };

@@ -389,6 +389,7 @@ fn a_mail_in_two_mailboxes_is_one_mail_in_both() {
     assert_eq!(record.fields["mailboxIds"], json!({"Inbox": true, "Archive": true}));
 }
 
+/// Attack IMP-06.
 #[test]
 fn two_different_things_under_one_id_are_both_kept_and_found_again() {
     let bench = Bench::new();
@@ -407,6 +408,7 @@ fn two_different_things_under_one_id_are_both_kept_and_found_again() {
     assert_eq!(session.status().unwrap().state_hash, hash);
 }
 
+/// Fault F-10.
 #[test]
 fn without_device_key_the_recovery_code_makes_a_new_device_and_nothing_is_lost() {
     let bench = Bench::new();

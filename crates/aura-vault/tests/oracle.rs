@@ -70,8 +70,8 @@ fn tried(rounds: usize, place: &dyn Fn(usize, usize) -> Option<usize>) -> Vec<To
     (0..rounds).map(one).collect()
 }
 
-/// Attacks KEY-04, INT-05: a listed device writes entries with one byte of what is sealed changed. None opens, all are
-/// set aside for the same reason, and no place of the byte changes what is asked of any store. One that does open
+/// Attacks KEY-04, INT-05, INT-11: a listed device writes entries with one byte of what is sealed changed. None opens, all
+/// are set aside for the same reason, and no place of the byte changes what is asked of any store. One that does open
 /// is asked for in the same way.
 #[test]
 fn int_05_entries_that_do_not_open_are_all_alike() {
@@ -195,7 +195,7 @@ fn place_of(store: &LocalStore, sealed: &[u8]) -> (FeedId, u64, usize) {
     place.unwrap()
 }
 
-/// Attack KEY-04: whichever byte of a wrapped root key the log shows changed, the right secret opens nothing, is
+/// Attacks KEY-04, INT-11: whichever byte of a wrapped root key the log shows changed, the right secret opens nothing, is
 /// answered as a wrong one is, and the vault asks the same of its log.
 #[test]
 fn key_04_altered_wraps_are_all_alike() {
@@ -323,8 +323,8 @@ const ADA: Person = Person {
     login: "bank",
 };
 
-/// SHAPE: who writes other words, of other lengths within the same padded size, looks the same to every store: the
-/// same calls in the same order, with the same sizes.
+/// SHAPE, attack LOG-07: who writes other words, of other lengths within the same padded size, looks the same to every
+/// store: the same calls in the same order, with the same sizes.
 #[test]
 fn what_is_written_does_not_show_in_what_stores_see() {
     let other = Person {

@@ -171,6 +171,7 @@ fn try_unlock(bench: &Bench) -> Option<Vault<Unlocked>> {
     vault.unlock(&password(PASSWORD), bench.environment()).ok()
 }
 
+/// Attack LOG-01.
 #[test]
 fn lost_audit_events_are_told_until_somebody_has_seen_to_it() {
     // Which of the feeds is the audit log's, nobody can tell from outside: each is tried.

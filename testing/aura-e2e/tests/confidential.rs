@@ -111,6 +111,7 @@ fn syncs(person: &Person) {
     person.does(["sync"]);
 }
 
+/// Attacks TRF-08, SID-03.
 #[test]
 fn no_file_of_a_folder_or_a_device_says_what_was_planted() {
     let mut scene = Scene::new();

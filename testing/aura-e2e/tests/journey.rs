@@ -318,6 +318,7 @@ fn the_password_changes_and_the_recovery_code_opens() {
     assert_eq!(nora.tries(["--password-file", "code", "unlock", "--recovery"]).code, 0);
 }
 
+/// Fault F-10.
 #[test]
 fn lost_keys_are_named_and_the_kit_makes_up_for_them() {
     let nora = Person::new();

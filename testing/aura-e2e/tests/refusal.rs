@@ -65,6 +65,7 @@ fn wrong_passwords_are_counted_and_answered_more_slowly() {
     assert_eq!(wait(), 0);
 }
 
+/// Fault F-31.
 #[test]
 fn one_daemon_for_one_vault() {
     let nora = Person::new();

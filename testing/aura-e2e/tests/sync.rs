@@ -226,6 +226,7 @@ fn what_is_wrong_joins_nothing_and_blocks_no_later_try() {
     assert_eq!(tablet.state(), nora.state());
 }
 
+/// Attack AVL-03, faults F-16, F-17.
 #[test]
 fn both_change_while_the_folder_is_away() {
     let carrier = Carrier::new();
@@ -291,6 +292,7 @@ fn daemons_sync_by_themselves_and_attachments_follow() {
     });
 }
 
+/// Fault F-24.
 #[test]
 fn an_older_copy_of_the_folder_is_told_and_healed() {
     let carrier = Carrier::new();
@@ -323,6 +325,7 @@ fn an_older_copy_of_the_folder_is_told_and_healed() {
     meet(&nora, &phone);
 }
 
+/// Attack AVL-01, faults F-24, F-25.
 #[test]
 fn an_emptied_folder_is_filled_again_by_one_device() {
     let carrier = Carrier::new();
@@ -456,7 +459,7 @@ fn stores_are_named_listed_and_let_go_of() {
     assert_eq!(nora.types(["store", "rm", &carrier.text()]).code, 2);
 }
 
-/// Attack FRK-01: a person puts the vault's folder back from an older copy, and goes on writing before anything is
+/// Attack FRK-01, fault F-20: a person puts the vault's folder back from an older copy, and goes on writing before anything is
 /// synced.
 #[test]
 fn a_vault_that_was_restored_from_a_backup_loses_nothing_and_says_so() {

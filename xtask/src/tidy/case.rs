@@ -24,10 +24,12 @@ pub(crate) fn check(sources: &[Source]) -> Result<Vec<Finding>> {
             findings.extend(named.map(|id| Finding::at(&source.path, at + 1, unlisted(id))));
         }
     }
-    // In a comment it was found above. Other families in names are those of rules.
+    // In a comment it was found above. Other families in names are those of rules, and some are both.
     let families: BTreeSet<&str> = listed.iter().copied().map(id::family).collect();
     let is_new = |shown: &&shown::Shown| {
-        families.contains(id::family(&shown.id)) && !listed.contains(shown.id.as_str())
+        families.contains(id::family(&shown.id))
+            && !listed.contains(shown.id.as_str())
+            && !is_rule(sources, &shown.id)
     };
     for shown in said.shown.iter().filter(is_new) {
         findings.push(Finding::at(&shown.path, shown.line, unlisted(&shown.id)));

@@ -274,7 +274,7 @@ fn a_quarantine_ends_by_a_device_or_a_recovery_slot_never_by_itself() {
     assert_eq!(roster.apply(&confirm(&[LAPTOP])), Err(AuthorityError::State));
 }
 
-/// AUT-9, attack DEV-01.
+/// AUT-9, attacks DEV-01, GRT-08.
 #[test]
 fn only_a_listed_confirmed_unrevoked_device_makes_claims() {
     for claim in device_claims(LAPTOP) {

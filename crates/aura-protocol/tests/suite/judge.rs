@@ -151,3 +151,20 @@ fn a_chain_counts_whatever_its_clocks_say() {
     assert_eq!(roster.second_lock().unwrap().lock.counter, *locks.end());
     assert_eq!(refused, []);
 }
+
+/// AUT-21, AUT-22: devices that the recovery code confirmed wait at no time: however many they are, none of them is
+/// put off behind a later one.
+#[test]
+fn confirmed_devices_wait_at_no_time() {
+    let recovery = slot(RECOVERY, aura_protocol::authority::SlotKind::Recovery);
+    let mut statements = vec![genesis(), said_at(1, recovery, &[LAPTOP, RECOVERY])];
+    for seed in (100..).take(QUARANTINED_MAX + 1) {
+        statements.push(said_at(10, add(seed), &[seed, IDENTITY]));
+        statements.push(said_at(20, Claim::Confirm(device(seed)), &[RECOVERY]));
+    }
+    statements.push(said_at(30, add(PHONE), &[PHONE, LAPTOP]));
+    let (roster, refused) = judge(&statements);
+    assert_eq!(refused, []);
+    // Behind the laptop and all of them.
+    assert_eq!(roster.device(device(PHONE)).unwrap().order, QUARANTINED_MAX + 2);
+}

@@ -128,6 +128,7 @@ fn a_frontier_grows_to_the_same_root() {
 }
 
 /// LOG-5.
+/// Attacks LOG-02, LOG-06.
 #[test]
 fn inclusion_is_proved_for_every_leaf_of_every_size_and_no_other() {
     let leaves = leaves();
@@ -162,6 +163,7 @@ fn inclusion_is_proved_for_every_leaf_of_every_size_and_no_other() {
 }
 
 /// LOG-6.
+/// Attacks LOG-01, LOG-02.
 #[test]
 fn consistency_is_proved_for_every_pair_of_sizes_and_no_other() {
     let leaves = leaves();
@@ -207,6 +209,7 @@ fn proof(value: &Value) -> Option<Vec<Hash>> {
 }
 
 /// LOG-5, LOG-6.
+/// Attack LOG-06.
 #[test]
 fn published_proofs_are_judged_as_published() {
     let mut judged = 0;
@@ -304,6 +307,7 @@ fn a_note_key_is_named_as_other_tools_name_it() {
 }
 
 /// LOG-9.
+/// Attack LOG-08.
 #[test]
 fn a_note_is_opened_by_its_signer_only() {
     let good = note(LAPTOP);
@@ -331,6 +335,7 @@ fn a_note_is_opened_by_its_signer_only() {
 }
 
 /// LOG-9.
+/// Attack LOG-08.
 #[test]
 fn a_note_that_was_touched_is_refused() {
     let good = note(LAPTOP);

@@ -17,6 +17,7 @@ fn key(hex: &str) -> [u8; 32] {
 }
 
 /// SIG-1.
+/// Attacks INT-15, DEV-05.
 #[test]
 fn a_signature_covers_label_length_and_payload() {
     let expected = [&b"aura/v1/sig/head\0\0\0\0\0\0\0\0\x02"[..], b"hi"].concat();
