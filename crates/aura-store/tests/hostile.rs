@@ -480,7 +480,7 @@ fn frk_03_an_unsigned_branch_is_refused_and_accuses_nobody() {
     world.assert_heals();
 }
 
-/// Attacks INT-09, DEV-01: devices that nobody listed are refused by name and keep nothing from arriving.
+/// Attacks INT-09, DEV-01, KEY-11: devices that nobody listed are refused by name and keep nothing from arriving.
 #[test]
 fn dev_01_strangers_are_refused_and_the_rest_arrives() {
     for forgery in Forgery::ALL {

@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use aura_protocol::authority::Recipient;
+use aura_protocol::authority::{Recipient, SlotKind};
 use aura_protocol::entry::Entry;
 use aura_protocol::head::Position;
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Incarnation};
@@ -235,6 +235,26 @@ fn key_04_altered_wraps_are_all_alike() {
         .filter_map(|(_, sealed)| unlock(&bench, (sealed, 0), &password(PASSWORD)).err())
         .collect();
     assert_eq!(right, BTreeSet::from([wrong]));
+}
+
+/// Attack KEY-03: a salt that was changed in the log opens nothing with the right password, which is answered as a
+/// wrong one; the recovery code, which has none, still opens.
+#[test]
+fn key_03_another_salt_is_as_good_as_another_password() {
+    let bench = Bench::new();
+    let (vault, kit) = bench.create();
+    let slots = vault.roster().slots().values();
+    let salt = slots.clone().find_map(|slot| match &slot.kind {
+        SlotKind::Password(params) => Some(params.salt),
+        _ => None,
+    });
+    let salt = salt.unwrap();
+    drop(vault.lock());
+    for at in [0, salt.len() / 2, salt.len() - 1] {
+        assert!(unlock(&bench, (&salt, at), &password(PASSWORD)).is_err());
+    }
+    let recovery = Credential::Recovery(kit.recovery_code.clone());
+    assert_eq!(unlock(&bench, (&salt, 0), &recovery), Ok(()));
 }
 
 /// What comes of opening the vault with one byte of this wrap changed: on failure the error, and how many calls of
