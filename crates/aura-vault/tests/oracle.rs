@@ -246,7 +246,7 @@ fn key_03_another_salt_is_as_good_as_another_password() {
     let slots = vault.roster().slots().values();
     let salt = slots.clone().find_map(|slot| match &slot.kind {
         SlotKind::Password(params) => Some(params.salt),
-        _ => None,
+        SlotKind::Recovery => None,
     });
     let salt = salt.unwrap();
     drop(vault.lock());
