@@ -3,7 +3,7 @@
 //!
 //! Authority entries are signed but not sealed, so that a store or peer can keep a vault's device list
 //! without a key. Names, policy and the details of grants are not here; they are sealed in the root
-//! collection. Source: spec/authority.md, rules AUT-1 to AUT-22.
+//! collection. Source: spec/authority.md, rules AUT-1 to AUT-24.
 
 mod claim;
 mod statement;
@@ -16,6 +16,7 @@ pub use claim::{
     Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Recipient, SecondLock,
     SlotKeys, SlotKind,
 };
+pub use judge::{Extent, Placed};
 pub use roster::{AuthorityError, Device, Roster, Slot, Standing};
 pub use statement::{SignedStatement, Statement, decode_body, encode_body};
 

@@ -30,6 +30,9 @@ pub enum AuthorityError {
     /// It is not signed by those who may say this.
     #[error("expected the signature of a listed, confirmed device or of the identity")]
     Signer,
+    /// Its device said it after it had been revoked: nothing that anybody has to see to.
+    #[error("expected a statement from before its device was revoked")]
+    Ended,
     /// A new device or slot did not sign for itself, or uses one key for two purposes.
     #[error("expected the new key's own signature, and a key for each purpose")]
     Reverse,
@@ -62,6 +65,8 @@ pub struct Device {
     pub revoked: Option<BTreeMap<Incarnation, Position>>,
     /// Whether that revoke is co-signed by a recovery slot, so that no other one replaces it.
     pub is_revoked_by_recovery: bool,
+    /// Of the devices that signed that revoke, the one that was listed first.
+    pub revoked_by: Option<DeviceId>,
     /// Closed incarnations and their last accepted heads.
     pub closed: BTreeMap<Incarnation, Position>,
 }
@@ -110,7 +115,7 @@ pub struct Slot {
 }
 
 /// A statement whose signatures hold.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Checked {
     pub(super) statement: Statement,
     /// Whose signatures it has.
@@ -137,10 +142,14 @@ pub struct Roster {
     seconds: BTreeMap<EpochId, SecondLock>,
     wraps: Vec<(Recipient, EpochId, Vec<u8>)>,
     epochs: BTreeMap<CollectionId, BTreeSet<EpochId>>,
+    /// Who started an epoch: of several that say so, the one that was listed first.
+    makers: BTreeMap<(CollectionId, EpochId), DeviceId>,
+    /// Which device made a second lock.
+    lock_makers: BTreeMap<EpochId, DeviceId>,
     grants: BTreeSet<GrantId>,
     floor: (u64, u64),
-    /// Ids of slots and grants that ended; none comes back.
-    ended: (BTreeSet<SlotId>, BTreeSet<GrantId>),
+    /// Slots and grants that ended; none comes back.
+    ended: (BTreeMap<SlotId, Slot>, BTreeSet<GrantId>),
     /// Payloads that counted once.
     taken: BTreeSet<Hash>,
 }
@@ -170,9 +179,11 @@ impl Roster {
             seconds: BTreeMap::new(),
             wraps: Vec::new(),
             epochs: BTreeMap::new(),
+            makers: BTreeMap::new(),
+            lock_makers: BTreeMap::new(),
             grants: BTreeSet::new(),
             floor: (0, 0),
-            ended: (BTreeSet::new(), BTreeSet::new()),
+            ended: (BTreeMap::new(), BTreeSet::new()),
             taken: BTreeSet::new(),
         };
         roster.list(device, Quarantine::Over)?;
@@ -204,6 +215,16 @@ impl Roster {
         &self.slots
     }
 
+    /// The slots that were removed. They open nothing any more; what was wrapped to them stays in the log.
+    pub fn ended_slots(&self) -> &BTreeMap<SlotId, Slot> {
+        &self.ended.0
+    }
+
+    /// Whether the identity of this generation is listed.
+    pub fn has_generation(&self, generation: EpochId) -> bool {
+        self.identities.contains_key(&generation)
+    }
+
     /// The second lock that is in force, if the person has made one.
     pub fn second_lock(&self) -> Option<&SecondLock> {
         self.seconds.values().next_back()
@@ -222,6 +243,28 @@ impl Roster {
     /// Every collection and its epochs.
     pub fn epochs(&self) -> &BTreeMap<CollectionId, BTreeSet<EpochId>> {
         &self.epochs
+    }
+
+    /// The device that started an epoch: its key op says which key that is (KRG-3).
+    pub fn maker(&self, collection: CollectionId, epoch: EpochId) -> Option<DeviceId> {
+        self.makers.get(&(collection, epoch)).copied()
+    }
+
+    /// The device that made a collection: of those that started epochs of it, the one that was listed first.
+    pub fn collection_maker(&self, collection: CollectionId) -> Option<DeviceId> {
+        let from = (collection, EpochId { counter: 0, ..EpochId::CLEAR });
+        let of_collection = self.makers.range(from..).take_while(|((id, _), _)| *id == collection);
+        of_collection.map(|(_, maker)| *maker).min_by_key(|maker| self.order(*maker))
+    }
+
+    /// The device that made a second lock.
+    pub fn lock_maker(&self, lock: EpochId) -> Option<DeviceId> {
+        self.lock_makers.get(&lock).copied()
+    }
+
+    /// A device's place in the order of listing.
+    pub(super) fn order(&self, device: DeviceId) -> usize {
+        self.device(device).map_or(usize::MAX, |device| device.order)
     }
 
     /// The least (security level, protocol version) that the person accepts.
@@ -243,6 +286,17 @@ impl Roster {
             Err(SignedError::Payload(error)) if error.is_newer() => Err(self.newer(signed)),
             checked => self.take(&checked.map_err(AuthorityError::Signed)?),
         }
+    }
+
+    /// A revoke that a device said before it was revoked itself: it goes on to count (AUT-24).
+    pub(super) fn take_earlier(&mut self, checked: &Checked) -> Result<(), AuthorityError> {
+        let Checked { statement, signers, payload } = checked;
+        let Claim::Revoke { device, last } = &statement.claim else {
+            return Err(AuthorityError::State);
+        };
+        self.revoke(*device, last.clone(), signers)?;
+        self.taken.insert(*payload);
+        Ok(())
     }
 
     /// The same for a statement whose signatures have been checked.
@@ -301,14 +355,20 @@ impl Roster {
             Claim::Identity { generation, keys } => return self.rotate(generation, &keys),
             Claim::Slot { slot, kind, keys } => return self.open_slot(slot, kind, keys, signers),
             Claim::Unslot(slot) => {
-                self.slots.remove(&slot).ok_or(AuthorityError::State)?;
-                self.ended.0.insert(slot);
+                let ended = self.slots.remove(&slot).ok_or(AuthorityError::State)?;
+                self.ended.0.insert(slot, ended);
             }
             Claim::Wrap { recipient, generation, sealed } => {
                 self.wraps.push((recipient, generation, sealed));
             }
             Claim::Epoch { collection, epoch } => {
                 self.epochs.entry(collection).or_default().insert(epoch);
+                if let Some(maker) = self.first_signer(signers) {
+                    let known = self.maker(collection, epoch);
+                    if known.is_none_or(|known| self.order(maker) < self.order(known)) {
+                        self.makers.insert((collection, epoch), maker);
+                    }
+                }
             }
             Claim::Base { feed, .. } => {
                 // AUT-14: a device speaks for its own snapshots only.
@@ -351,12 +411,14 @@ impl Roster {
         signers: &[[u8; 32]],
     ) -> Result<(), AuthorityError> {
         let is_by_recovery = self.is_by_recovery(signers);
+        let revoked_by = self.first_signer(signers);
         let device = self.listed(device)?;
         if device.revoked.is_some() && (device.is_revoked_by_recovery || !is_by_recovery) {
             return Err(AuthorityError::State);
         }
         device.revoked = Some(last.into_iter().collect());
         device.is_revoked_by_recovery = is_by_recovery;
+        device.revoked_by = revoked_by;
         Ok(())
     }
 
@@ -385,7 +447,7 @@ impl Roster {
             return Err(AuthorityError::Reverse);
         }
         // AUT-17: a slot that was removed, after a password leaked perhaps, never comes back.
-        if self.slots.contains_key(&slot) || self.ended.0.contains(&slot) {
+        if self.slots.contains_key(&slot) || self.ended.0.contains_key(&slot) {
             return Err(AuthorityError::State);
         }
         self.slots.insert(slot, Slot { kind, keys });
@@ -414,6 +476,9 @@ impl Roster {
             || self.is_by_recovery(signers);
         if !may_replace {
             return Err(AuthorityError::Signer);
+        }
+        if let Some(maker) = self.first_signer(signers) {
+            self.lock_makers.insert(second.lock, maker);
         }
         self.seconds.insert(second.lock, second);
         Ok(())
@@ -472,6 +537,7 @@ impl Roster {
             is_retired: false,
             revoked: None,
             is_revoked_by_recovery: false,
+            revoked_by: None,
             closed: BTreeMap::new(),
         };
         self.devices.insert(id, device);
@@ -495,6 +561,12 @@ impl Roster {
             self.device(DeviceId::of_key(key))
                 .is_some_and(|device| device.keys.sign == *key && device.is_active())
         })
+    }
+
+    /// Of the devices that signed, the one that was listed first.
+    pub(super) fn first_signer(&self, signers: &[[u8; 32]]) -> Option<DeviceId> {
+        let listed = signers.iter().filter_map(|key| self.device(DeviceId::of_key(key)));
+        listed.min_by_key(|device| device.order).map(|device| device.keys.id())
     }
 
     pub(super) fn is_by_recovery(&self, signers: &[[u8; 32]]) -> bool {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What a vault's statements come to does not depend on where and in which order they are found.
 
-use aura_protocol::authority::{AuthorityError, Claim, Roster, SignedStatement};
-use aura_protocol::id::VaultId;
+use aura_protocol::authority::{
+    AuthorityError, Claim, Placed, Position, Roster, SignedStatement, SlotKind,
+};
+use aura_protocol::id::{CollectionId, Incarnation, VaultId};
 use aura_protocol::limits::QUARANTINED_MAX;
 use proptest::prelude::*;
 
@@ -31,11 +33,7 @@ fn life() -> Vec<SignedStatement> {
         genesis(),
         said_at(9, add(PHONE), &[PHONE, LAPTOP]),
         said_at(3, add(TABLET), &[TABLET, PHONE]),
-        said_at(
-            2,
-            slot(RECOVERY, aura_protocol::authority::SlotKind::Recovery),
-            &[TABLET, RECOVERY],
-        ),
+        said_at(2, slot(RECOVERY, SlotKind::Recovery), &[TABLET, RECOVERY]),
         said_at(20, add(GUEST), &[GUEST, IDENTITY]),
         said_at(21, Claim::Confirm(device(GUEST)), &[RECOVERY]),
         said_at(30, revoke(PHONE), &[TABLET]),
@@ -58,7 +56,7 @@ proptest! {
         prop_assert!(of(GUEST).is_active());
         // The one that was listed earlier is heard first.
         prop_assert!(of(TABLET).revoked.is_some() && of(PHONE).is_active());
-        prop_assert!(!refused.is_empty() && refused.iter().all(|e| *e == AuthorityError::Signer));
+        prop_assert!(!refused.is_empty() && refused.iter().all(|e| *e == AuthorityError::Ended));
     }
 }
 
@@ -167,4 +165,134 @@ fn confirmed_devices_wait_at_no_time() {
     assert_eq!(refused, []);
     // Behind the laptop and all of them.
     assert_eq!(roster.device(device(PHONE)).unwrap().order, QUARANTINED_MAX + 2);
+}
+
+/// A statement in the first life of a device's authority feed.
+fn placed(seed: u8, number: u64, statement: SignedStatement) -> Placed {
+    Placed { life: (device(seed), INCARNATION), number, statement }
+}
+
+/// Heads name as many authority entries as their number says.
+fn judge_placed(statements: &[Placed]) -> (Roster, Vec<AuthorityError>) {
+    let extent = |_, _, at: Position| Some(at.number);
+    Roster::judge_placed(vault(), statements, &extent).unwrap()
+}
+
+fn revoke_at(seed: u8, number: u64) -> Claim {
+    Claim::Revoke { device: device(seed), last: vec![(INCARNATION, at(number))] }
+}
+
+/// A laptop that added a phone, and a tablet that the phone added; the recovery code.
+fn placed_life() -> Vec<Placed> {
+    vec![
+        placed(LAPTOP, 1, genesis()),
+        placed(LAPTOP, 1, said_at(2, slot(RECOVERY, SlotKind::Recovery), &[LAPTOP, RECOVERY])),
+        placed(LAPTOP, 2, said_at(3, add(PHONE), &[PHONE, LAPTOP])),
+        placed(PHONE, 2, said_at(4, add(TABLET), &[TABLET, PHONE])),
+    ]
+}
+
+/// DEV-01, AUT-23: what a device signs after it was revoked lists nobody, wherever it is found: in its own feed
+/// beyond its last accepted head, in a life that the revoke does not list, or in a feed of an accomplice.
+#[test]
+fn aut_23_what_a_revoked_device_signs_later_counts_nowhere() {
+    let lists = said_at(1, add(STRANGER), &[STRANGER, PHONE]);
+    let foreign = Incarnation([9; 8]);
+    let other_life = Placed { life: (device(PHONE), foreign), ..placed(PHONE, 1, lists.clone()) };
+    let hidden = [
+        placed(PHONE, 6, lists.clone()),
+        other_life,
+        placed(STRANGER, 1, lists.clone()),
+        placed(TABLET, 1, lists.clone()),
+    ];
+    for thief in hidden {
+        let mut statements = placed_life();
+        statements.push(thief);
+        let (roster, _) = judge_placed(&statements);
+        assert!(roster.device(device(STRANGER)).is_some(), "so far it counts");
+        statements.push(placed(LAPTOP, 3, said_at(9, revoke_at(PHONE, 5), &[LAPTOP])));
+        let (roster, refused) = judge_placed(&statements);
+        assert!(roster.device(device(STRANGER)).is_none());
+        assert_eq!(refused, [AuthorityError::Ended]);
+        // What it said before stands.
+        assert!(roster.device(device(TABLET)).unwrap().is_active());
+        // Unless the revoke accepts it.
+        statements.pop();
+        statements.push(placed(PHONE, 5, lists.clone()));
+        statements.push(placed(LAPTOP, 3, said_at(9, revoke_at(PHONE, 5), &[LAPTOP])));
+        assert!(judge_placed(&statements).0.device(device(STRANGER)).is_some());
+    }
+}
+
+/// DEV-02, AUT-23: a later-listed device that turns hostile and revokes an earlier one takes none of that one's
+/// statements away, whatever it says is the last accepted head; the recovery code and the order of listing
+/// decide first.
+#[test]
+fn aut_23_a_hostile_device_takes_nothing_from_one_that_was_listed_before_it() {
+    let mut statements = placed_life();
+    statements.push(placed(LAPTOP, 4, said_at(8, password_slot(), &[LAPTOP, PASSWORD])));
+    statements.push(placed(PHONE, 3, said_at(9, revoke_at(LAPTOP, 1), &[PHONE])));
+    let (roster, _) = judge_placed(&statements);
+    assert!(roster.device(device(LAPTOP)).unwrap().revoked.is_some(), "it may say so");
+    assert_eq!(roster.slots().len(), 2, "but every way in stays");
+    assert!(roster.device(device(PHONE)).is_some() && roster.device(device(TABLET)).is_some());
+    // With the recovery code it is final.
+    statements.pop();
+    let by_code = said_at(9, revoke_at(LAPTOP, 2), &[PHONE, RECOVERY]);
+    statements.push(placed(PHONE, 3, by_code));
+    assert_eq!(judge_placed(&statements).0.slots().len(), 1);
+    // A revoke that would take away what its own signer rests on cuts nothing.
+    statements.pop();
+    let by_code = said_at(9, revoke_at(LAPTOP, 1), &[PHONE, RECOVERY]);
+    statements.push(placed(PHONE, 3, by_code));
+    let (roster, _) = judge_placed(&statements);
+    assert!(roster.device(device(LAPTOP)).unwrap().revoked.is_some());
+    assert_eq!(roster.slots().len(), 2);
+    // And the laptop that says the same of the phone is heard first.
+    let mut statements = placed_life();
+    statements.push(placed(PHONE, 3, said_at(9, revoke_at(LAPTOP, 1), &[PHONE])));
+    statements.push(placed(LAPTOP, 3, said_at(30, revoke_at(PHONE, 2), &[LAPTOP])));
+    let (roster, _) = judge_placed(&statements);
+    assert!(roster.device(device(LAPTOP)).unwrap().is_active());
+    assert!(roster.device(device(PHONE)).unwrap().revoked.is_some());
+}
+
+/// DEV-03, AUT-24: whoever a device revoked stays revoked when that device is revoked itself.
+#[test]
+fn aut_24_a_revoke_outlives_its_signer() {
+    let mut statements = placed_life();
+    statements.push(placed(PHONE, 4, said_at(9, revoke_at(TABLET, 1), &[PHONE])));
+    statements.push(placed(LAPTOP, 3, said_at(20, revoke_at(PHONE, 4), &[LAPTOP])));
+    let (roster, refused) = judge_placed(&statements);
+    for seed in [PHONE, TABLET] {
+        assert!(roster.device(device(seed)).unwrap().revoked.is_some(), "{seed}");
+    }
+    assert_eq!(refused, []);
+    // Not if it said so later.
+    statements.pop();
+    statements.push(placed(LAPTOP, 3, said_at(20, revoke_at(PHONE, 3), &[LAPTOP])));
+    let (roster, _) = judge_placed(&statements);
+    assert!(roster.device(device(TABLET)).unwrap().is_active());
+    // A stolen laptop that revoked the phone does not win by that against the phone and the recovery code.
+    let mut statements = placed_life();
+    statements.push(placed(LAPTOP, 3, said_at(9, revoke_at(PHONE, 2), &[LAPTOP])));
+    let by_code = said_at(20, revoke_at(LAPTOP, 3), &[PHONE, RECOVERY]);
+    statements.push(placed(PHONE, 3, by_code));
+    let (roster, _) = judge_placed(&statements);
+    assert!(roster.device(device(PHONE)).unwrap().is_active());
+    assert!(roster.device(device(LAPTOP)).unwrap().revoked.is_some());
+}
+
+/// KRG-3: an epoch is whose device started it; of several that say so, the one that was listed first.
+#[test]
+fn krg_3_an_epoch_has_one_maker() {
+    let of = |seed| Claim::Epoch { collection: CollectionId([9; 16]), epoch: epoch(1, seed) };
+    let mut statements = placed_life();
+    statements.push(placed(PHONE, 3, said_at(9, of(1), &[PHONE])));
+    statements.push(placed(TABLET, 3, said_at(1, of(1), &[TABLET])));
+    statements.push(placed(TABLET, 3, said_at(1, of(2), &[TABLET])));
+    let (roster, _) = judge_placed(&statements);
+    let maker = |seed| roster.maker(CollectionId([9; 16]), epoch(1, seed));
+    assert_eq!([maker(1), maker(2), maker(3)], [Some(device(PHONE)), Some(device(TABLET)), None]);
+    assert_eq!(roster.collection_maker(CollectionId([9; 16])), Some(device(PHONE)));
 }
