@@ -3,10 +3,12 @@
 //!
 //! Authority entries are signed but not sealed, so that a store or peer can keep a vault's device list
 //! without a key. Names, policy and the details of grants are not here; they are sealed in the root
-//! collection. Source: spec/authority.md, rules AUT-1 to AUT-24.
+//! collection. Source: spec/authority.md, rules AUT-1 to AUT-25.
 
 mod claim;
 mod statement;
+
+mod device;
 
 mod roster;
 
@@ -16,8 +18,9 @@ pub use claim::{
     Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Recipient, SecondLock,
     SlotKeys, SlotKind,
 };
+pub use device::{Device, Standing};
 pub use judge::{Extent, Placed};
-pub use roster::{AuthorityError, Device, Roster, Slot, Standing};
+pub use roster::{AuthorityError, Roster, Slot};
 pub use statement::{SignedStatement, Statement, decode_body, encode_body};
 
 pub use crate::head::Position;

@@ -71,6 +71,8 @@ labels! {
     KeyringFile = "aura/v1/object/keyring-file",
     /// One key of the keyring, carried by an op.
     KeyringKey = "aura/v1/object/keyring-key",
+    /// The secret key of the person's slots, carried by an op.
+    SecretKey = "aura/v1/object/secret-key",
     /// Keys of the views behind the second lock.
     SecondViews = "aura/v1/object/second-views",
     /// The device's secret seeds.

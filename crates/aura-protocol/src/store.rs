@@ -3,9 +3,9 @@
 //!
 //! [`BlindStore`] is what any store offers to anybody; [`LocalLog`] is what the vault writes to on its
 //! own device; [`Prover`] is how a device shows a store who it is. Implementations are in
-//! `aura_store`; conformance suites in `aura_testkit`. Source: spec/store.md, rules STO-1 to STO-12.
+//! `aura_store`; conformance suites in `aura_testkit`. Source: spec/store.md, rules STO-1 to STO-14.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
@@ -143,6 +143,44 @@ impl Heads {
     }
 }
 
+/// The end of an incarnation, as a revoke or a close says it.
+#[derive(Debug, Clone)]
+pub struct LastHead {
+    /// Whose.
+    pub device: DeviceId,
+    /// In which life.
+    pub incarnation: Incarnation,
+    /// The last head that is accepted.
+    pub position: Position,
+    /// That head, if the store has it.
+    pub head: Option<Signed<Head>>,
+}
+
+/// What a store knows of devices that were revoked and incarnations that were closed.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// Devices that are revoked, and the device that said so. Of those of their incarnations that are not in `last`
+    /// nothing is accepted.
+    pub revoked: BTreeMap<DeviceId, Option<DeviceId>>,
+    /// Where incarnations end.
+    pub last: Vec<LastHead>,
+}
+
+impl Ends {
+    /// Where an incarnation ends, if it is said.
+    pub fn of(&self, device: DeviceId, incarnation: Incarnation) -> Option<&LastHead> {
+        self.last.iter().find(|last| (last.device, last.incarnation) == (device, incarnation))
+    }
+
+    /// Whether a head lies beyond what is accepted of its incarnation.
+    pub fn is_beyond(&self, device: DeviceId, incarnation: Incarnation, at: Position) -> bool {
+        match self.of(device, incarnation) {
+            Some(last) => at.number > last.position.number,
+            None => self.revoked.contains_key(&device),
+        }
+    }
+}
+
 /// Anything that keeps entries, heads and chunks without a key.
 ///
 /// *Active* stores check hash chains, head signatures and the device list and refuse what does not
@@ -184,6 +222,21 @@ pub trait BlindStore: Send + Sync {
     /// Whether the store has each of these chunks.
     async fn has(&self, access: &Access, names: &[ChunkName]) -> Result<Vec<bool>, StoreError>;
 
+    /// One head by its place, also an older one, if the store still has it (STO-14).
+    async fn head(
+        &self,
+        _access: &Access,
+        _life: (DeviceId, Incarnation),
+        _at: Position,
+    ) -> Result<Signed<Head>, StoreError> {
+        Err(StoreError::Absent)
+    }
+
+    /// What the store knows of incarnations that have ended (STO-14). One that reads no statements knows nothing.
+    async fn ends(&self, _access: &Access) -> Result<Ends, StoreError> {
+        Ok(Ends::default())
+    }
+
     /// Returns when the store has a head whose position differs from `known`, or after `wait_ms`.
     async fn watch(
         &self,
@@ -208,7 +261,8 @@ pub trait LocalLog: Send + Sync {
     /// Every feed and where it stands, ascending.
     fn feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError>;
 
-    /// The newest head of every incarnation, but for the rotten ones.
+    /// The newest head of every incarnation, but for the rotten ones; of one that has ended the last one that is
+    /// accepted, if it is there (STO-14).
     fn heads(&self) -> Result<Vec<Signed<Head>>, StoreError>;
 
     /// The incarnations whose newest head is rotten: [`heads`](Self::heads) steps over them.

@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::claim::Claim;
-use super::roster::{AuthorityError, Checked, Device, Roster};
+use super::device::Device;
+use super::roster::{AuthorityError, Checked, Roster};
 use super::statement::SignedStatement;
 use crate::head::Position;
 use crate::id::{DeviceId, Hash, Incarnation, VaultId};
@@ -101,7 +102,7 @@ impl Roster {
     /// the recovery code before both.
     fn rank(&self, end: &Checked) -> (bool, usize, u64, Hash) {
         let first = self.first_signer(&end.signers).map_or(usize::MAX, |device| self.order(device));
-        (!self.is_by_recovery(&end.signers), first, end.statement.clock, end.payload)
+        (!self.is_by_any_recovery(&end.signers), first, end.statement.clock, end.payload)
     }
 
     /// AUT-24: whether a revoke goes on to count although its signer was revoked since.
@@ -248,7 +249,14 @@ impl<'a> Case<'a> {
         }
         // Whoever waits for nobody's word that is there yet comes last (AUT-22).
         refused.append(&mut roster.take_all(&mut adds));
-        refused.append(&mut roster.take_all(&mut others));
+        let why = roster.take_all(&mut others);
+        let is_moot = |said: &Said| match &said.checked.statement.claim {
+            // Whoever let it in first need not be there any more.
+            Claim::Confirm(id) => roster.device(*id).is_some_and(|device| device.is_confirmed),
+            _ => false,
+        };
+        let why = others.iter().zip(why).filter(|(said, _)| !is_moot(said));
+        refused.extend(why.map(|(_, why)| why));
         ends.sort_by_cached_key(|said| roster.rank(&said.checked));
         let why = roster.take_all(&mut ends);
         for (end, why) in ends.iter().zip(why) {

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::claim::{Claim, DeviceKeys, IdentityKeys, Recipient, SecondLock, SlotKeys, SlotKind};
+use super::device::{Device, Standing};
 use super::statement::{SignedStatement, Statement};
 use crate::head::Position;
 use crate::id::{CollectionId, DeviceId, EpochId, GrantId, Hash, Incarnation, SlotId, VaultId};
@@ -50,61 +51,6 @@ pub enum AuthorityError {
     Bounds,
 }
 
-/// A device that was ever listed.
-#[derive(Debug, Clone)]
-pub struct Device {
-    /// Its public keys.
-    pub keys: DeviceKeys,
-    /// Its place in the order of listing, from 0.
-    pub order: usize,
-    /// Whether its quarantine has ended.
-    pub is_confirmed: bool,
-    /// Whether it no longer holds up forgetting.
-    pub is_retired: bool,
-    /// If revoked, the last accepted head of each incarnation.
-    pub revoked: Option<BTreeMap<Incarnation, Position>>,
-    /// Whether that revoke is co-signed by a recovery slot, so that no other one replaces it.
-    pub is_revoked_by_recovery: bool,
-    /// Of the devices that signed that revoke, the one that was listed first.
-    pub revoked_by: Option<DeviceId>,
-    /// Closed incarnations and their last accepted heads.
-    pub closed: BTreeMap<Incarnation, Position>,
-}
-
-impl Device {
-    /// Whether this device may make claims: confirmed and not revoked.
-    pub fn is_active(&self) -> bool {
-        self.is_confirmed && self.revoked.is_none()
-    }
-
-    /// Whether what this device signed at this head counts (AUT-18).
-    pub fn standing(&self, incarnation: Incarnation, head: Position) -> Standing {
-        let is_within = |last: &Position| head.number < last.number || head == *last;
-        // An incarnation that a revoke does not list is late as a whole.
-        let is_before_revoke =
-            self.revoked.as_ref().is_none_or(|last| last.get(&incarnation).is_some_and(is_within));
-        let is_before_close = self.closed.get(&incarnation).is_none_or(is_within);
-        match (is_before_revoke && is_before_close, self.is_confirmed) {
-            (false, _) => Standing::Late,
-            (true, false) => Standing::Quarantined,
-            (true, true) => Standing::Accepted,
-        }
-    }
-}
-
-/// What a head of a device is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Its device was never listed.
-    Unlisted,
-    /// Its device is listed but not confirmed: keep its entries, apply none.
-    Quarantined,
-    /// It lies beyond what was accepted when its device was revoked or its incarnation closed.
-    Late,
-    /// It counts.
-    Accepted,
-}
-
 /// A key slot.
 #[derive(Debug, Clone)]
 pub struct Slot {
@@ -112,6 +58,8 @@ pub struct Slot {
     pub kind: SlotKind,
     /// Its public keys.
     pub keys: SlotKeys,
+    /// The device that made it.
+    pub made_by: Option<DeviceId>,
 }
 
 /// A statement whose signatures hold.
@@ -220,9 +168,9 @@ impl Roster {
         &self.ended.0
     }
 
-    /// Whether the identity of this generation is listed.
-    pub fn has_generation(&self, generation: EpochId) -> bool {
-        self.identities.contains_key(&generation)
+    /// The identity keys of a root generation, if it is listed.
+    pub fn identity_of(&self, generation: EpochId) -> Option<&IdentityKeys> {
+        self.identities.get(&generation)
     }
 
     /// The second lock that is in force, if the person has made one.
@@ -410,7 +358,7 @@ impl Roster {
         last: Vec<(Incarnation, Position)>,
         signers: &[[u8; 32]],
     ) -> Result<(), AuthorityError> {
-        let is_by_recovery = self.is_by_recovery(signers);
+        let is_by_recovery = self.is_by_any_recovery(signers);
         let revoked_by = self.first_signer(signers);
         let device = self.listed(device)?;
         if device.revoked.is_some() && (device.is_revoked_by_recovery || !is_by_recovery) {
@@ -450,7 +398,8 @@ impl Roster {
         if self.slots.contains_key(&slot) || self.ended.0.contains_key(&slot) {
             return Err(AuthorityError::State);
         }
-        self.slots.insert(slot, Slot { kind, keys });
+        let made_by = self.first_signer(signers);
+        self.slots.insert(slot, Slot { kind, keys, made_by });
         Ok(())
     }
 
@@ -494,7 +443,10 @@ impl Roster {
             (false, true) => Quarantine::Begins,
             (false, false) => return Err(AuthorityError::Signer),
         };
-        self.list(keys, quarantine)
+        let (id, by) = (keys.id(), self.first_signer(signers));
+        self.list(keys, quarantine)?;
+        self.listed(id)?.let_in_by = by;
+        Ok(())
     }
 
     /// AUT-8: a listed device, a recovery slot or the second lock ends a quarantine, never the device
@@ -503,11 +455,13 @@ impl Roster {
         if !self.may_confirm(signers) {
             return Err(AuthorityError::Signer);
         }
+        let by = self.first_signer(signers);
         let device = self.listed(id)?;
         if device.revoked.is_some() {
             return Err(AuthorityError::State);
         }
         device.is_confirmed = true;
+        device.let_in_by = device.let_in_by.or(by);
         Ok(())
     }
 
@@ -534,6 +488,7 @@ impl Roster {
             keys,
             order,
             is_confirmed: !begins,
+            let_in_by: None,
             is_retired: false,
             revoked: None,
             is_revoked_by_recovery: false,
@@ -573,6 +528,12 @@ impl Roster {
         self.slots
             .values()
             .any(|slot| slot.kind == SlotKind::Recovery && signers.contains(&slot.keys.sign))
+    }
+
+    /// The same for a slot that may have been removed since: with the revoke all slots are replaced (AUT-18).
+    pub(super) fn is_by_any_recovery(&self, signers: &[[u8; 32]]) -> bool {
+        let mut slots = self.slots.values().chain(self.ended.0.values());
+        slots.any(|slot| slot.kind == SlotKind::Recovery && signers.contains(&slot.keys.sign))
     }
 
     fn is_by_second(&self, signers: &[[u8; 32]]) -> bool {

@@ -224,7 +224,7 @@ fn aut_23_what_a_revoked_device_signs_later_counts_nowhere() {
     }
 }
 
-/// DEV-02, AUT-23: a later-listed device that turns hostile and revokes an earlier one takes none of that one's
+/// AUT-23: a later-listed device that turns hostile and revokes an earlier one takes none of that one's
 /// statements away, whatever it says is the last accepted head; the recovery code and the order of listing
 /// decide first.
 #[test]
@@ -257,7 +257,7 @@ fn aut_23_a_hostile_device_takes_nothing_from_one_that_was_listed_before_it() {
     assert!(roster.device(device(PHONE)).unwrap().revoked.is_some());
 }
 
-/// DEV-03, AUT-24: whoever a device revoked stays revoked when that device is revoked itself.
+/// AUT-24: whoever a device revoked stays revoked when that device is revoked itself.
 #[test]
 fn aut_24_a_revoke_outlives_its_signer() {
     let mut statements = placed_life();
