@@ -3,12 +3,14 @@
 //!
 //! A store needs less than a vault does: whose key signs a head, and where a revoked device or a closed
 //! incarnation ended. It judges statements as a vault does. Source: spec/store.md, rule STO-4;
-//! spec/authority.md, rule AUT-21.
+//! spec/authority.md, rules AUT-21 and AUT-23.
 
-use aura_protocol::authority::{Roster, SignedStatement, Standing, decode_body};
+use std::collections::BTreeMap;
+
+use aura_protocol::authority::{Extent, Placed, Roster, Standing, decode_body};
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{CollectionId, DeviceId, Hash, VaultId};
+use aura_protocol::id::{CollectionId, DeviceId, Hash, Incarnation, VaultId};
 
 /// A vault's devices, as far as a store must know them.
 #[derive(Debug, Clone, Default)]
@@ -17,16 +19,26 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// What these authority entries of a vault come to. Statements that do not count change nothing.
-    pub fn listed_by<'a>(vault: VaultId, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
-        let statements: Vec<SignedStatement> = entries
-            .into_iter()
-            .filter(|entry| entry.header().feed.collection == CollectionId::AUTHORITY)
-            .filter_map(|entry| decode_body(entry.body()).ok())
-            .flatten()
-            .collect();
+    /// What these authority entries of a vault come to. Statements that do not count change nothing. `extent` says
+    /// up to which authority entry a head that is known goes.
+    pub fn listed_by<'a>(
+        vault: VaultId,
+        entries: impl IntoIterator<Item = &'a Entry>,
+        extent: Extent<'_>,
+    ) -> Self {
+        let mut statements = Vec::new();
+        for entry in entries {
+            let header = entry.header();
+            if header.feed.collection != CollectionId::AUTHORITY {
+                continue;
+            }
+            let life = (header.feed.device, header.feed.incarnation);
+            let said = decode_body(entry.body()).unwrap_or_default().into_iter();
+            let number = header.number;
+            statements.extend(said.map(|statement| Placed { life, number, statement }));
+        }
         // Without a genesis nobody is listed.
-        let judged = Roster::judge(vault, &statements).ok();
+        let judged = Roster::judge_placed(vault, &statements, extent).ok();
         Self { roster: judged.map(|(roster, _)| roster) }
     }
 
@@ -42,6 +54,43 @@ impl Devices {
             }
             Standing::Unlisted | Standing::Late => None,
         }
+    }
+
+    /// Devices that are revoked, and the device that said so.
+    pub fn revoked(&self) -> BTreeMap<DeviceId, Option<DeviceId>> {
+        let devices = self.roster.iter().flat_map(|roster| roster.devices().iter());
+        let revoked = devices.filter(|(_, device)| device.revoked.is_some());
+        revoked.map(|(id, device)| (*id, device.revoked_by)).collect()
+    }
+
+    /// The last accepted head of each incarnation that a revoke or a close names.
+    pub fn last_heads(&self) -> Vec<(DeviceId, Incarnation, Position)> {
+        let mut last = Vec::new();
+        for (id, device) in self.roster.iter().flat_map(|roster| roster.devices().iter()) {
+            let ends = device.revoked.iter().flatten().chain(&device.closed);
+            for (incarnation, at) in ends.filter(|(_, at)| at.number > 0) {
+                if device.standing(*incarnation, *at) != Standing::Late {
+                    last.push((*id, *incarnation, *at));
+                }
+            }
+        }
+        last.sort_by_key(|(device, incarnation, _)| (*device, *incarnation));
+        last.dedup();
+        last
+    }
+
+    /// Whether this is the last head that is accepted of its incarnation.
+    pub fn is_last(&self, head: &Head, hash: Hash) -> bool {
+        let at = Position { number: head.number, hash };
+        let is_same = |(device, incarnation, last): &(DeviceId, Incarnation, Position)| {
+            (*device, *incarnation, *last) == (head.device, head.incarnation, at)
+        };
+        self.last_heads().iter().any(is_same)
+    }
+
+    /// Whether a device is listed, revoked or not.
+    pub fn lists(&self, device: DeviceId) -> bool {
+        self.roster.as_ref().is_some_and(|roster| roster.device(device).is_some())
     }
 
     /// Whether a device is listed and waits to be confirmed.

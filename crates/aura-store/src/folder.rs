@@ -189,6 +189,16 @@ impl BlindStore for FolderStore {
         names.iter().map(has).collect()
     }
 
+    async fn head(
+        &self,
+        access: &Access,
+        life: (DeviceId, Incarnation),
+        at: Position,
+    ) -> Result<Signed<Head>, StoreError> {
+        let layout = self.layout(access)?;
+        head::read(&layout, access.vault(), life, at)?.ok_or(StoreError::Absent)
+    }
+
     async fn watch(
         &self,
         access: &Access,

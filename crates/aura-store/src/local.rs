@@ -34,7 +34,7 @@ use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{FeedId, VaultId};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Receipt, StoreError};
+use aura_protocol::store::{Ends, LastHead, Receipt, StoreError, StoredHead};
 use rusqlite::{Connection, TransactionBehavior};
 
 pub use care::Damage;
@@ -257,6 +257,50 @@ impl LocalStore {
         lock(&self.reader)
     }
 
+    /// What is said of devices and incarnations that have ended (STO-14), with the heads that are here.
+    fn ended(&self) -> Result<Ends, StoreError> {
+        let (revoked, last) = {
+            let mut writer = self.writer();
+            match writer.devices(self.vault) {
+                Ok(devices) => (devices.revoked(), devices.last_heads()),
+                // Without a statement that rotted nobody can say what has ended; heads are shown all the same.
+                Err(StoreError::DamagedEntry { .. } | StoreError::Damaged(_)) => {
+                    return Ok(Ends::default());
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        let reader = self.reader();
+        let last = last.into_iter().map(|(device, incarnation, position)| {
+            let head = head::at(&reader, device, incarnation, position)?.map(|stored| stored.head);
+            Ok(LastHead { device, incarnation, position, head })
+        });
+        Ok(Ends { revoked, last: last.collect::<Result<_, StoreError>>()? })
+    }
+
+    /// The newest head of every incarnation, and the incarnations whose newest is rotten. Of an incarnation that
+    /// has ended, the last head that is accepted stands for what is beyond it.
+    fn shown_heads(&self) -> Result<(Vec<StoredHead>, head::Rotten), StoreError> {
+        let ends = self.ended()?;
+        let (mut newest, rotten) = head::all_newest(&self.reader())?;
+        if !ends.revoked.is_empty()
+            && let Ok(devices) = self.writer().devices(self.vault)
+        {
+            // Who was listed by what does not count any more is nobody.
+            newest.retain(|stored| devices.lists(stored.device));
+        }
+        for last in ends.last {
+            let is_of = |stored: &&mut StoredHead| {
+                (stored.device, stored.incarnation) == (last.device, last.incarnation)
+                    && stored.position.number > last.position.number
+            };
+            if let (Some(beyond), Some(head)) = (newest.iter_mut().find(is_of), last.head) {
+                (beyond.position, beyond.head) = (last.position, head);
+            }
+        }
+        Ok((newest, rotten))
+    }
+
     fn shown(&self, feed: &FeedId) -> Result<Position, StoreError> {
         Ok(feed::find(&self.reader(), feed)?.map_or(Position::NONE, |row| row.kept))
     }
@@ -301,6 +345,14 @@ impl LocalStore {
 }
 
 impl Writer {
+    /// The devices that the shown authority entries list.
+    fn devices(&mut self, vault: VaultId) -> Result<&Devices, StoreError> {
+        Ok(match &mut self.devices {
+            Some(devices) => devices,
+            none => none.insert(admit::devices(&self.connection, vault, None)?),
+        })
+    }
+
     fn take(
         &mut self,
         offer: &Offer<'_>,
@@ -310,10 +362,8 @@ impl Writer {
         if self.has_failed {
             return Err(StoreError::Damaged("a write failed half-way; open the store again"));
         }
-        let devices = match &mut self.devices {
-            Some(devices) => devices,
-            none => none.insert(admit::devices(&self.connection, offer.head.vault, None)?),
-        };
+        self.devices(offer.head.vault)?;
+        let Some(devices) = &self.devices else { return Err(StoreError::Absent) };
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)

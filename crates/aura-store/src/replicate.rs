@@ -5,7 +5,7 @@
 //! any store, also one that lies. What it shows and should not, or does not show and should, is a
 //! [`Finding`]; a bad head stops none of the others. The work is proportional to what changed and to the
 //! number of heads that moved. Chunks follow apart from this. Source: spec/replicate.md, rules REP-1 to REP-10,
-//! REP-18 and REP-19.
+//! REP-18, REP-19 and REP-23.
 
 mod finding;
 
@@ -17,14 +17,14 @@ mod room;
 
 mod carry;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position, Seen};
 use aura_protocol::id::{CollectionId, DeviceId, Incarnation};
 use aura_protocol::limits::{LIVES_MAX, READ_ENTRIES_MAX};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, StoreError};
+use aura_protocol::store::{Access, BlindStore, Ends, LastHead, StoreError};
 
 pub use carry::{Budget, Moved};
 pub use finding::{Finding, Side};
@@ -90,6 +90,7 @@ pub async fn replicate_within(
         ours: BTreeMap::new(),
         shown: BTreeMap::new(),
         theirs: BTreeMap::new(),
+        ends: Ends::default(),
         done: Replicated::default(),
     };
     exchange.done.stopped = exchange.run(mark).await.err();
@@ -111,6 +112,8 @@ struct Exchange<'a> {
     shown: BTreeMap<Life, Position>,
     /// Those of them that are others than ours.
     theirs: BTreeMap<Life, Told>,
+    /// Devices and incarnations that have ended, as the local store knows it.
+    ends: Ends,
     done: Replicated,
 }
 
@@ -118,6 +121,7 @@ impl Exchange<'_> {
     async fn run(&mut self, mark: &Mark) -> Result<(), Stopped> {
         let ours = self.local.heads(self.access, &[]).await.map_err(|e| (Side::Local, e))?.news;
         self.ours = by_life(ours, &mut self.done.findings);
+        self.learn_ends().await?;
         let known: Mark = self.ours.iter().map(|(life, told)| place(*life, told)).collect();
         let answer = self.remote.heads(self.access, &known).await;
         let mut answer = answer.map_err(|error| (Side::Remote, error))?;
@@ -135,8 +139,95 @@ impl Exchange<'_> {
         self.theirs.clone_from(&theirs);
         let (pull, push) = self.plan(theirs).await?;
         self.pull(pull).await?;
-        self.push(push).await?;
+        self.learn_ends().await?;
+        self.pull_last().await?;
+        self.push(self.still_shown(push).await?).await?;
+        self.push_last().await?;
         self.find_withheld();
+        Ok(())
+    }
+
+    /// What came may have ended what was to go, or shown that its device is nobody.
+    async fn still_shown(&self, mut work: Work) -> Result<Work, Stopped> {
+        if !work.is_empty() && !self.ends.revoked.is_empty() {
+            let heads = self.local.heads(self.access, &[]).await.map_err(|e| (Side::Local, e))?;
+            let shown: BTreeSet<_> =
+                heads.news.iter().map(|head| (head.device, head.incarnation)).collect();
+            work.retain(|(told, _)| shown.contains(&told.life()) && !self.is_beyond(told));
+        }
+        Ok(work)
+    }
+
+    /// What has ended, as the local store knows it: once more when something has come.
+    async fn learn_ends(&mut self) -> Result<(), Stopped> {
+        self.ends = self.local.ends(self.access).await.map_err(|error| (Side::Local, error))?;
+        let is_beyond = |device, incarnation, at| self.ends.is_beyond(device, incarnation, at);
+        // What lies beyond an end was refused, as it should be: that accuses nobody (REP-23).
+        self.done.findings.retain(|finding| match finding {
+            Finding::Refused { device, incarnation, by: Side::Local, .. } => {
+                let told = self.theirs.get(&(*device, *incarnation));
+                !told.is_some_and(|told| is_beyond(*device, *incarnation, told.position()))
+            }
+            Finding::RolledBack { device, incarnation, now, .. } => {
+                let now = now.map_or(0, |now| now.number);
+                match self.ends.of(*device, *incarnation) {
+                    Some(last) => now < last.position.number,
+                    None => !self.ends.revoked.contains_key(device),
+                }
+            }
+            _ => true,
+        });
+        Ok(())
+    }
+
+    /// REP-23: the last accepted heads that are not here, from the other store, with what they name.
+    async fn pull_last(&mut self) -> Result<(), Stopped> {
+        let wanted: Vec<_> = self.ends.last.iter().filter(|last| last.head.is_none()).collect();
+        let mut work = Work::new();
+        for LastHead { device, incarnation, position, .. } in wanted {
+            let life = (*device, *incarnation);
+            let answer = self.remote.head(self.access, life, *position).await;
+            let signed = match answer {
+                Ok(signed) if signed.hash() == position.hash => signed,
+                Ok(_)
+                | Err(StoreError::Absent | StoreError::Damaged(_) | StoreError::Forbidden) => {
+                    continue;
+                }
+                Err(error) => return Err((Side::Remote, error)),
+            };
+            if let Ok(head) = signed.claim() {
+                work.push((Told { head, signed }, None));
+            }
+        }
+        if work.is_empty() {
+            return Ok(());
+        }
+        self.pull(work).await?;
+        // It may be known now whose statements count, and up to where.
+        self.learn_ends().await
+    }
+
+    /// REP-23: the last accepted heads to a store that shows something beyond them, and has them no more.
+    async fn push_last(&mut self) -> Result<(), Stopped> {
+        for last in &self.ends.last {
+            let life = (last.device, last.incarnation);
+            let Some(head) = &last.head else { continue };
+            if self.shown.get(&life) == Some(&last.position) {
+                continue;
+            }
+            let has = match self.remote.head(self.access, life, last.position).await {
+                Ok(found) => found.hash() == last.position.hash,
+                Err(StoreError::Absent | StoreError::Damaged(_)) => {
+                    // Whatever it answers: its entries came with a head before or after it.
+                    let pushed = self.remote.push(self.access, head, &[]).await;
+                    pushed.is_ok_and(|receipt| receipt.missing.is_empty())
+                }
+                Err(error) => return Err((Side::Remote, error)),
+            };
+            if has {
+                self.shown.insert(life, last.position);
+            }
+        }
         Ok(())
     }
 
@@ -144,11 +235,15 @@ impl Exchange<'_> {
     async fn plan(&mut self, theirs: BTreeMap<Life, Told>) -> Result<(Work, Work), Stopped> {
         let (mut pull, mut push) = (Work::new(), Work::new());
         for (life, told) in &self.ours {
-            if !self.shown.contains_key(life) {
+            if !self.shown.contains_key(life) && !self.is_beyond(told) {
                 push.push((told.clone(), None));
             }
         }
         for (life, told) in theirs {
+            // REP-23: neither taken nor told.
+            if self.is_beyond(&told) {
+                continue;
+            }
             let Some(own) = self.ours.get(&life).cloned() else {
                 pull.push((told, None));
                 continue;
@@ -161,6 +256,11 @@ impl Exchange<'_> {
             }
         }
         Ok((pull, push))
+    }
+
+    fn is_beyond(&self, told: &Told) -> bool {
+        let (device, incarnation) = told.life();
+        self.ends.is_beyond(device, incarnation, told.position())
     }
 
     async fn pull(&mut self, work: Work) -> Result<(), Stopped> {
@@ -217,6 +317,9 @@ impl Exchange<'_> {
     /// REP-8: two heads of which neither extends the other are evidence if both are signed.
     async fn find_fork(&mut self, own: &Told, told: Told) -> Result<(), Stopped> {
         let (device, incarnation) = own.life();
+        if self.is_beyond(&told) {
+            return Ok(());
+        }
         let devices = self.listed().await.map_err(|error| (Side::Local, error))?;
         let key = devices.key_of(&told.head, told.signed.hash());
         let is_signed = key.is_some_and(|key| told.signed.clone().verify(&key).is_ok());
@@ -254,17 +357,29 @@ impl Exchange<'_> {
                 entries.extend(read);
             }
         }
-        Ok(Devices::listed_by(self.access.vault(), &entries))
+        let extent = |device, incarnation, at| {
+            let told = self.ours.get(&(device, incarnation))?;
+            let is_it = told.position() == at;
+            is_it.then(|| told.head.position(CollectionId::AUTHORITY).number)
+        };
+        Ok(Devices::listed_by(self.access.vault(), &entries, &extent))
     }
 
     /// REP-6: what a verified head names, the store that shows it shows as well.
     fn find_withheld(&mut self) {
         for told in self.ours.values() {
-            // One that the store has not, or another than ours, says nothing about the store.
-            if self.shown.get(&told.life()) != Some(&told.position()) {
+            // One that the store has not, or another than ours, says nothing about the store; nor does the word of
+            // a device that was revoked.
+            let is_shown = self.shown.get(&told.life()) == Some(&told.position());
+            if !is_shown || self.ends.revoked.contains_key(&told.head.device) {
                 continue;
             }
             let is_withheld = |seen: &&Seen| {
+                if self.ends.revoked.contains_key(&seen.device)
+                    || self.ends.is_beyond(seen.device, seen.incarnation, seen.held)
+                {
+                    return false;
+                }
                 let shown = self.shown.get(&(seen.device, seen.incarnation));
                 shown.map_or(0, |position| position.number) < seen.held.number
             };
@@ -285,7 +400,9 @@ impl Exchange<'_> {
         for (life, told) in &self.ours {
             let position = told.position();
             let is_shared = self.shown.get(life) == Some(&position);
-            let is_later = mark.get(life).is_none_or(|before| before.number <= position.number);
+            let is_end = self.ends.of(life.0, life.1).is_some_and(|last| last.position == position);
+            let is_later =
+                is_end || mark.get(life).is_none_or(|before| before.number <= position.number);
             if is_shared && is_later {
                 mark.insert(*life, position);
             }

@@ -12,7 +12,7 @@ use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{Access, BlindStore, Ends, Heads, Receipt, StoreError, StoredHead};
 
 use crate::seed::Seed;
 
@@ -138,6 +138,21 @@ impl<S: BlindStore> BlindStore for FaultyStore<S> {
         let fault = self.fault();
         Self::before(fault)?;
         Self::after(fault, self.inner.has(access, names).await)
+    }
+
+    async fn head(
+        &self,
+        access: &Access,
+        life: (DeviceId, Incarnation),
+        at: Position,
+    ) -> Result<Signed<Head>, StoreError> {
+        let fault = self.fault();
+        Self::before(fault)?;
+        Self::after(fault, self.inner.head(access, life, at).await)
+    }
+
+    async fn ends(&self, access: &Access) -> Result<Ends, StoreError> {
+        self.inner.ends(access).await
     }
 
     async fn watch(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Heads as files, one each, named by number and hash. Source: spec/folder.md, rules FLD-3 and FLD-11.
 
+use std::path::Path;
+
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{DeviceId, Incarnation, VaultId};
@@ -82,6 +84,34 @@ pub(super) fn newest(layout: &FolderLayout, vault: VaultId) -> Result<Vec<Stored
     Ok(heads)
 }
 
+/// One head by its place, if it is there and sound.
+pub(super) fn read(
+    layout: &FolderLayout,
+    vault: VaultId,
+    (device, incarnation): (DeviceId, Incarnation),
+    at: Position,
+) -> Result<Option<Signed<Head>>, StoreError> {
+    let folder = layout.heads_of(device, incarnation);
+    if !is_plain(layout, &folder) {
+        return Err(StoreError::Damaged(LINK));
+    }
+    Ok(sound(&folder.join(FolderLayout::head_name(&at)), (vault, device, incarnation), at))
+}
+
+/// The head in a file, if it is what its place says.
+fn sound(
+    path: &Path,
+    place: (VaultId, DeviceId, Incarnation),
+    at: Position,
+) -> Option<Signed<Head>> {
+    let bytes = durable::read(path, HEAD_FILE_BYTES_MAX as u64).ok().flatten()?;
+    let head = Signed::<Head>::from_bytes(&bytes, HEAD_FILE_BYTES_MAX).ok()?;
+    let claim = head.claim().ok()?;
+    let is_in_place = (claim.vault, claim.device, claim.incarnation) == place
+        && (claim.number, head.hash()) == (at.number, at.hash);
+    is_in_place.then_some(head)
+}
+
 fn newest_of(
     layout: &FolderLayout,
     vault: VaultId,
@@ -95,16 +125,9 @@ fn newest_of(
         if position.number < last {
             break;
         }
-        let bytes = durable::read(&folder.join(name), HEAD_FILE_BYTES_MAX as u64).ok().flatten();
-        let head =
-            bytes.and_then(|bytes| Signed::<Head>::from_bytes(&bytes, HEAD_FILE_BYTES_MAX).ok());
         // A file that is not what its name says is passed over: an older head may be sound.
-        let Some(head) = head.filter(|head| head.hash() == position.hash) else { continue };
-        let is_in_place = head.claim().is_ok_and(|claim| {
-            (claim.vault, claim.device, claim.incarnation, claim.number)
-                == (vault, device, incarnation, position.number)
-        });
-        if is_in_place {
+        let place = (vault, device, incarnation);
+        if let Some(head) = sound(&folder.join(name), place, position) {
             last = position.number;
             heads.push(StoredHead { device, incarnation, position, head });
         }

@@ -74,10 +74,21 @@ pub(super) fn admit(
     if let Some((feed, error)) = astray {
         return Ok(Admission::Astray(feed, error));
     }
+    let is_last = listed.is_last(&offer.head, offer.signed.hash());
     if standing == Standing::Old {
-        return Ok(Admission::Taken(Receipt { missing: Vec::new() }, Authority::Unchanged));
+        if is_last {
+            // STO-14: what is beyond it is not accepted, and it says what is.
+            head::keep(connection, &offer.head, offer.signed)?;
+        }
+        let authority = if is_last { Authority::Changed } else { Authority::Unchanged };
+        return Ok(Admission::Taken(Receipt { missing: Vec::new() }, authority));
     }
-    complete(connection, offer, standing)
+    match complete(connection, offer, standing)? {
+        Admission::Taken(receipt, _) if is_last && receipt.missing.is_empty() => {
+            Ok(Admission::Taken(receipt, Authority::Changed))
+        }
+        admission => Ok(admission),
+    }
 }
 
 /// How an offered head stands to the newest one that is shown of its incarnation.
@@ -202,7 +213,11 @@ pub(super) fn devices(
             }
         }
     }
-    Ok(Devices::listed_by(vault, &entries))
+    let extent = |device, incarnation, at| {
+        let found = head::at(connection, device, incarnation, at).ok()??;
+        Some(found.head.claim().ok()?.position(CollectionId::AUTHORITY).number)
+    };
+    Ok(Devices::listed_by(vault, &entries, &extent))
 }
 
 /// Takes what follows of one feed, in order. Says so if what is staged does not lead to the head.

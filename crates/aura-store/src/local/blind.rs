@@ -10,7 +10,7 @@ use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{Access, BlindStore, Ends, Heads, Receipt, StoreError, StoredHead};
 
 use super::chunk::{Claimed, Named};
 use super::{Completeness, LocalStore, chunk, head};
@@ -78,6 +78,22 @@ impl BlindStore for LocalStore {
         names.iter().map(has).collect()
     }
 
+    async fn head(
+        &self,
+        access: &Access,
+        (device, incarnation): (DeviceId, Incarnation),
+        at: Position,
+    ) -> Result<Signed<Head>, StoreError> {
+        self.admit_access(access)?;
+        let found = head::at(&self.reader(), device, incarnation, at)?;
+        found.map(|stored| stored.head).ok_or(StoreError::Absent)
+    }
+
+    async fn ends(&self, access: &Access) -> Result<Ends, StoreError> {
+        self.admit_access(access)?;
+        self.ended()
+    }
+
     async fn watch(
         &self,
         access: &Access,
@@ -138,7 +154,7 @@ impl LocalStore {
 
     /// Newest heads beside those known. A rotten one is left out: any device that has it pushes it again.
     fn compare(&self, known: &Known) -> Result<Heads, StoreError> {
-        let (newest, _) = head::all_newest(&self.reader())?;
+        let (newest, _) = self.shown_heads()?;
         Ok(Heads::answer(newest, known))
     }
 

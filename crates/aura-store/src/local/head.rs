@@ -38,8 +38,8 @@ fn position(number: i64, hash: &[u8]) -> Result<Position, StoreError> {
     Ok(Position { number, hash: Hash::from_slice(hash).ok_or(ROW)? })
 }
 
-/// Shows a head, replacing the one before it.
-pub(super) fn show(
+/// Keeps a head beside a newer one: the last that is accepted of its incarnation.
+pub(super) fn keep(
     connection: &Connection,
     head: &Head,
     signed: &Signed<Head>,
@@ -57,6 +57,17 @@ pub(super) fn show(
         &signed.signature().0[..]
     ];
     connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
+    Ok(())
+}
+
+/// Shows a head, replacing the one before it.
+pub(super) fn show(
+    connection: &Connection,
+    head: &Head,
+    signed: &Signed<Head>,
+) -> Result<(), StoreError> {
+    keep(connection, head, signed)?;
+    let number = stored(head.number)?;
     pin(connection, head)?;
     let sql = "DELETE FROM heads WHERE device = ?1 AND incarnation = ?2 AND number < ?3
                AND NOT EXISTS (SELECT 1 FROM pins WHERE pins.device = heads.device
@@ -99,7 +110,7 @@ fn pin(connection: &Connection, head: &Head) -> Result<(), StoreError> {
 }
 
 /// Incarnations whose newest head is rotten.
-type Rotten = Vec<(DeviceId, Incarnation)>;
+pub(super) type Rotten = Vec<(DeviceId, Incarnation)>;
 
 /// Forgets every head of an incarnation, and what they pin.
 pub(super) fn forget(
@@ -115,6 +126,27 @@ pub(super) fn forget(
         connection.prepare_cached(sql).and_then(|mut s| s.execute(keys)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// One head by its place, if it is there and sound.
+pub(super) fn at(
+    connection: &Connection,
+    device: DeviceId,
+    incarnation: Incarnation,
+    at: Position,
+) -> Result<Option<StoredHead>, StoreError> {
+    let Ok(number) = i64::try_from(at.number) else { return Ok(None) };
+    let sql = "SELECT device, incarnation, number, hash, payload, signature FROM heads
+               WHERE device = ?1 AND incarnation = ?2 AND number = ?3";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let values = params![&device.0[..], &incarnation.0[..], number];
+    let mut rows = statement.query(values).map_err(failed)?;
+    let Some(row) = rows.next().map_err(failed)? else { return Ok(None) };
+    match sound(row) {
+        Ok(stored) => Ok(Some(stored).filter(|stored| stored.position == at)),
+        Err(StoreError::Damaged(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The newest head of every incarnation, ascending, and the incarnations whose newest is rotten: one that

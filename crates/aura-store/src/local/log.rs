@@ -33,7 +33,7 @@ impl LocalLog for LocalStore {
     }
 
     fn heads(&self) -> Result<Vec<Signed<Head>>, StoreError> {
-        let (sound, _) = head::all_newest(&self.reader())?;
+        let (sound, _) = self.shown_heads()?;
         Ok(sound.into_iter().map(|stored| stored.head).collect())
     }
 

@@ -45,6 +45,8 @@ pub struct Insider {
 #[derive(Debug)]
 struct Inner {
     heads: Vec<StoredHead>,
+    /// Heads that it has and does not show.
+    older: Vec<StoredHead>,
     feeds: BTreeMap<FeedId, Vec<Entry>>,
     endless: BTreeMap<FeedId, Author>,
     answer: Answer,
@@ -56,6 +58,7 @@ impl Default for Insider {
     fn default() -> Self {
         let inner = Inner {
             heads: Vec::new(),
+            older: Vec::new(),
             feeds: BTreeMap::new(),
             endless: BTreeMap::new(),
             answer: Answer::Honest,
@@ -67,16 +70,16 @@ impl Default for Insider {
 }
 
 impl Insider {
+    /// Has a head that it gives to whoever asks for it, and does not show.
+    pub fn has(&self, head: &Signed<Head>) {
+        let stored = stored(head);
+        self.inner().older.push(stored);
+    }
+
     /// Shows a head, and has these entries of its feeds, whether or not they are all.
     pub fn show(&self, head: &Signed<Head>, entries: &[Entry]) {
         let mut inner = self.inner();
-        let claim = head.claim().unwrap();
-        inner.heads.push(StoredHead {
-            device: claim.device,
-            incarnation: claim.incarnation,
-            position: Position { number: claim.number, hash: head.hash() },
-            head: head.clone(),
-        });
+        inner.heads.push(stored(head));
         for entry in entries {
             inner.feeds.entry(entry.header().feed).or_default().push(entry.clone());
         }
@@ -104,6 +107,16 @@ impl Insider {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap()
+    }
+}
+
+fn stored(head: &Signed<Head>) -> StoredHead {
+    let claim = head.claim().unwrap();
+    StoredHead {
+        device: claim.device,
+        incarnation: claim.incarnation,
+        position: Position { number: claim.number, hash: head.hash() },
+        head: head.clone(),
     }
 }
 
@@ -164,6 +177,19 @@ impl BlindStore for Insider {
         let entries = inner.read(&feed, after, limit)?;
         inner.served += entries.len();
         Ok(entries)
+    }
+
+    async fn head(
+        &self,
+        _: &Access,
+        (device, incarnation): (DeviceId, Incarnation),
+        at: Position,
+    ) -> Result<Signed<Head>, StoreError> {
+        let inner = self.inner();
+        let found = inner.heads.iter().chain(&inner.older).find(|stored| {
+            (stored.device, stored.incarnation, stored.position) == (device, incarnation, at)
+        });
+        found.map(|stored| stored.head.clone()).ok_or(StoreError::Absent)
     }
 
     async fn put(&self, _: &Access, _: ChunkName, _: &[u8]) -> Result<(), StoreError> {

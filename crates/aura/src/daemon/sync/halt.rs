@@ -11,7 +11,7 @@ use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{Access, BlindStore, Ends, Heads, Receipt, StoreError, StoredHead};
 
 type Known = [(DeviceId, Incarnation, Position)];
 
@@ -83,6 +83,19 @@ impl<S: BlindStore> BlindStore for Until<'_, S> {
 
     async fn has(&self, access: &Access, names: &[ChunkName]) -> Result<Vec<bool>, StoreError> {
         self.go_on()?.has(access, names).await
+    }
+
+    async fn head(
+        &self,
+        access: &Access,
+        life: (DeviceId, Incarnation),
+        at: Position,
+    ) -> Result<Signed<Head>, StoreError> {
+        self.go_on()?.head(access, life, at).await
+    }
+
+    async fn ends(&self, access: &Access) -> Result<Ends, StoreError> {
+        self.go_on()?.ends(access).await
     }
 
     async fn watch(
