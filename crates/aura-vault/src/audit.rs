@@ -86,6 +86,8 @@ actions! {
     DeviceAdd = 20 "device-add",
     /// A listed device was confirmed.
     DeviceConfirm = 21 "device-confirm",
+    /// A device was revoked.
+    DeviceRevoke = 22 "device-revoke",
 }
 
 /// How it ended.

@@ -10,8 +10,9 @@ mod rebuilt;
 
 use std::collections::BTreeMap;
 
+use aura_protocol::authority::{AuthorityError, Roster};
 use aura_protocol::head::Position;
-use aura_protocol::id::{CollectionId, FeedId, Hash};
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash};
 use aura_protocol::store::StoreError;
 
 use crate::audit::{Action, Event, Outcome};
@@ -20,7 +21,7 @@ use crate::db::{Applicable, Db, Row, Tally};
 use crate::feed;
 use crate::gate::{GateError, Principal, Session};
 use crate::keyring::Purpose;
-use crate::open::{CATCH_UP_ENTRIES, Open, Side, lock};
+use crate::open::{CATCH_UP_ENTRIES, Open, Reach, Side, lock};
 use crate::vault::read_roster;
 use crate::view;
 use crate::views::Views;
@@ -148,7 +149,8 @@ fn check_heads(
 ) -> Result<(), GateError> {
     let roster = match read_roster(open.log.as_ref(), open.vault) {
         Ok((roster, refused)) => {
-            for error in refused {
+            // What a revoked device said afterwards is nothing that anybody has to see to.
+            for error in refused.into_iter().filter(|error| *error != AuthorityError::Ended) {
                 report.problem(format!("authority: a statement does not count: {error}"));
             }
             roster
@@ -178,12 +180,15 @@ fn check_heads(
     for (feed, position) in feeds {
         match claimed.remove(feed) {
             Some(head) if head == *position => {}
+            // Of a device that was revoked, more may have come than is accepted.
+            Some(head) if head.number < position.number && has_ended(&roster, feed.device) => {}
             Some(head) => report.problem(format!(
                 "{} ends at entry {}, but its device signed {}",
                 name(feed),
                 position.number,
                 head.number
             )),
+            None if has_ended(&roster, feed.device) => {}
             None => report.problem(format!("{} is named by no head", name(feed))),
         }
     }
@@ -191,6 +196,12 @@ fn check_heads(
         report.problem(format!("{} is named by a head, but missing", name(&feed)));
     }
     Ok(())
+}
+
+/// Whether a device was revoked, a life of it closed, or it was listed by what does not count any more.
+fn has_ended(roster: &Roster, device: DeviceId) -> bool {
+    let device = roster.device(device);
+    device.is_none_or(|device| device.revoked.is_some() || !device.closed.is_empty())
 }
 
 /// What is behind one lock: its feeds, attachments and database. Without views it is shut, and only the
@@ -221,7 +232,9 @@ fn check_feed(
 ) -> Result<(), GateError> {
     let purpose = open.with_keyring(|keyring| keyring.purpose(feed.collection));
     let applied = views.map_or(Ok(0), |views| views.db.applied(feed))?;
-    let counted = open.reach(feed).upto(upto.number, applied);
+    let reach = open.reach(feed);
+    let has_ended = matches!(reach, Reach::Upto(_) | Reach::Ended);
+    let counted = reach.upto(upto.number, applied);
     let mut last = Position::NONE;
     while last.number < upto.number {
         let entries = match open.log.read(feed, last.number, CATCH_UP_ENTRIES) {
@@ -262,6 +275,8 @@ fn check_feed(
                         opened.push(Applicable { feed, number, category: Some(category), ops });
                     }
                 }
+                // Beyond where a revoked device's feed counts, anything may stand.
+                Err(_) if number > counted && has_ended => {}
                 Err(reason) => {
                     report.problem(format!("{}: entry {number}: {reason}", name(&feed)));
                 }

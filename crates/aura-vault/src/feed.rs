@@ -18,6 +18,7 @@ use aura_protocol::id::{
     ChunkName, CollectionId, DeviceId, EpochId, FeedId, Hash, Incarnation, VaultId,
 };
 use aura_protocol::label::Label;
+use aura_protocol::limits::STATEMENTS_MAX;
 use aura_protocol::log::{Frontier, NoteKey, open_note};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
@@ -49,6 +50,31 @@ pub struct Commit {
     pub batches: Vec<Batch>,
     /// Audit events.
     pub events: Vec<Event>,
+    /// Whether it gets through when the pen is barred.
+    pub passage: Passage,
+}
+
+/// Whether a commit gets through when the pen is barred.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Passage {
+    /// It does not.
+    #[default]
+    Usual,
+    /// It is a revoke alone, that a recovery code co-signs or that puts right a revoke of this device: it does.
+    Rescue,
+}
+
+/// What keeps a pen from writing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Bar {
+    /// Nothing.
+    #[default]
+    None,
+    /// Something was said in this vault that only a newer version understands: audit events are all that is
+    /// written then.
+    Newer,
+    /// This device was revoked: no store takes anything from it.
+    Revoked,
 }
 
 /// Why nothing was written.
@@ -64,6 +90,9 @@ pub enum FeedError {
     /// A device with a newer version said something that this one would have to know before it writes (AUT-4).
     #[error("another device of this vault has a newer Aura, and said what this one does not know")]
     Newer,
+    /// This device was revoked.
+    #[error("this device was revoked: another device of this vault lets it write no more")]
+    Revoked,
 }
 
 /// This device's pen: the only thing that writes its feeds.
@@ -75,7 +104,7 @@ pub struct Pen {
     seen: Vec<Seen>,
     frontier: Frontier,
     is_stale: bool,
-    is_outdated: bool,
+    bar: Bar,
 }
 
 impl Pen {
@@ -83,7 +112,7 @@ impl Pen {
     pub fn new(vault: VaultId, device: Device, head: Option<Head>, frontier: Frontier) -> Self {
         let clock = HybridClock::after(head.as_ref().map_or(0, |head| head.clock));
         let seen = head.as_ref().map(|head| head.seen.clone()).unwrap_or_default();
-        Self { vault, device, clock, head, seen, frontier, is_stale: false, is_outdated: false }
+        Self { vault, device, clock, head, seen, frontier, is_stale: false, bar: Bar::None }
     }
 
     /// Goes on after a clock that this device has used elsewhere.
@@ -170,15 +199,14 @@ impl Pen {
         self.is_stale
     }
 
-    /// Says whether something was said in this vault that only a newer version understands: audit events are all
-    /// that is written then.
-    pub fn set_outdated(&mut self, is_outdated: bool) {
-        self.is_outdated = is_outdated;
+    /// Says what keeps it from writing.
+    pub fn set_bar(&mut self, bar: Bar) {
+        self.bar = bar;
     }
 
-    /// Whether audit events are all that it writes.
-    pub fn is_outdated(&self) -> bool {
-        self.is_outdated
+    /// What keeps it from writing.
+    pub fn bar(&self) -> Bar {
+        self.bar
     }
 
     /// Seals a commit, appends it durably and returns its entries. When it fails, nothing of it counts.
@@ -193,15 +221,19 @@ impl Pen {
         log: &dyn LocalLog,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<Entry>, FeedError> {
-        if self.is_outdated && !(commit.statements.is_empty() && commit.batches.is_empty()) {
-            return Err(FeedError::Newer);
+        let is_audit_alone = commit.statements.is_empty() && commit.batches.is_empty();
+        match self.bar {
+            _ if commit.passage == Passage::Rescue => {}
+            Bar::Newer if !is_audit_alone => return Err(FeedError::Newer),
+            Bar::Revoked => return Err(FeedError::Revoked),
+            Bar::None | Bar::Newer => {}
         }
         let mut positions: BTreeMap<CollectionId, Position> =
             self.head.iter().flat_map(|head| head.feeds.iter().copied()).collect();
         let mut entries = Vec::with_capacity(commit.batches.len().saturating_add(2));
-        if !commit.statements.is_empty() {
+        for statements in commit.statements.chunks(STATEMENTS_MAX) {
             let header = self.header(CollectionId::AUTHORITY, EpochId::CLEAR, &positions);
-            let entry = Entry::new(header, encode_body(&commit.statements));
+            let entry = Entry::new(header, encode_body(statements));
             advance(&mut positions, &entry);
             entries.push(entry);
         }

@@ -5,7 +5,7 @@
 //! sealed under the keyring key, so that two devices that rotate at once lose nothing. The file is a
 //! cache of it, together with the keys of this device's own views, which are random, belong to no
 //! format and may be lost: the views are then built again.
-//! Source: spec/keyring.md, rules KRG-1 to KRG-10.
+//! Source: spec/keyring.md, rules KRG-1 to KRG-11.
 
 mod second;
 
@@ -17,13 +17,13 @@ use aura_crypto::hpke::RecipientError;
 use aura_crypto::kdf;
 use aura_crypto::key::{
     CollectionKey, DatabaseKey, DeviceFileKey, HedgeKey, KeyringKey, RootKey, SearchKey,
-    SecondFileKey, SecondLockBase,
+    SecondFileKey, SecondLockBase, SecretKey,
 };
 use aura_crypto::slot::SecondLockSecrets;
 use aura_crypto::tree;
 use aura_protocol::authority::SecondLock;
 use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
-use aura_protocol::id::{CollectionId, EpochId, FeedId, VaultId};
+use aura_protocol::id::{CollectionId, EpochId, FeedId, SlotId, VaultId};
 use aura_protocol::label::Label;
 use zeroize::Zeroizing;
 
@@ -165,7 +165,12 @@ fn second_views_context((vault, lock): (VaultId, EpochId)) -> Context {
 /// Every key of an open vault.
 pub struct Keyring {
     vault: VaultId,
+    /// Those of the newest generation that is open.
     roots: RootKeys,
+    /// Those of the generations before.
+    older: BTreeMap<EpochId, RootKeys>,
+    /// Secret keys, by the generation they came with and their slot.
+    secret_keys: BTreeMap<(EpochId, SlotId), SecretKey>,
     keys: BTreeMap<(CollectionId, EpochId), CollectionKey>,
     seconds: Seconds,
     names: BTreeMap<CollectionId, Purpose>,
@@ -187,6 +192,8 @@ impl Keyring {
         Self {
             vault,
             roots,
+            older: BTreeMap::new(),
+            secret_keys: BTreeMap::new(),
             keys,
             seconds: Seconds::default(),
             names: BTreeMap::new(),
@@ -194,9 +201,64 @@ impl Keyring {
         }
     }
 
-    /// The root key and what follows from it.
+    /// Whose it is.
+    pub fn vault(&self) -> VaultId {
+        self.vault
+    }
+
+    /// The newest root key and what follows from it.
     pub fn roots(&self) -> &RootKeys {
         &self.roots
+    }
+
+    /// The root keys of every generation that is open, the newest one first.
+    pub fn generations(&self) -> impl Iterator<Item = &RootKeys> {
+        core::iter::once(&self.roots).chain(self.older.values().rev())
+    }
+
+    /// Whether the root key of this generation is here.
+    pub fn has_generation(&self, generation: EpochId) -> bool {
+        self.roots.generation == generation || self.older.contains_key(&generation)
+    }
+
+    /// Takes in the root keys of a further generation (KRG-1).
+    pub fn add_roots(&mut self, roots: RootKeys) {
+        let generation = roots.generation;
+        if self.has_generation(generation) {
+            return;
+        }
+        let key = tree::root_collection_key(&roots.root, &self.vault, generation);
+        self.keys.insert((CollectionId::ROOT, generation), key);
+        let older = if generation > self.roots.generation {
+            core::mem::replace(&mut self.roots, roots)
+        } else {
+            roots
+        };
+        self.older.insert(older.generation, older);
+    }
+
+    /// Half of what opens a second lock, if the root key that it hangs from is here.
+    pub fn second_base(&self, lock: &SecondLock) -> Option<SecondLockBase> {
+        self.generations().find_map(|roots| roots.second_base(self.vault, lock))
+    }
+
+    /// The secret keys that were handed on (KRG-11), that of the newest generation first.
+    pub fn secret_keys(&self) -> impl Iterator<Item = &SecretKey> {
+        self.secret_keys.values().rev()
+    }
+
+    /// An op that hands the secret key of a new slot on to the vault's other devices (KRG-11).
+    pub fn hand_on(
+        &self,
+        slot: SlotId,
+        secret_key: &SecretKey,
+        entropy: &mut dyn Entropy,
+    ) -> Change {
+        let mut hedge = Hedge::new(&self.roots.hedge, entropy);
+        let context = self.secret_key_context(slot, self.roots.generation);
+        let bytes = secret_key.dangerous_bytes();
+        let sealed = aead::seal(&self.roots.keyring, &context, &mut hedge, bytes);
+        Change::SecretKey { slot, sealed }
     }
 
     /// What makes salts unrepeatable.
@@ -323,18 +385,35 @@ impl Keyring {
         Change::Key { collection, epoch, sealed }
     }
 
-    /// Takes in an op of the root collection. An op that is not the keyring's changes nothing.
+    /// Takes in an op of the root collection, of the newest generation's time.
+    ///
+    /// # Errors
+    /// As [`Keyring::apply_in`].
+    pub fn apply(&mut self, change: &Change) -> Result<(), OpenError> {
+        self.apply_in(self.roots.generation, change)
+    }
+
+    /// Takes in an op of the root collection, whose entry names this generation (KRG-1). An op that is not the
+    /// keyring's changes nothing.
     ///
     /// # Errors
     /// When a key does not open: it was not sealed by this vault, for this place.
-    pub fn apply(&mut self, change: &Change) -> Result<(), OpenError> {
+    pub fn apply_in(&mut self, generation: EpochId, change: &Change) -> Result<(), OpenError> {
+        let roots = self.generations().find(|roots| roots.generation == generation);
+        let roots = roots.ok_or(OpenError)?;
         match change {
             Change::Key { collection, epoch, sealed } => {
                 let context = self.key_context(*collection, *epoch);
-                let opened = aead::open(&self.roots.keyring, &context, sealed)?;
+                let opened = aead::open(&roots.keyring, &context, sealed)?;
                 let key = CollectionKey::from_slice(&opened).ok_or(OpenError)?;
                 // The first key of a place stays: a second one would be a fork (KRG-3).
                 self.keys.entry((*collection, *epoch)).or_insert(key);
+            }
+            Change::SecretKey { slot, sealed } => {
+                let context = self.secret_key_context(*slot, generation);
+                let opened = aead::open(&roots.keyring, &context, sealed)?;
+                let key = SecretKey::from_slice(&opened).ok_or(OpenError)?;
+                self.secret_keys.entry((generation, *slot)).or_insert(key);
             }
             Change::SecondKey { collection, epoch, lock, sealed } => {
                 self.seconds.insert((*collection, *epoch), *lock, sealed);
@@ -357,11 +436,19 @@ impl Keyring {
             .bytes(&epoch.nonce.0)
     }
 
-    fn file_context(&self) -> Context {
+    fn secret_key_context(&self, slot: SlotId, generation: EpochId) -> Context {
+        Context::new(Label::SecretKey)
+            .bytes(&self.vault.0)
+            .bytes(&slot.0)
+            .uint(u64::from(generation.counter))
+            .bytes(&generation.nonce.0)
+    }
+
+    fn file_context(&self, generation: EpochId) -> Context {
         Context::new(Label::KeyringFile)
             .bytes(&self.vault.0)
-            .uint(u64::from(self.roots.generation.counter))
-            .bytes(&self.roots.generation.nonce.0)
+            .uint(u64::from(generation.counter))
+            .bytes(&generation.nonce.0)
     }
 
     /// The cache file's bytes (KRG-6).
@@ -392,15 +479,23 @@ impl Keyring {
         }
         let plain = Zeroizing::new(w.into_bytes());
         let mut hedge = Hedge::new(&self.roots.hedge, entropy);
-        aead::seal(&self.roots.keyring, &self.file_context(), &mut hedge, &plain)
+        aead::seal(
+            &self.roots.keyring,
+            &self.file_context(self.roots.generation),
+            &mut hedge,
+            &plain,
+        )
     }
 
-    /// Takes in a cache file. On failure the keyring is as it was: the cache is then of no use.
+    /// Takes in a cache file, of whichever generation that is open. On failure the keyring is as it was: the cache is then of no use.
     ///
     /// # Errors
     /// When the file is not one of this vault and root generation.
     pub fn load_file(&mut self, sealed: &[u8]) -> Result<ViewKeys, OpenError> {
-        let plain = aead::open(&self.roots.keyring, &self.file_context(), sealed)?;
+        let open = |roots: &RootKeys| {
+            aead::open(&roots.keyring, &self.file_context(roots.generation), sealed).ok()
+        };
+        let plain = self.generations().find_map(open).ok_or(OpenError)?;
         let mut reader = Reader::new(&plain);
         let ((views, keys, names, applied, seconds), _) =
             reader.map(read_cache).map_err(|_| OpenError)?;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
-use aura_protocol::id::{CollectionId, DeviceId, EpochId, Incarnation, RecordId};
+use aura_protocol::id::{CollectionId, DeviceId, EpochId, Incarnation, RecordId, SlotId};
 use aura_protocol::limits::{ENTRY_BODY_BYTES_MAX, ENTRY_OPS_MAX, ENTRY_PAD_BYTES_MIN};
 
 use crate::clock::Clock;
@@ -103,6 +103,13 @@ pub enum Change {
         /// Its value.
         value: String,
     },
+    /// The secret key that a password slot was made with, sealed under the keyring key. Root collection only.
+    SecretKey {
+        /// The slot.
+        slot: SlotId,
+        /// The sealed secret key.
+        sealed: Vec<u8>,
+    },
     /// An op of a type that this version does not know, kept as it is (OPS-7).
     Unknown(Vec<u8>),
 }
@@ -153,7 +160,9 @@ fn about_bytes(change: &Change) -> usize {
         }
         Change::Delete { seen, .. } => seen.len().saturating_mul(16),
         Change::Event(bytes) | Change::Unknown(bytes) => bytes.len(),
-        Change::Key { sealed, .. } | Change::SecondKey { sealed, .. } => sealed.len(),
+        Change::Key { sealed, .. }
+        | Change::SecondKey { sealed, .. }
+        | Change::SecretKey { sealed, .. } => sealed.len(),
         Change::Fact { name, value } => name.len().saturating_add(value.len()),
         Change::Name { .. } => 0,
     };
@@ -209,6 +218,10 @@ fn encode_op(op: &Op, feeds: &[(DeviceId, Incarnation)], packer: &mut Packer, w:
             epoch.encode(w);
             lock.encode(w);
             w.bytes(sealed);
+        }
+        Change::SecretKey { slot, sealed } => {
+            start(w, 8);
+            w.array(2).bytes(&slot.0).bytes(sealed);
         }
         Change::Unknown(encoded) => {
             w.raw(encoded);
@@ -341,6 +354,12 @@ fn decode_op(
                     collection: CollectionId(r.bytes_exact()?),
                     epoch: EpochId::decode(r)?,
                     lock: EpochId::decode(r)?,
+                    sealed: r.bytes()?.to_vec(),
+                })
+            })?,
+            8 => r.tuple(2, |r| {
+                Ok(Change::SecretKey {
+                    slot: SlotId(r.bytes_exact()?),
                     sealed: r.bytes()?.to_vec(),
                 })
             })?,

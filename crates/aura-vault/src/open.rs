@@ -23,14 +23,14 @@ use crate::audit::{Event, Reads};
 use crate::clock::WallClock;
 use crate::db::{Applicable, Applied, DbError, Row};
 use crate::document::Parts;
-use crate::feed::{self, Batch, Commit, FeedError, Pen, QuarantineReason};
+use crate::feed::{self, Bar, Batch, Commit, FeedError, Pen, QuarantineReason};
 use crate::keyring::{Keyring, Purpose};
 use crate::op::Change;
 use crate::search::SearchError;
 use crate::seen::Watermark;
 use crate::views::{ViewError, Views};
 
-pub(crate) use reach::Reaches;
+pub(crate) use reach::{Reach, Reaches};
 
 const FEEDS_MAX: usize = 65_536;
 const AUDIT_LOST: &str = "audit-lost";
@@ -59,6 +59,9 @@ pub enum OpenError {
     /// The views hold what the log does not: the disk lost what it said it had written (F-03).
     #[error("the vault's log has gone back: its newest changes are not there any more")]
     WentBack,
+    /// The views have taken what does not count any more: a device was revoked.
+    #[error("what a revoked device wrote last does not count any more")]
+    Passed,
     /// An earlier failure left it unclear what the log holds; the vault must be locked and opened again.
     #[error("an earlier write failed half-way; lock and unlock the vault to go on")]
     Stale,
@@ -83,7 +86,7 @@ impl OpenError {
             Self::Db(error) => error.is_damage(),
             Self::Search(error) => matches!(error, SearchError::Damaged | SearchError::Outdated),
             Self::Behind(error) => error.is_damage(),
-            Self::WentBack => true,
+            Self::WentBack | Self::Passed => true,
             _ => false,
         }
     }
@@ -220,6 +223,10 @@ impl Open {
 
     /// Writes audit events alone.
     pub(crate) fn record(&self, events: Vec<Event>) -> Result<(), OpenError> {
+        // A revoked device reads what it has; no store takes what it writes.
+        if lock(&self.pen).bar() == Bar::Revoked {
+            return Ok(());
+        }
         self.write(|_| Ok((Commit { events, ..Commit::default() }, ()))).map(drop)
     }
 
@@ -231,7 +238,7 @@ impl Open {
     }
 
     /// How far a feed counts here.
-    pub(crate) fn reach(&self, feed: FeedId) -> reach::Reach {
+    pub(crate) fn reach(&self, feed: FeedId) -> Reach {
         self.reaches.read().unwrap_or_else(PoisonError::into_inner).of(feed)
     }
 
@@ -263,7 +270,11 @@ impl Open {
                 }
                 continue;
             }
-            let upto = self.reach(feed).upto(position.number, applied);
+            let reach = self.reach(feed);
+            if reach.is_passed(applied) {
+                return Err(OpenError::Passed);
+            }
+            let upto = reach.upto(position.number, applied);
             let indexed = behind.get(&feed).copied().unwrap_or_default();
             // Positions that the database applied and the index lost.
             if indexed < applied {

@@ -11,6 +11,8 @@ mod statement;
 
 mod slots;
 
+mod generation;
+
 mod enrol;
 
 mod unlock;
@@ -25,11 +27,14 @@ mod second;
 
 mod create;
 
+mod revoke;
+
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use aura_protocol::authority::{AuthorityError, Roster, SignedStatement, decode_body};
+use aura_protocol::authority::{AuthorityError, Placed, Roster, decode_body};
 use aura_protocol::entry::Entry;
+use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, FeedId, SlotId, VaultId};
 use aura_protocol::limits::READ_ENTRIES_MAX;
 use aura_protocol::signed::SignedError;
@@ -37,6 +42,7 @@ use aura_protocol::store::{LocalLog, StoreError};
 use zeroize::Zeroizing;
 
 use crate::db::DbError;
+use crate::feed::Bar;
 use crate::home::{self, Home};
 use crate::open::{Environment, Open, OpenError};
 use crate::search::SearchError;
@@ -44,6 +50,7 @@ use crate::search::SearchError;
 pub use attempts::{second_wait_ms, wait_ms};
 pub use create::{Kit, MakeLog, Setup};
 pub use join::DeviceInfo;
+pub use revoke::Loss;
 pub use second::SecondStanding;
 pub use slots::SlotInfo;
 
@@ -118,6 +125,15 @@ pub enum VaultError {
     /// There is no such slot.
     #[error("there is no such key slot")]
     NoSlot,
+    /// A device does not revoke itself.
+    #[error("this is the device itself")]
+    OwnDevice,
+    /// The device was revoked already.
+    #[error("that device was revoked already")]
+    Revoked,
+    /// Others have seen changes that are not here: they would be lost.
+    #[error("other devices have seen changes that are not here yet")]
+    Behind,
 }
 
 /// What opens a vault.
@@ -243,7 +259,7 @@ impl Vault<Unlocked> {
     /// views is applied from the log when it is opened next.
     pub fn lock(self) -> (Vault<Locked>, Result<(), VaultError>) {
         let finished = unlock::close(&self.state.open);
-        let is_outdated = crate::open::lock(&self.state.open.pen).is_outdated();
+        let is_outdated = crate::open::lock(&self.state.open.pen).bar() == Bar::Newer;
         let Self { home, vault, roster, log, state } = self;
         // Where a session still lives, the inside goes with the last one.
         let closed = match Arc::into_inner(state.open) {
@@ -279,13 +295,40 @@ pub fn read_roster(
     for feed in feeds {
         read_statements(log, feed, (&mut statements, &mut malformed))?;
     }
-    let (roster, mut refused) = Roster::judge(vault, &statements).map_err(|error| match error {
+    let (roster, mut refused) = judge((log, vault), &statements)?;
+    refused.append(&mut malformed);
+    Ok((roster, refused))
+}
+
+/// What statements in their places come to.
+fn judge(
+    (log, vault): (&dyn LocalLog, VaultId),
+    statements: &[Placed],
+) -> Result<(Roster, Vec<AuthorityError>), VaultError> {
+    let heads: Vec<_> = log.heads()?;
+    let extent = |device, incarnation, at: Position| {
+        let is_it = |head: &&Head| {
+            (head.device, head.incarnation, head.number) == (device, incarnation, at.number)
+        };
+        let found = heads.iter().filter(|signed| signed.hash() == at.hash);
+        let found: Vec<Head> = found.filter_map(|signed| signed.claim().ok()).collect();
+        found.iter().find(is_it).map(|head| head.position(CollectionId::AUTHORITY).number)
+    };
+    Roster::judge_placed(vault, statements, &extent).map_err(|error| match error {
         // Where it is not, the store is not this vault's, or not whole.
         AuthorityError::Genesis => VaultError::Damaged("store"),
         error => VaultError::Authority(error),
-    })?;
-    refused.append(&mut malformed);
-    Ok((roster, refused))
+    })
+}
+
+/// Every statement of the log, in its place.
+fn placed(log: &dyn LocalLog) -> Result<Vec<Placed>, VaultError> {
+    let (mut statements, mut malformed) = (Vec::new(), Vec::new());
+    let feeds = log.feeds()?.into_iter().map(|(feed, _)| feed);
+    for feed in feeds.filter(|feed| feed.collection == CollectionId::AUTHORITY) {
+        read_statements(log, feed, (&mut statements, &mut malformed))?;
+    }
+    Ok(statements)
 }
 
 /// The statements of one feed. A body that is none leaves the others as they are (AUT-16): any listed device
@@ -293,10 +336,14 @@ pub fn read_roster(
 fn read_statements(
     log: &dyn LocalLog,
     feed: FeedId,
-    (statements, malformed): (&mut Vec<SignedStatement>, &mut Vec<AuthorityError>),
+    (statements, malformed): (&mut Vec<Placed>, &mut Vec<AuthorityError>),
 ) -> Result<(), VaultError> {
     each_sound(log, feed, (0, u64::MAX), &mut |entry| match decode_body(entry.body()) {
-        Ok(said) => statements.extend(said),
+        Ok(said) => statements.extend(said.into_iter().map(|statement| Placed {
+            life: (feed.device, feed.incarnation),
+            number: entry.header().number,
+            statement,
+        })),
         Err(error) => malformed.push(AuthorityError::Signed(SignedError::Payload(error))),
     })
 }

@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use aura_crypto::entropy::Entropy;
@@ -17,119 +17,26 @@ use aura_protocol::authority::{Recipient, SignedStatement};
 use aura_protocol::codec::{Decode as _, Encode as _, Extra, Writer};
 use aura_protocol::entry::{Entry, EntryHeader};
 use aura_protocol::head::{Head, Position, Seen};
-use aura_protocol::id::{CollectionId, EpochId, FeedId, Nonce16, RecordId, VaultId};
+use aura_protocol::id::{CollectionId, DeviceId, EpochId, FeedId, Nonce16, VaultId};
 use aura_protocol::label::Label;
 use aura_protocol::limits::FORMAT_VERSION;
 use aura_protocol::log::Frontier;
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, LocalLog};
 use aura_store::local::LocalStore;
-use aura_store::replicate::{Finding, Mark, Replicated, common, replicate};
+use aura_store::replicate::{Finding, Mark, common, replicate};
 use aura_vault::device::DeviceFile;
 use aura_vault::feed::{Batch, Commit, Pen};
-use aura_vault::gate::Session;
 use aura_vault::home::Home;
 use aura_vault::keyring::{Keyring, RootKeys};
-use aura_vault::op::Op;
-use aura_vault::search::Typing;
-use aura_vault::vault::{Credential, Kit, Locked, Unlocked, Vault, VaultError};
+use aura_vault::op::{Change, Op};
+use aura_vault::vault::{Credential, Kit, Locked, Loss, Unlocked, Vault, VaultError};
 use serde_json::json;
-use support::{Bench, PASSWORD, START_MS, fields, note, owner, password};
+use support::several::{Device, first, join, recovery, reopened, sync};
+use support::{Bench, PASSWORD, START_MS, fields, note, password};
 use zeroize::Zeroizing;
 
 const SECOND: &str = "a second one for what is nobody's business";
-
-struct Device {
-    store: Arc<LocalStore>,
-    vault: Vault<Unlocked>,
-}
-
-impl Device {
-    fn session(&self) -> Session {
-        owner(&self.vault)
-    }
-
-    fn add(&self, id: &str, text: &str) -> RecordId {
-        self.session().add(&note(id, id, text)).unwrap()
-    }
-
-    fn finds(&self, word: &str) -> usize {
-        self.session().search(word, Typing::Done, 50).unwrap().len()
-    }
-
-    fn state(&self) -> String {
-        self.session().status().unwrap().state_hash.unwrap()
-    }
-
-    fn verify(&self) {
-        let report = self.session().verify(&mut |_| {}).unwrap();
-        assert!(report.is_ok(), "{:?}", report.problems);
-    }
-}
-
-/// What a vault of one device has: the bench with its folder, the device, and the kit.
-fn first() -> (Bench, Device, Kit) {
-    let bench = Bench::new();
-    let (vault, kit) = bench.create();
-    drop(vault.lock());
-    let path = Home::new(&bench.home()).store();
-    let store = Arc::new(LocalStore::open(&path, Box::new(|| START_MS)).unwrap());
-    let log = Arc::clone(&store) as Arc<dyn LocalLog>;
-    let vault = Vault::load(&bench.home(), log).unwrap();
-    let vault =
-        vault.unlock(&password(PASSWORD), bench.environment()).map_err(|(_, error)| error).unwrap();
-    (bench, Device { store, vault }, kit)
-}
-
-/// A folder with a store that has what the device has, and no vault yet.
-fn copied(bench: &Bench, name: &str, from: &Device) -> (PathBuf, Arc<LocalStore>) {
-    let path = bench.dir.path().join(name);
-    let vault = from.vault.id();
-    let store =
-        LocalStore::create(&Home::new(&path).store(), vault, Box::new(|| START_MS)).unwrap();
-    let done = pollster::block_on(replicate(
-        &store,
-        from.store.as_ref(),
-        &Access::Vault(vault),
-        &Mark::new(),
-    ));
-    assert!(done.stopped.is_none() && done.findings.is_empty(), "{done:?}");
-    (path, Arc::new(store))
-}
-
-fn join(
-    bench: &Bench,
-    name: &str,
-    from: &Device,
-    (credential, secret_key): (&Credential, Option<&Zeroizing<String>>),
-) -> Result<Device, VaultError> {
-    let (path, store) = copied(bench, name, from);
-    let log = Arc::clone(&store) as Arc<dyn LocalLog>;
-    let environment = bench.environment();
-    let joined = Vault::<Locked>::join(
-        &path,
-        (from.vault.id(), log),
-        (credential, secret_key),
-        &environment,
-    )?;
-    let vault = joined.unlock(credential, environment).map_err(|(_, error)| error)?;
-    Ok(Device { store, vault })
-}
-
-fn recovery(kit: &Kit) -> Credential {
-    Credential::Recovery(kit.recovery_code.clone())
-}
-
-/// Brings both to the same log, and both views to it.
-fn sync(a: &mut Device, b: &mut Device) -> Replicated {
-    let access = Access::Vault(a.vault.id());
-    let (local, remote) = (a.store.as_ref(), b.store.as_ref());
-    let done = pollster::block_on(replicate(local, remote, &access, &Mark::new()));
-    assert!(done.stopped.is_none() && done.findings.is_empty(), "{done:?}");
-    a.vault.take_in().unwrap();
-    b.vault.take_in().unwrap();
-    done
-}
 
 #[test]
 fn a_device_that_joins_with_the_recovery_code_has_everything_and_counts_at_once() {
@@ -314,16 +221,6 @@ impl Rogue {
         assert!(done.pulled.heads == 1 && done.findings.is_empty(), "{done:?}");
         other.vault.take_in().unwrap();
     }
-}
-
-/// The same device, shut and opened again.
-fn reopened(bench: &Bench, device: Device) -> Device {
-    let home = device.vault.home().clone();
-    drop(device.vault.lock());
-    let log = Arc::clone(&device.store) as Arc<dyn LocalLog>;
-    let vault = Vault::load(home.path(), log).unwrap();
-    let opened = vault.unlock(&password(PASSWORD), bench.environment());
-    Device { vault: opened.map_err(|(_, error)| error).unwrap(), ..device }
 }
 
 /// Attacks KEY-05, KEY-12: keys that a waiting device puts into the log are not those that others write under, neither
@@ -558,4 +455,70 @@ fn a_device_that_was_restored_from_an_older_copy_goes_on_in_a_new_life() {
     laptop.add("e", "still there");
     sync(&mut laptop, &mut phone);
     assert_eq!((laptop.state(), phone.finds("still")), (phone.state(), 1));
+}
+
+fn id_of(device: &Device) -> DeviceId {
+    device.vault.devices().into_iter().find(|device| device.is_own).unwrap().device
+}
+
+/// KRG-3, KRG-4: a confirmed device that turned hostile says other keys for the epochs that there are, and that the
+/// collections are for something else, in a feed that is read first: a newcomer has what all others have.
+#[test]
+fn krg_3_a_hostile_device_gives_a_newcomer_no_other_keys() {
+    let (bench, mut laptop, kit) = first();
+    laptop.add("a", "written on the laptop");
+    let mut joined = (0..16).map(|at| {
+        let with = (&recovery(&kit), None);
+        join(&bench, &format!("phone{at}"), &laptop, with).unwrap()
+    });
+    let rogue = joined.find(|phone| id_of(phone) < id_of(&laptop)).unwrap();
+    let epochs = laptop.vault.roster().epochs().clone();
+    let mut rogue = Rogue::of(rogue, &kit);
+    let mut entropy = (bench.environment().entropy)();
+    let clock = rogue.pen.tick(START_MS);
+    let mut changes = Vec::new();
+    for (collection, epochs) in epochs {
+        changes.push(Change::Name { collection, category: 0 });
+        for epoch in epochs {
+            changes.push(rogue.keyring.start_epoch(collection, epoch, entropy.as_mut()));
+        }
+    }
+    let op = |change| Op { clock, author: String::new(), change };
+    let batch = Batch {
+        collection: CollectionId::ROOT,
+        ops: changes.into_iter().map(op).collect(),
+        added: Vec::new(),
+        dropped: Vec::new(),
+    };
+    rogue.write(&Commit { batches: vec![batch], ..Commit::default() }, entropy.as_mut());
+    rogue.reaches(&mut laptop);
+    let newcomer = join(&bench, "new", &laptop, (&recovery(&kit), None)).unwrap();
+    assert_eq!((newcomer.finds("laptop"), newcomer.state()), (1, laptop.state()));
+    newcomer.add("b", "written by the newcomer");
+}
+
+/// AUT-4: a version that may not write revokes the device that stops it all the same, with the recovery code.
+#[test]
+fn aut_4_a_revoke_by_the_recovery_code_gets_through() {
+    let (bench, mut laptop, kit) = first();
+    let phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
+    let lost = id_of(&phone);
+    let mut rogue = Rogue::of(phone, &kit);
+    let statements = vec![unknown_statement(&rogue)];
+    let mut entropy = (bench.environment().entropy)();
+    rogue.write(&Commit { statements, ..Commit::default() }, entropy.as_mut());
+    rogue.reaches(&mut laptop);
+    assert!(laptop.session().status().unwrap().is_outdated);
+    let typed = Zeroizing::new(PASSWORD.to_owned());
+    let loss = |recovery_code| Loss { password: &typed, cost: Argon2Params::FLOOR, recovery_code };
+    let refused = laptop.vault.revoke_device(lost, &loss(None)).map(drop).unwrap_err();
+    assert!(refused.to_string().contains("newer Aura"), "{refused}");
+    assert!(laptop.vault.devices().iter().all(|device| !device.is_revoked));
+    let kit_made = laptop.vault.revoke_device(lost, &loss(Some(&kit.recovery_code))).unwrap();
+    assert!(kit_made.is_none(), "new keys wait until it is up to date");
+    assert!(laptop.vault.devices().iter().any(|device| device.is_revoked));
+    // What a device says that is revoked stops nobody.
+    assert!(!laptop.session().status().unwrap().is_outdated);
+    laptop.add("b", "it writes again");
+    laptop.verify();
 }

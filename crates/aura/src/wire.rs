@@ -17,7 +17,7 @@ use crate::exit::Failure;
 use crate::secret::Secret;
 
 /// Changes with every change of what is said.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 /// The largest request: a record with its text.
 pub(crate) const REQUEST_BYTES_MAX: u32 = 32 << 20;
 /// The largest frame of an answer: a record with its history.
@@ -174,6 +174,14 @@ pub(crate) enum Request {
     ConfirmDevice {
         /// The beginning of its id.
         id: String,
+    },
+    RevokeDevice {
+        /// The beginning of its id.
+        id: String,
+        password: Secret,
+        /// The recovery code, if it is to be final.
+        recovery_code: Option<Secret>,
+        cost: Cost,
     },
     Join(Joining),
 }

@@ -145,6 +145,10 @@ impl Session {
             };
             let mut frontier = Frontier::new();
             if let Some((feed, upto)) = feed {
+                // Of one that has ended, more may be here than is accepted.
+                let has_ended = device.is_some_and(|d| d.revoked.is_some() || !d.closed.is_empty());
+                let last = head.position(feed.collection).number;
+                let upto = if has_ended { upto.min(last) } else { upto };
                 self.each_event(feed, upto, &mut |number, encoded| {
                     let leaf = Event::leaf(encoded);
                     frontier.push(leaf);

@@ -4,6 +4,7 @@
 use aura_protocol::id::{CollectionId, Hash};
 
 use super::{GateError, Session};
+use crate::feed::Bar;
 use crate::open::{Quarantined, lock};
 use crate::record::Category;
 use crate::seen::Missing;
@@ -33,6 +34,8 @@ pub struct Status {
     /// Whether a device with a newer version said something that this one does not understand: it can be read here,
     /// and not changed.
     pub is_outdated: bool,
+    /// Whether this device was revoked: it can be read here, and not changed.
+    pub is_revoked: bool,
     /// Whether events of this device's audit log were lost.
     pub is_audit_lost: bool,
     /// What was seen here and the store lacks: it is an older copy.
@@ -53,6 +56,7 @@ impl Session {
     pub fn status(&self) -> Result<Status, GateError> {
         let tally = self.open.tally()?;
         let shut = self.open.shut_categories();
+        let bar = lock(&self.open.pen).bar();
         let open_hash = Hash(tally.state_hash()).to_string();
         let (log_bytes, chunk_bytes) = self.open.log.size_bytes()?;
         let feeds = self.open.log.feeds()?;
@@ -70,7 +74,8 @@ impl Session {
             shut,
             category_hashes: hashes.collect(),
             quarantined: lock(&self.open.quarantine).clone(),
-            is_outdated: lock(&self.open.pen).is_outdated(),
+            is_outdated: bar == Bar::Newer,
+            is_revoked: bar == Bar::Revoked,
             is_audit_lost: self.open.is_audit_lost()?,
             missing: lock(&self.open.watermark).missing().to_vec(),
             log_bytes,

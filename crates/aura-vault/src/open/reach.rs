@@ -2,26 +2,29 @@
 //! How far the feeds of each device count here.
 //!
 //! A store keeps what any listed device wrote. A vault applies it, and takes keys from it, only if that
-//! device is confirmed, and nothing beyond what a revoke or a close accepts. What was applied before one
-//! of these was known stays. Source: spec/authority.md, rules AUT-7, AUT-8, AUT-18.
+//! device is confirmed, and of one that has ended what the last accepted head names and no more: so that every
+//! device comes to the same, whatever it met first. Source: spec/authority.md, rules AUT-7, AUT-8, AUT-18;
+//! spec/replicate.md, rule REP-15.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aura_protocol::authority::{Roster, Standing};
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Incarnation};
 use aura_protocol::signed::Signed;
 
 type Life = (DeviceId, Incarnation);
 
-/// How far the feeds of one incarnation count.
+/// How far a feed counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// All of them.
+    /// All of it.
     Whole,
     /// Not yet: its device is not confirmed.
     Waiting,
-    /// No further than they were applied: its device was revoked, or it was closed.
+    /// Up to this number: its device was revoked, or its incarnation closed.
+    Upto(u64),
+    /// The same, but the head that says up to where is not here: no further than it was applied.
     Ended,
 }
 
@@ -31,16 +34,32 @@ impl Reach {
         match self {
             Self::Whole => kept,
             Self::Waiting => 0,
+            Self::Upto(last) => last.min(kept),
             Self::Ended => applied.min(kept),
         }
     }
+
+    /// Whether so much was applied that does not count any more.
+    pub(crate) fn is_passed(self, applied: u64) -> bool {
+        matches!(self, Self::Upto(last) if applied > last)
+    }
+}
+
+/// How far the feeds of an incarnation count.
+#[derive(Debug)]
+enum Extent {
+    Whole,
+    Waiting,
+    Upto(BTreeMap<CollectionId, u64>),
+    Ended,
 }
 
 /// How far each incarnation counts.
 #[derive(Debug)]
 pub(crate) struct Reaches {
     own: Option<DeviceId>,
-    others: BTreeMap<Life, Reach>,
+    listed: BTreeSet<DeviceId>,
+    others: BTreeMap<Life, Extent>,
 }
 
 impl Reaches {
@@ -49,22 +68,51 @@ impl Reaches {
         let of_head = |signed: &Signed<Head>| {
             let head = signed.claim().ok()?;
             let position = Position { number: head.number, hash: signed.hash() };
-            let reach = match roster.standing(head.device, head.incarnation, position) {
-                Standing::Accepted => Reach::Whole,
-                Standing::Quarantined | Standing::Unlisted => Reach::Waiting,
-                Standing::Late => Reach::Ended,
+            let life = (head.device, head.incarnation);
+            let extent = match roster.standing(head.device, head.incarnation, position) {
+                Standing::Accepted if has_ended(roster, life) => Extent::Upto(
+                    head.feeds.iter().map(|(id, position)| (*id, position.number)).collect(),
+                ),
+                Standing::Accepted => Extent::Whole,
+                Standing::Quarantined => Extent::Waiting,
+                Standing::Late if is_accepted_in_part(roster, life) => Extent::Ended,
+                Standing::Late | Standing::Unlisted => Extent::Upto(BTreeMap::new()),
             };
-            Some(((head.device, head.incarnation), reach))
+            Some((life, extent))
         };
-        Self { own, others: heads.iter().filter_map(of_head).collect() }
+        let listed = roster.devices().keys().copied().collect();
+        Self { own, listed, others: heads.iter().filter_map(of_head).collect() }
     }
 
     /// How far a feed counts. What this device writes always does, here, in each of its lives.
     pub(crate) fn of(&self, feed: FeedId) -> Reach {
-        let life = (feed.device, feed.incarnation);
         if self.own == Some(feed.device) {
             return Reach::Whole;
         }
-        self.others.get(&life).copied().unwrap_or(Reach::Waiting)
+        match self.others.get(&(feed.device, feed.incarnation)) {
+            Some(Extent::Whole) => Reach::Whole,
+            Some(Extent::Upto(last)) => {
+                Reach::Upto(last.get(&feed.collection).copied().unwrap_or_default())
+            }
+            Some(Extent::Ended) => Reach::Ended,
+            // Who was listed by what does not count any more.
+            None if !self.listed.contains(&feed.device) => Reach::Upto(0),
+            Some(Extent::Waiting) | None => Reach::Waiting,
+        }
     }
+}
+
+/// Whether an incarnation was closed, or its device revoked.
+fn has_ended(roster: &Roster, (device, incarnation): Life) -> bool {
+    roster
+        .device(device)
+        .is_some_and(|device| device.revoked.is_some() || device.closed.contains_key(&incarnation))
+}
+
+/// Whether what has ended an incarnation names a head of it.
+fn is_accepted_in_part(roster: &Roster, (device, incarnation): Life) -> bool {
+    roster.device(device).is_some_and(|device| {
+        let last = device.revoked.as_ref().map(|last| last.get(&incarnation));
+        !matches!(last, Some(None))
+    })
 }

@@ -13,7 +13,8 @@ use aura_protocol::authority::AuthorityError;
 use aura_protocol::head::{Head, Position, Seen};
 use aura_protocol::id::{CollectionId, DeviceId, FeedId, Incarnation};
 
-use super::{Unlocked, Vault, VaultError, read_roster, unlock};
+use super::{Unlocked, Vault, VaultError, generation, read_roster, unlock};
+use crate::feed::Pen;
 use crate::open::{Open, OpenError, Reaches, Side, lock};
 use crate::seen::When;
 
@@ -34,10 +35,12 @@ impl Vault<Unlocked> {
         if pen.is_stale() {
             return Err(OpenError::Stale.into());
         }
-        pen.set_outdated(refused.contains(&AuthorityError::Newer));
+        let own = Some(pen.life().0);
+        let is_revoked = generation::is_revoked(&self.roster, own);
+        pen.set_bar(unlock::bar(refused.contains(&AuthorityError::Newer), is_revoked));
         let heads = self.log.heads()?;
-        let reaches = Reaches::new(&self.roster, &heads, Some(pen.life().0));
-        self.take_keys(&reaches)?;
+        let reaches = Reaches::new(&self.roster, &heads, own);
+        self.take_keys(&reaches, &pen)?;
         *open.reaches.write().unwrap_or_else(PoisonError::into_inner) = reaches;
         match open.catch_up() {
             // As when it is opened: what another device put behind the second lock leaves the first views.
@@ -89,10 +92,19 @@ impl Vault<Unlocked> {
     }
 
     /// Keys and names of the root collection (REP-15). The cache of them follows when the vault is opened next.
-    fn take_keys(&self, reaches: &Reaches) -> Result<(), VaultError> {
-        let mut keyring = self.open().keyring.write().unwrap_or_else(PoisonError::into_inner);
+    fn take_keys(&self, reaches: &Reaches, pen: &Pen) -> Result<(), VaultError> {
+        let open = self.open();
+        let mut keyring = open.keyring.write().unwrap_or_else(PoisonError::into_inner);
+        // A root key that another device made comes before what hangs from it.
+        let is_renewed = generation::take_wrapped(&self.roster, &mut keyring, pen.device());
         let log = (self.vault, self.log.as_ref());
-        unlock::follow_roots(log, &mut keyring, reaches).map(drop)
+        generation::follow_roots(log, &mut keyring, (&self.roster, reaches))?;
+        if is_renewed {
+            let (own, mut entropy) = ((self.vault, pen.device()), open.fresh_entropy());
+            generation::renew_secret_key(&self.home, &self.roster, &keyring)?;
+            generation::write_device(&self.home, own, &keyring, entropy.as_mut())?;
+        }
+        Ok(())
     }
 }
 

@@ -142,7 +142,8 @@ impl Founding {
             NewSlot::recovery(&recovery, vault, entropy),
         ];
         for slot in &new_slots {
-            statements.extend(slot.statements(vault, &roots, &device, entropy)?);
+            let generations = core::iter::once(&roots);
+            statements.extend(slot.statements(vault, generations, &device, entropy)?);
         }
         let second = setup
             .second
@@ -239,8 +240,12 @@ impl Founding {
             count: 1,
             grant: String::new(),
         };
-        let commit =
-            Commit { statements: self.statements, batches: vec![batch], events: vec![event] };
+        let commit = Commit {
+            statements: self.statements,
+            batches: vec![batch],
+            events: vec![event],
+            ..Commit::default()
+        };
         pen.commit(&commit, &self.keyring, log, entropy).map_err(crate::open::OpenError::from)?;
         Ok((self.keyring, pen, roster))
     }

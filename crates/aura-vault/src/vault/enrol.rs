@@ -43,7 +43,8 @@ pub(super) fn enrol(
     keyring: &Keyring,
     (entropy, now_ms): (&mut dyn Entropy, i64),
 ) -> Result<Pen, VaultError> {
-    let recovery = recovery_slot(&vault.roster, credential);
+    let recovery = recovery_slot(&vault.roster, credential)
+        .filter(|recovery| is_present(&vault.roster, recovery));
     if cause == Cause::Lost && recovery.is_none() {
         return Err(VaultError::Missing(super::DEVICE_KEY));
     }
@@ -89,16 +90,18 @@ pub(super) fn enrol(
     Ok(pen)
 }
 
-/// The recovery slot that a credential opens.
-fn recovery_slot(roster: &Roster, credential: &Credential) -> Option<SlotSecrets> {
+fn is_present(roster: &Roster, secrets: &SlotSecrets) -> bool {
+    roster.slots().values().any(|slot| secrets.check(&slot.keys).is_ok())
+}
+
+/// The recovery slot that a credential opens, present or removed.
+pub(super) fn recovery_slot(roster: &Roster, credential: &Credential) -> Option<SlotSecrets> {
     let Credential::Recovery(text) = credential else { return None };
     let code = RecoveryCode::parse(text).ok()?;
     let vault = roster.vault();
-    roster.slots().iter().filter(|(_, slot)| slot.kind == SlotKind::Recovery).find_map(
-        |(id, listed)| {
-            let secrets =
-                SlotSecrets::derive(&slot::recovery_secret(&code, &vault, id), &vault, id);
-            secrets.check(&listed.keys).is_ok().then_some(secrets)
-        },
-    )
+    let slots = roster.slots().iter().chain(roster.ended_slots());
+    slots.filter(|(_, slot)| slot.kind == SlotKind::Recovery).find_map(|(id, listed)| {
+        let secrets = SlotSecrets::derive(&slot::recovery_secret(&code, &vault, id), &vault, id);
+        secrets.check(&listed.keys).is_ok().then_some(secrets)
+    })
 }

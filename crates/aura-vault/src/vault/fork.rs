@@ -16,7 +16,7 @@ use aura_protocol::id::{CollectionId, DeviceId, FeedId, Incarnation};
 
 use super::{DEVICE_KEY, Unlocked, Vault, VaultError, each_sound, read_roster, unlock};
 use crate::audit::{Action, Event, Outcome};
-use crate::feed::{self, Batch, Commit, FeedError, Pen};
+use crate::feed::{self, Bar, Batch, Commit, FeedError, Pen};
 use crate::home;
 use crate::keyring::Purpose;
 use crate::op::{Change, Dot, Op};
@@ -50,8 +50,10 @@ impl Vault<Unlocked> {
             return Err(OpenError::Stale.into());
         }
         // Nothing could be said again, and so nothing may be let go of.
-        if pen.is_outdated() {
-            return Err(OpenError::from(FeedError::Newer).into());
+        match pen.bar() {
+            Bar::None => {}
+            Bar::Newer => return Err(OpenError::from(FeedError::Newer).into()),
+            Bar::Revoked => return Err(OpenError::from(FeedError::Revoked).into()),
         }
         let said = self.gather(common)?;
         let mut entropy = open.fresh_entropy();

@@ -9,8 +9,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use aura_crypto::entropy::Entropy;
 use aura_crypto::key::SecretKey;
-use aura_protocol::authority::{AuthorityError, Claim, Device, Statement};
+use aura_crypto::slot;
+use aura_protocol::authority::{AuthorityError, Claim, Device, DeviceKeys, Recipient, Statement};
 use aura_protocol::codec::Extra;
 use aura_protocol::id::{DeviceId, VaultId};
 use aura_protocol::store::LocalLog;
@@ -18,11 +20,13 @@ use zeroize::Zeroizing;
 
 use super::enrol::{Cause, enrol};
 use super::statement::sign;
-use super::{Credential, Locked, Unlocked, Vault, VaultError, read_roster, slots, unlock};
+use super::{
+    Credential, Locked, Unlocked, Vault, VaultError, generation, read_roster, slots, unlock,
+};
 use crate::audit::{Action, Outcome};
 use crate::feed::Commit;
-use crate::home::{self, Home, Kind};
-use crate::keyring::{Keyring, RootKeys};
+use crate::home::{Home, Kind};
+use crate::keyring::RootKeys;
 use crate::open::{Environment, Reaches, lock};
 
 const SECRET_KEY: &str = "secret.key";
@@ -38,6 +42,8 @@ pub struct DeviceInfo {
     pub is_confirmed: bool,
     /// Whether it was revoked.
     pub is_revoked: bool,
+    /// The device that revoked it.
+    pub revoked_by: Option<DeviceId>,
 }
 
 impl Vault<Locked> {
@@ -74,15 +80,14 @@ impl Vault<Locked> {
         if refused.contains(&AuthorityError::Newer) {
             return Err(VaultError::Newer);
         }
-        let (root, generation) = slots::open(&roster, credential, parsed.as_ref())?;
-        let mut keyring = Keyring::new(vault, RootKeys::derive(root, vault, generation));
+        let opened = slots::open(&roster, credential, parsed.as_ref())?;
+        let mut keyring = generation::keyring_of(vault, opened)?;
         let reaches = Reaches::new(&roster, &log.heads()?, None);
-        unlock::follow_roots((vault, log.as_ref()), &mut keyring, &reaches)?;
+        let log_of = (vault, log.as_ref());
+        generation::follow_roots(log_of, &mut keyring, (&roster, &reaches))?;
         home.create().map_err(|error| VaultError::Io("directory", error))?;
         if let Some(secret_key) = &parsed {
-            let text = Zeroizing::new(format!("{}\n", secret_key.to_text().as_str()));
-            home::replace(&home.secret_key(), text.as_bytes())
-                .map_err(|error| VaultError::Io(SECRET_KEY, error))?;
+            generation::write_secret_key(&home, secret_key)?;
         }
         let joined = Self { home, vault, roster, log, state: Locked { is_outdated: false } };
         let mut entropy = (environment.entropy)();
@@ -92,6 +97,24 @@ impl Vault<Locked> {
         joined.home.mark(vault).map_err(|error| VaultError::Io("aura-vault", error))?;
         Self::load(path, joined.log)
     }
+}
+
+/// Root keys of these generations, sealed to a device.
+pub(super) fn wraps_to<'a>(
+    vault: VaultId,
+    (device, keys): (DeviceId, Option<&DeviceKeys>),
+    generations: impl Iterator<Item = &'a RootKeys>,
+    entropy: &mut dyn Entropy,
+) -> Vec<Claim> {
+    let Some(keys) = keys else { return Vec::new() };
+    let wrap = |RootKeys { root, generation, .. }: &RootKeys| {
+        let place = (&vault, &device, *generation);
+        // A device whose key is none gets nothing, and keeps nobody else from it.
+        let sealed = slot::wrap_to_device(root, &keys.kem, place, entropy).ok()?;
+        let recipient = Recipient::Device(device);
+        Some(Claim::Wrap { recipient, generation: *generation, sealed })
+    };
+    generations.filter_map(wrap).collect()
 }
 
 impl Vault<Unlocked> {
@@ -105,6 +128,7 @@ impl Vault<Unlocked> {
             is_own: own == *id,
             is_confirmed: device.is_confirmed,
             is_revoked: device.revoked.is_some(),
+            revoked_by: device.revoked_by,
         };
         devices.into_iter().map(told).collect()
     }
@@ -118,18 +142,30 @@ impl Vault<Unlocked> {
         let (vault, open) = (self.vault, Arc::clone(self.open()));
         let now_ms = open.clock.now_ms();
         let mut roster = self.roster.clone();
-        let statement = {
+        let mut entropy = open.fresh_entropy();
+        let listed = roster.device(device).map(|listed| listed.keys.clone());
+        let statements = {
             let mut pen = lock(&open.pen);
             let clock = pen.tick(now_ms);
-            let claim = Claim::Confirm(device);
-            let statement = Statement { vault: Some(vault), claim, clock, extra: Extra::default() };
-            sign(&statement, &[&pen.device().sign])
+            let said =
+                |claim| Statement { vault: Some(vault), claim, clock, extra: Extra::default() };
+            let mut statements = vec![sign(&said(Claim::Confirm(device)), &[&pen.device().sign])];
+            // Root keys that were made while it waited.
+            let wraps = open.with_keyring(|keyring| {
+                let generations =
+                    keyring.generations().filter(|roots| roots.generation.counter > 1);
+                wraps_to(vault, (device, listed.as_ref()), generations, entropy.as_mut())
+            });
+            statements
+                .extend(wraps.into_iter().map(|claim| sign(&said(claim), &[&pen.device().sign])));
+            statements
         };
-        // What others would not accept is not written.
-        roster.apply(&statement).map_err(VaultError::Authority)?;
+        for statement in &statements {
+            // What others would not accept is not written.
+            roster.apply(statement).map_err(VaultError::Authority)?;
+        }
         open.write(|_| {
             let events = vec![unlock::event(now_ms, Action::DeviceConfirm, Outcome::Done, 1)];
-            let statements = vec![statement];
             Ok((Commit { statements, events, ..Commit::default() }, ()))
         })?;
         self.take_in()

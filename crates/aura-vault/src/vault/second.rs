@@ -322,7 +322,7 @@ impl Vault<Unlocked> {
             0 => {}
             wait => return Err(VaultError::TooSoon(wait)),
         }
-        let base = open.with_keyring(|keyring| keyring.roots().second_base(self.vault, listed));
+        let base = open.with_keyring(|keyring| keyring.second_base(listed));
         let base = base.ok_or(VaultError::Damaged("store"))?;
         let secrets = match slot::second_factor(password, &listed.params) {
             Ok(factor) => Some(SecondLockSecrets::derive(&base, &factor)),
@@ -361,7 +361,7 @@ pub(super) fn refuse_same(first: &Credential, second: &str) -> Result<(), VaultE
     }
 }
 
-fn change_keyring<T>(open: &Open, act: impl FnOnce(&mut Keyring) -> T) -> T {
+pub(super) fn change_keyring<T>(open: &Open, act: impl FnOnce(&mut Keyring) -> T) -> T {
     act(&mut open.keyring.write().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -421,5 +421,5 @@ fn commit(
         categories: behind.copied().collect(),
         ..event(now_ms, Action::Rotate, Outcome::Done, 1)
     };
-    Commit { statements, batches: vec![batch], events: vec![rotated] }
+    Commit { statements, batches: vec![batch], events: vec![rotated], ..Commit::default() }
 }

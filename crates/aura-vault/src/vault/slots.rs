@@ -5,15 +5,19 @@
 use aura_crypto::entropy::Entropy;
 use aura_crypto::kdf::Argon2Params;
 use aura_crypto::key::{RecoveryCode, RootKey, SecretKey};
+use aura_crypto::sign::LabelledSigner as _;
 use aura_crypto::slot::{self, SlotSecrets};
-use aura_protocol::authority::{Claim, Recipient, Roster, SignedStatement, SlotKind, Statement};
+use aura_crypto::tree;
+use aura_protocol::authority::{
+    Claim, Placed, Recipient, Roster, SignedStatement, Slot, SlotKind, Statement,
+};
 use aura_protocol::codec::Extra;
 use aura_protocol::id::{EpochId, Nonce16, SlotId, VaultId};
 use zeroize::Zeroizing;
 
 use super::attempts::Attempts;
 use super::statement::{random_nonce, sign};
-use super::{Credential, Unlocked, Vault, VaultError};
+use super::{Credential, Unlocked, Vault, VaultError, placed};
 use crate::audit::{Action, Event, Outcome};
 use crate::device::Device;
 use crate::feed::{Commit, FeedError};
@@ -80,28 +84,59 @@ impl NewSlot {
         Self { id, kind: SlotKind::Recovery, secrets }
     }
 
-    /// What lists the slot and wraps the root key to it.
-    pub(super) fn statements(
+    /// Its id.
+    pub(super) fn id(&self) -> SlotId {
+        self.id
+    }
+
+    /// What lists the slot and wraps the root keys of these generations to it.
+    pub(super) fn statements<'a>(
         &self,
         vault: VaultId,
-        roots: &RootKeys,
+        generations: impl Iterator<Item = &'a RootKeys>,
         device: &Device,
         entropy: &mut dyn Entropy,
-    ) -> Result<[SignedStatement; 2], VaultError> {
+    ) -> Result<Vec<SignedStatement>, VaultError> {
         let keys = self.secrets.public();
-        let place = (&vault, &self.id, roots.generation);
-        let sealed = slot::wrap_to_slot(&roots.root, &keys.kem, place, entropy)
-            .map_err(|_| VaultError::NoSlot)?;
         let statement =
             |claim| Statement { vault: Some(vault), claim, clock: 0, extra: Extra::default() };
-        let listed = statement(Claim::Slot { slot: self.id, kind: self.kind, keys });
-        let wrap = statement(Claim::Wrap {
-            recipient: Recipient::Slot(self.id),
-            generation: roots.generation,
-            sealed,
-        });
-        Ok([sign(&listed, &[&device.sign, &self.secrets.sign]), sign(&wrap, &[&device.sign])])
+        let listed = Claim::Slot { slot: self.id, kind: self.kind, keys: keys.clone() };
+        let mut statements = vec![sign(&statement(listed), &[&device.sign, &self.secrets.sign])];
+        for RootKeys { root, generation, .. } in generations {
+            let place = (&vault, &self.id, *generation);
+            let sealed = slot::wrap_to_slot(root, &keys.kem, place, entropy)
+                .map_err(|_| VaultError::NoSlot)?;
+            let recipient = Recipient::Slot(self.id);
+            let wrap = Claim::Wrap { recipient, generation: *generation, sealed };
+            statements.push(sign(&statement(wrap), &[&device.sign]));
+        }
+        Ok(statements)
     }
+}
+
+/// The `add` of every device that counts, or did until it was revoked, once more and by this device: so that it stays
+/// listed when the slot or the identity goes that had let it in (AUT-7).
+pub(super) fn vouch(roster: &Roster, said: &[Placed], device: &Device) -> Vec<SignedStatement> {
+    let own = device.id();
+    let mut vouched = std::collections::BTreeMap::new();
+    for Placed { statement, .. } in said {
+        let Ok(Claim::Add(keys)) = statement.claim().map(|said| said.claim) else { continue };
+        let id = keys.id();
+        let counts = roster.device(id).is_some_and(|listed| listed.is_confirmed);
+        // The founding device is listed by the genesis, and this one before it says anything.
+        let by_itself = statement.signatures.iter().find(|(key, _)| *key == keys.sign);
+        let Some(by_itself) = by_itself.filter(|_| counts && id != own) else { continue };
+        let payload = statement.payload.clone();
+        let by_own = (
+            device.sign.verifying_key(),
+            device.sign.sign(aura_protocol::label::Label::SigStatement, &payload),
+        );
+        let statement = SignedStatement { payload, signatures: vec![*by_itself, by_own] };
+        if statement.verify().is_ok() {
+            vouched.entry(id).or_insert(statement);
+        }
+    }
+    vouched.into_values().collect()
 }
 
 fn new_id(entropy: &mut dyn Entropy) -> SlotId {
@@ -120,14 +155,32 @@ pub(super) fn read_secret_key(home: &Home) -> Result<SecretKey, VaultError> {
     SecretKey::parse(text.trim()).map_err(|_| VaultError::Damaged(SECRET_KEY_FILE))
 }
 
-/// The root key and its generation, if the credential opens one of the slots.
+/// A root key and its generation.
+pub(super) type Opened = (RootKey, EpochId);
+
+/// The root keys that a credential leads to, if it opens one of the slots; at least one, the newest first.
 pub(super) fn open(
     roster: &Roster,
     credential: &Credential,
     secret_key: Option<&SecretKey>,
-) -> Result<(RootKey, EpochId), VaultError> {
+) -> Result<Vec<Opened>, VaultError> {
+    open_among(roster, (roster.slots().iter(), credential), secret_key)
+}
+
+/// Whether this is the root key of that generation: its identity is the listed one.
+pub(super) fn is_listed(roster: &Roster, root: &RootKey, generation: EpochId) -> bool {
+    let own = tree::identity_signing_key(root, generation).verifying_key();
+    roster.identity_of(generation).is_some_and(|listed| listed.sign == own)
+}
+
+/// The same for these slots.
+pub(super) fn open_among<'a>(
+    roster: &Roster,
+    (slots, credential): (impl Iterator<Item = (&'a SlotId, &'a Slot)>, &Credential),
+    secret_key: Option<&SecretKey>,
+) -> Result<Vec<Opened>, VaultError> {
     let vault = roster.vault();
-    for (id, listed) in roster.slots() {
+    for (id, listed) in slots {
         let secret = match (credential, &listed.kind) {
             (Credential::Password(password), SlotKind::Password(params)) => {
                 let Some(secret_key) = secret_key else { continue };
@@ -153,12 +206,20 @@ pub(super) fn open(
             .iter()
             .filter(|(recipient, ..)| *recipient == Recipient::Slot(*id))
             .collect();
-        wraps.sort_unstable_by_key(|(_, generation, _)| core::cmp::Reverse(*generation));
+        wraps.sort_by_key(|(_, generation, _)| core::cmp::Reverse(*generation));
+        let mut opened: Vec<Opened> = Vec::new();
         for (_, generation, sealed) in wraps {
-            let place = (&vault, id, *generation);
-            if let Ok(root) = slot::unwrap_from_slot(&secrets, &listed.keys, place, sealed) {
-                return Ok((root, *generation));
+            if opened.last().is_some_and(|(_, last)| last == generation) {
+                continue;
             }
+            let place = (&vault, id, *generation);
+            let root = slot::unwrap_from_slot(&secrets, &listed.keys, place, sealed);
+            // The root key of that generation, and no other that somebody calls so.
+            let root = root.ok().filter(|root| is_listed(roster, root, *generation));
+            opened.extend(root.map(|root| (root, *generation)));
+        }
+        if !opened.is_empty() {
+            return Ok(opened);
         }
     }
     Err(VaultError::Secret)
@@ -264,12 +325,18 @@ impl Vault<Unlocked> {
             grant: String::new(),
         };
         let events = vec![event(Action::SlotAdd, 1), event(Action::SlotRemove, old.len())];
+        // Devices that a recovery code let in stay when it goes.
+        let lets_in = |slot: &SlotId| {
+            self.roster.slots().get(slot).is_some_and(|slot| slot.kind == SlotKind::Recovery)
+        };
+        let said = if old.iter().any(lets_in) { placed(self.log.as_ref())? } else { Vec::new() };
         let (_, roster) = open.write(|pen| {
             let clock = pen.tick(now_ms);
             let made = open.with_keyring(|keyring| {
-                slot.statements(vault, keyring.roots(), pen.device(), entropy.as_mut())
+                slot.statements(vault, keyring.generations(), pen.device(), entropy.as_mut())
             });
-            let mut statements = made.map_err(|_| FeedError::NoKey)?.to_vec();
+            let mut statements = made.map_err(|_| FeedError::NoKey)?;
+            let vouched = vouch(&self.roster, &said, pen.device());
             for id in old {
                 let claim = Claim::Unslot(*id);
                 let statement =
@@ -281,6 +348,7 @@ impl Vault<Unlocked> {
                 // What others would not accept is not written.
                 roster.apply(statement).map_err(|_| FeedError::NoKey)?;
             }
+            statements.extend(vouched);
             Ok((Commit { statements, events, ..Commit::default() }, roster))
         })?;
         self.roster = roster;

@@ -13,19 +13,19 @@ use aura_crypto::sign::LabelledSigner as _;
 use aura_protocol::authority::Roster;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::head::Head;
-use aura_protocol::id::{CollectionId, FeedId, Incarnation, VaultId};
+use aura_protocol::id::{Incarnation, VaultId};
 use aura_protocol::log::Frontier;
 use aura_protocol::store::LocalLog;
 
 use super::attempts::Attempts;
 use super::enrol::Cause;
-use super::{Credential, DEVICE_KEY, Locked, Vault, VaultError, each_sound, enrol, slots};
+use super::{Credential, DEVICE_KEY, Locked, Vault, VaultError, enrol, generation};
 use crate::audit::{Action, Event, Outcome, Reads};
 use crate::db::Db;
-use crate::device::{self, DeviceFile};
-use crate::feed::{self, Pen};
+use crate::device;
+use crate::feed::{Bar, Pen};
 use crate::home::{self, Home};
-use crate::keyring::{Keyring, Purpose, RootKeys, ViewKeys};
+use crate::keyring::{Keyring, Purpose, ViewKeys};
 use crate::op::Change;
 use crate::open::{Environment, Open, OpenError, Reaches, decode_positions, lock, settle_side};
 use crate::search::Keys;
@@ -65,21 +65,20 @@ pub(super) fn open(
         0 => {}
         wait => return Err(VaultError::TooSoon(wait)),
     }
-    let secret_key = match credential {
-        Credential::Password(_) => Some(slots::read_secret_key(home)?),
-        Credential::Recovery(_) => None,
-    };
-    let opened = slots::open(&vault.roster, credential, secret_key.as_ref());
+    let opened = generation::open_roots(vault, credential);
     if let Err(VaultError::Secret) = opened {
         let failed = attempts.failed(now_ms).write(&home.attempts());
         failed.map_err(|error| VaultError::Io("attempts", error))?;
     }
-    let (root, generation) = opened?;
-    let mut keyring = Keyring::new(vault.vault, RootKeys::derive(root, vault.vault, generation));
+    let mut keyring = opened?;
     let views = load_keyring(home, vault, &mut keyring, &environment)?;
     let (seen, missing) = look_back(vault);
     let mut entropy = (environment.entropy)();
-    let (mut pen, past) = match read_device(home, vault.vault, &keyring) {
+    let is_revoked = generation::is_revoked(&vault.roster, home.device());
+    if !is_revoked {
+        generation::renew_secret_key(home, &vault.roster, &keyring)?;
+    }
+    let (mut pen, past) = match generation::read_device(home, vault.vault, &keyring) {
         Err(VaultError::Missing(_)) if vault.state.is_outdated => return Err(VaultError::Newer),
         Err(VaultError::Missing(_)) => {
             let device = (credential, Cause::Lost);
@@ -87,12 +86,18 @@ pub(super) fn open(
             (pen, Past::Whole)
         }
         device => {
-            let device = renew(device?, (vault, &keyring, &missing), entropy.as_mut())?;
+            let device = device?;
+            if !is_revoked && keyring.generations().nth(1).is_some() {
+                // It may be sealed under an older root key still.
+                let own = (vault.vault, &device);
+                generation::write_device(home, own, &keyring, entropy.as_mut())?;
+            }
+            let device = renew(device, (vault, &keyring, &missing), entropy.as_mut())?;
             let past = if device.is_renewed { Past::Lost } else { Past::Whole };
             (take_pen(vault, device.device, &seen)?, past)
         }
     };
-    pen.set_outdated(vault.state.is_outdated);
+    pen.set_bar(bar(vault.state.is_outdated, is_revoked));
     let watermark = Watermark::new(home, seen, missing);
     let (vault_id, roster) = (vault.vault, &vault.roster);
     let parts = Parts { vault: vault_id, roster, keyring, pen, views, watermark };
@@ -131,19 +136,12 @@ pub(super) fn event(time_ms: i64, action: Action, outcome: Outcome, count: u32) 
     }
 }
 
-fn read_device(
-    home: &Home,
-    vault: VaultId,
-    keyring: &Keyring,
-) -> Result<device::Device, VaultError> {
-    let damaged = VaultError::Damaged(DEVICE_KEY);
-    let bytes = home::read(&home.device_key()).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => VaultError::Missing(DEVICE_KEY),
-        _ => VaultError::Io(DEVICE_KEY, error),
-    })?;
-    match DeviceFile::from_bytes(&bytes, device::FILE_BYTES_MAX) {
-        Ok(file) => file.open(vault, keyring.roots()).map_err(|_| damaged),
-        Err(_) => Err(damaged),
+/// What keeps this device from writing.
+pub(super) fn bar(is_outdated: bool, is_revoked: bool) -> Bar {
+    match (is_revoked, is_outdated) {
+        (true, _) => Bar::Revoked,
+        (false, true) => Bar::Newer,
+        (false, false) => Bar::None,
     }
 }
 
@@ -163,63 +161,13 @@ fn load_keyring(
         None => ViewKeys::generate(entropy.as_mut()),
     };
     let reaches = Reaches::new(&vault.roster, &vault.log.heads()?, None);
-    is_changed |= follow_roots((vault.vault, vault.log.as_ref()), keyring, &reaches)?;
+    let log = (vault.vault, vault.log.as_ref());
+    is_changed |= generation::follow_roots(log, keyring, (&vault.roster, &reaches))?;
     if is_changed {
         let file = keyring.to_file(&views, entropy.as_mut());
         home::replace(&home.keyring(), &file).map_err(|error| VaultError::Io("keyring", error))?;
     }
     Ok(views)
-}
-
-/// Takes in what the log's root feeds say of keys and names, as far as they count. Says whether that was
-/// something new.
-pub(super) fn follow_roots(
-    (vault, log): (VaultId, &dyn LocalLog),
-    keyring: &mut Keyring,
-    reaches: &Reaches,
-) -> Result<bool, VaultError> {
-    let mut is_changed = false;
-    for (feed, position) in log.feeds()? {
-        if feed.collection == CollectionId::ROOT {
-            let upto = reaches.of(feed).upto(position.number, keyring.applied(feed));
-            is_changed |= follow_root((vault, log), keyring, (feed, upto))?;
-        }
-    }
-    Ok(is_changed)
-}
-
-fn follow_root(
-    (vault, log): (VaultId, &dyn LocalLog),
-    keyring: &mut Keyring,
-    (feed, upto): (FeedId, u64),
-) -> Result<bool, VaultError> {
-    let after = keyring.applied(feed);
-    let (mut is_changed, mut is_whole) = (false, true);
-    let mut last = after;
-    each_sound(log, feed, (after, upto), &mut |entry| {
-        // What is damaged or does not open is reported when the views catch up, and tried again next time;
-        // the keys that open go on.
-        let number = entry.header().number;
-        is_whole &= number == last.saturating_add(1);
-        let Ok(ops) = feed::open(entry, keyring, vault) else {
-            is_whole = false;
-            return;
-        };
-        for op in ops {
-            is_changed |= matches!(
-                op.change,
-                Change::Key { .. } | Change::SecondKey { .. } | Change::Name { .. }
-            );
-            is_whole &= keyring.apply(&op.change).is_ok();
-        }
-        if is_whole {
-            last = number;
-        }
-    })?;
-    if last > after {
-        keyring.set_applied(feed, last);
-    }
-    Ok(is_changed)
 }
 
 /// What was seen here before, and what the log lacks of it. What cannot be read tells nothing.
@@ -249,9 +197,7 @@ fn renew(
     let mut incarnation = [0; 8];
     entropy.fill(&mut incarnation);
     let device = device::Device { incarnation: Incarnation(incarnation), ..device };
-    let file = device.to_file(vault.vault, keyring.roots(), &mut keyring.hedge(entropy));
-    home::replace(&vault.home.device_key(), &file)
-        .map_err(|error| VaultError::Io(DEVICE_KEY, error))?;
+    generation::write_device(&vault.home, (vault.vault, &device), keyring, entropy)?;
     Ok(Renewed { device, is_renewed: true })
 }
 

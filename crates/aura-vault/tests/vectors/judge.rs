@@ -238,6 +238,9 @@ fn show(op: &Op) -> Value {
             let sealed = hex(sealed);
             (7, json!({ "collection": collection, "epoch": epoch, "lock": lock, "sealed": sealed }))
         }
+        Change::SecretKey { slot, sealed } => {
+            (8, json!({ "slot": slot.to_string(), "sealed": hex(sealed) }))
+        }
         Change::Event(event) => (5, json!({ "event": hex(event) })),
         Change::Fact { name, value } => (6, json!({ "name": name, "value": value })),
         Change::Unknown(encoded) => return json!({ "unknown": hex(encoded) }),

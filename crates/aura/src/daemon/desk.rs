@@ -6,7 +6,7 @@ use std::time::Duration;
 use aura_protocol::id::{SlotId, VaultId};
 use aura_vault::gate::{Principal, Session};
 use aura_vault::home;
-use aura_vault::vault::{Credential, Setup, SlotInfo, VaultError};
+use aura_vault::vault::{Credential, Loss, Setup, SlotInfo, VaultError};
 use serde::Serialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -19,7 +19,7 @@ use crate::exit::{Exit, Failure};
 use crate::kit::Kit;
 use crate::secret::Secret;
 use crate::view;
-use crate::wire::{Request, Second, VERSION};
+use crate::wire::{Cost, Request, Second, VERSION};
 
 /// Answers requests.
 pub(crate) struct Desk {
@@ -103,6 +103,7 @@ impl Desk {
             | Request::Sync
             | Request::Devices
             | Request::ConfirmDevice { .. }
+            | Request::RevokeDevice { .. }
             | Request::Join(_) => self.see_to_others(request, reply),
             request => self.keeper.with_open(|_, session| self.use_open(request, session, reply)),
         }
@@ -128,9 +129,37 @@ impl Desk {
             Request::ConfirmDevice { id } => {
                 keeper.with_open_mut(|vault| said(&device::confirm(vault, &id)?))
             }
+            Request::RevokeDevice { id, password, recovery_code, cost } => {
+                self.revoke(&id, (password, recovery_code), cost, reply)
+            }
             Request::Join(joining) => said(&join::join((keeper, syncing), joining, reply)?),
             _ => Err(unknown()),
         }
+    }
+
+    /// Revokes a device once this one has whatever the stores have, and tells the stores.
+    fn revoke(
+        &self,
+        id: &str,
+        (password, recovery_code): (Secret, Option<Secret>),
+        cost: Cost,
+        reply: &mut Reply,
+    ) -> Result<Value, Failure> {
+        let (keeper, syncing) = (&self.keeper, &self.syncing);
+        keeper.with_open(|_, _| Ok(()))?;
+        let has_stores = !syncing.stores(keeper)?.is_empty();
+        if has_stores {
+            // One that cannot be reached holds up no revoke; what others have seen is looked at below.
+            syncing.sync(keeper, reply).ok();
+        }
+        let (password, code) = (password.into_text(), recovery_code.map(Secret::into_text));
+        let loss = Loss { password: &password, cost: argon2(cost), recovery_code: code.as_ref() };
+        let revoked = keeper.with_open_mut(|vault| device::revoke(vault, id, &loss))?;
+        if has_stores {
+            // By itself as well, a moment later.
+            syncing.sync(keeper, reply).ok();
+        }
+        said(&revoked)
     }
 
     fn use_open(

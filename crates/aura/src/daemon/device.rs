@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The vault's devices: which there are, and confirming one that has joined.
+//! The vault's devices: which there are, confirming one that has joined, and revoking one that was lost.
 
 use aura_protocol::id::DeviceId;
-use aura_vault::vault::{Unlocked, Vault, VaultError};
+use aura_vault::vault::{Loss, Unlocked, Vault, VaultError};
 
 use crate::exit::{Exit, Failure};
+use crate::kit::Kit;
+use crate::secret::Secret;
 use crate::view;
 
 /// Every device that was ever listed, in the order of listing.
@@ -17,6 +19,7 @@ pub(super) fn list<S>(vault: &Vault<S>) -> Vec<view::Device> {
         this: Some(*id) == own,
         confirmed: device.is_confirmed,
         revoked: device.revoked.is_some(),
+        revoked_by: device.revoked_by.map(|by| by.to_string()),
     });
     told.collect()
 }
@@ -50,6 +53,64 @@ pub(super) fn confirm(vault: &mut Vault<Unlocked>, id: &str) -> Result<view::Dev
     Ok(view::Device { confirmed: true, ..device })
 }
 
+/// Revokes the one device whose id begins like this.
+pub(super) fn revoke(
+    vault: &mut Vault<Unlocked>,
+    id: &str,
+    loss: &Loss<'_>,
+) -> Result<view::Revoked, Failure> {
+    let devices = list(vault);
+    let device = pick(&devices, id)?.clone();
+    let parsed = DeviceId::parse(&device.id).ok_or_else(unknown)?;
+    let kit = vault.revoke_device(parsed, loss).map_err(|error| match error {
+        VaultError::OwnDevice => {
+            Failure::usage("This is the device that you are typing at.", "Type it at another one.")
+        }
+        VaultError::Revoked => Failure::new(Exit::Refused, "This device was revoked already.")
+            .safe("Nothing was changed.")
+            .next("With the recovery code it is final: --with-recovery-code"),
+        VaultError::Behind => Failure::new(
+            Exit::Refused,
+            "Another device has seen changes of that one which are not here yet: they would be lost.",
+        )
+        .safe("Nothing was changed.")
+        .next(
+            "Run `aura sync` on every device that you have, then this again. If that does not help, \
+             whoever has it may be holding it up: --with-recovery-code",
+        ),
+        VaultError::Authority(_) => {
+            Failure::new(Exit::Refused, "This device may not revoke that one.")
+                .safe("Nothing was changed.")
+                .next("With the recovery code it may, if it counts itself: --with-recovery-code")
+        }
+        VaultError::Secret => Failure::new(
+            Exit::Locked,
+            "That is not the password, or not the recovery code, of this vault.",
+        )
+        .safe("Nothing was changed; the try was counted.")
+        .next("Run it again."),
+        error => error.into(),
+    })?;
+    let listed = vault.roster().device(parsed);
+    let is_final = listed.is_some_and(|listed| {
+        let by = listed.revoked_by.and_then(|by| vault.roster().device(by));
+        listed.is_revoked_by_recovery || by.is_some_and(|by| by.order < listed.order)
+    });
+    let devices = list(vault);
+    let device = pick(&devices, &device.id)?.clone();
+    let by_it = |other: &&view::Device| {
+        let listed = DeviceId::parse(&other.id).and_then(|id| vault.roster().device(id));
+        !other.revoked && listed.is_some_and(|listed| listed.let_in_by == Some(parsed))
+    };
+    let let_in = devices.iter().filter(by_it).cloned().collect();
+    let kit = kit.map(|kit| Kit {
+        vault_id: kit.vault.to_string(),
+        secret_key: Secret::new(kit.secret_key),
+        recovery_code: Secret::new(kit.recovery_code),
+    });
+    Ok(view::Revoked { device, is_final, let_in, kit })
+}
+
 fn pick<'a>(devices: &'a [view::Device], id: &str) -> Result<&'a view::Device, Failure> {
     let id = id.trim().to_ascii_lowercase();
     let mut found = devices.iter().filter(|device| !id.is_empty() && device.id.starts_with(&id));
@@ -75,7 +136,13 @@ mod tests {
     use super::*;
 
     fn device(id: &str) -> view::Device {
-        view::Device { id: id.to_owned(), this: false, confirmed: false, revoked: false }
+        view::Device {
+            id: id.to_owned(),
+            this: false,
+            confirmed: false,
+            revoked: false,
+            revoked_by: None,
+        }
     }
 
     #[test]

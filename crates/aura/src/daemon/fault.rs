@@ -118,6 +118,12 @@ impl From<OpenError> for Failure {
             OpenError::Feed(FeedError::Newer) => Failure::new(Exit::Failed, what)
                 .safe("Nothing was changed; everything can be read and exported.")
                 .next("Update Aura on this device, then run the command again."),
+            OpenError::Feed(FeedError::Revoked) => Failure::new(Exit::Refused, what)
+                .safe("Nothing was changed; everything that is here can be read and exported.")
+                .next(
+                    "`aura device ls` says which device revoked it. If this one is yours still, let it \
+                     join anew: aura join FOLDER, with another --home.",
+                ),
             OpenError::Stale => Failure::new(Exit::Failed, what)
                 .safe(NOTHING_LOST)
                 .next("Run `aura lock`, then `aura unlock`."),

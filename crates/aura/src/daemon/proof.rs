@@ -62,6 +62,14 @@ pub(super) fn warnings(status: &Status) -> Vec<String> {
             if entries == 1 { "1 entry".to_owned() } else { format!("{} entries", count(entries)) }
         ));
     }
+    if status.is_revoked {
+        warnings.push(
+            "This device was revoked: `aura device ls` says by which one. What is here can be read and \
+             exported; nothing can be changed, and nothing new comes. If it was found again, let it join \
+             anew: aura join FOLDER, with another --home."
+                .to_owned(),
+        );
+    }
     if status.is_outdated {
         warnings.push(
             "Another device of this vault has a newer Aura, and said something that this one does not \

@@ -11,12 +11,14 @@ mod words;
 mod visit;
 pub(super) mod rounds;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aura_protocol::store::Access;
+use aura_protocol::id::DeviceId;
+use aura_protocol::store::{Access, BlindStore as _};
 use aura_store::folder::FolderStore;
 use aura_vault::home::Home;
 use aura_vault::vault::VaultError;
@@ -189,7 +191,12 @@ impl Syncing {
         let mut kept = found.ok_or_else(ended)?;
         let own = Home::new(keeper.home()).device();
         let host = Host { local: &local, access: Access::Vault(vault), own, halt: &self.halt };
+        let before = revoked(&host)?;
         let mut trip = self.go(keeper, &host, &mut kept)?;
+        let news = revoked(&host)?.into_iter().filter(|(id, _)| !before.contains_key(id));
+        for (device, by) in news {
+            trip.found.push(Noted::new(Kind::Revoked, Some(device), now_ms()).said_by(by));
+        }
         if trip.healed > 0 {
             // Where that has to wait, it is done when the vault is opened next.
             keeper.try_again(PATIENCE)?;
@@ -263,6 +270,12 @@ impl Syncing {
             _ => Ok(()),
         }
     }
+}
+
+/// Devices that are revoked, and by whom, as the local store knows it; open or not.
+fn revoked(host: &Host<'_>) -> Result<BTreeMap<DeviceId, Option<DeviceId>>, Failure> {
+    let ends = pollster::block_on(host.local.ends(&host.access))?;
+    Ok(ends.revoked)
 }
 
 /// Takes note of how a visit went, and puts findings on the record.

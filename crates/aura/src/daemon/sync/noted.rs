@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Forked,
     /// A fork of this device's own, which it has left.
     Restored,
+    /// A device was revoked by another one.
+    Revoked,
     Damaged,
     Unfinished,
     Unasked,
@@ -44,6 +46,7 @@ impl Kind {
             Self::RolledBack => "rolled-back",
             Self::Forked => "forked",
             Self::Restored => "restored",
+            Self::Revoked => "revoked",
             Self::Damaged => "damaged",
             Self::Unfinished => "unfinished",
             Self::Unasked => "unasked",
@@ -68,6 +71,14 @@ pub(crate) struct Noted {
     /// Whose change it is about.
     #[serde(serialize_with = "write_device", deserialize_with = "read_device")]
     pub(crate) device: Option<DeviceId>,
+    /// Who says so: of a change that is kept back, or of a device that was revoked.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "write_device",
+        deserialize_with = "read_device"
+    )]
+    pub(crate) by: Option<DeviceId>,
     pub(crate) count: u64,
     /// When it was first found.
     pub(crate) since_ms: i64,
@@ -84,6 +95,7 @@ impl Noted {
         Self {
             kind,
             device,
+            by: None,
             count: 1,
             since_ms: now_ms,
             until_ms: now_ms,
@@ -95,6 +107,10 @@ impl Noted {
 
     /// A finding by what it is and whose.
     pub(crate) fn of(finding: &Finding, now_ms: i64) -> Self {
+        let by = match finding {
+            Finding::Withheld { by, .. } => Some(*by),
+            _ => None,
+        };
         let (kind, device) = match finding {
             Finding::Withheld { device, .. } => (Kind::Withheld, Some(*device)),
             Finding::RolledBack { device, .. } => (Kind::RolledBack, Some(*device)),
@@ -108,7 +124,12 @@ impl Noted {
             Finding::Chunk(_) => (Kind::Chunk, None),
             _ => (Kind::Malformed, None),
         };
-        Self::new(kind, device, now_ms)
+        Self::new(kind, device, now_ms).said_by(by)
+    }
+
+    /// The same, said by this device.
+    pub(crate) fn said_by(self, by: Option<DeviceId>) -> Self {
+        Self { by, ..self }
     }
 
     fn is_same(&self, other: &Self) -> bool {

@@ -29,7 +29,10 @@ pub(crate) fn store(kept: &Kept, waiting: Option<u64>) -> view::Store {
 /// One finding.
 pub(crate) fn finding(noted: &Noted) -> view::Finding {
     let device = noted.device.map(|device| device.to_string());
-    let (text, next) = words(noted, device.as_deref().and_then(|id| id.get(..SHORT)));
+    let by = noted.by.map(|device| device.to_string());
+    let short =
+        |id: &Option<String>| id.as_deref().and_then(|id| id.get(..SHORT)).map(str::to_owned);
+    let (text, next) = words(noted, short(&device).as_deref(), short(&by).as_deref());
     view::Finding {
         kind: noted.kind.as_str().to_owned(),
         device,
@@ -41,8 +44,8 @@ pub(crate) fn finding(noted: &Noted) -> view::Finding {
     }
 }
 
-fn words(noted: &Noted, device: Option<&str>) -> (String, &'static str) {
-    let device = device.unwrap_or("unknown");
+fn words(noted: &Noted, device: Option<&str>, by: Option<&str>) -> (String, &'static str) {
+    let (device, by) = (device.unwrap_or("unknown"), by.unwrap_or("unknown"));
     let (text, next) = match noted.kind {
         Kind::RolledBack => (
             format!(
@@ -54,11 +57,11 @@ fn words(noted: &Noted, device: Option<&str>) -> (String, &'static str) {
         ),
         Kind::Withheld => (
             format!(
-                "Withheld: another device has seen a change of device {device} that is not shown \
-                 here."
+                "Withheld: device {by} says that it has seen a change of device {device}, which is \
+                 not shown here."
             ),
             "It may be on its way still. If this stays, sync that device again, and find out who \
-             can delete files there.",
+             can delete files there, or why the other device says so.",
         ),
         Kind::Forked => (
             format!(
@@ -75,6 +78,12 @@ fn words(noted: &Noted, device: Option<&str>) -> (String, &'static str) {
             "Nothing is lost: what had been written before was fetched, and what was written here \
              since goes on under a new number. If you copied the folder, use one copy only, and \
              let the other computer join as a device: aura join",
+        ),
+        Kind::Revoked => (
+            format!("Revoked: device {device} was revoked by device {by}."),
+            "What it had written stays; nothing that it writes now counts. If nobody of yours did \
+             that, somebody has a device of yours: get the kit, and revoke that one with \
+             `aura device revoke --with-recovery-code`.",
         ),
         Kind::Damaged => (
             format!("Damaged: a change of device {device} is damaged where it is kept."),
@@ -120,10 +129,12 @@ fn words(noted: &Noted, device: Option<&str>) -> (String, &'static str) {
         ),
     };
     let times = match noted.count {
-        2.. if noted.kind != Kind::Chunk => format!(" ({} times)", count(noted.count)),
+        2.. if !matches!(noted.kind, Kind::Chunk | Kind::Revoked) => {
+            format!(" ({} times)", count(noted.count))
+        }
         _ => String::new(),
     };
-    let over = if noted.is_over { " It is over." } else { "" };
+    let over = if noted.is_over && noted.kind != Kind::Revoked { " It is over." } else { "" };
     (format!("{text}{times}{over}"), next)
 }
 
