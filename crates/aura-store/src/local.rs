@@ -173,7 +173,11 @@ impl LocalStore {
     pub fn hosted(folder: &Path, vault: VaultId, now_ms: Clock) -> Result<Self, OpenError> {
         let layout = LocalLayout::new(folder);
         let exists = layout.database().exists();
-        fs::create_dir_all(folder).map_err(OpenError::Io)?;
+        // Each name on the way is as durable as what is confirmed in it.
+        let missing: Vec<&Path> = folder.ancestors().take_while(|path| !path.exists()).collect();
+        for path in missing.into_iter().rev() {
+            crate::durable::directory(path).map_err(OpenError::Io)?;
+        }
         let lock = hold(&layout)?;
         let presence = if exists { Presence::Required } else { Presence::Created };
         let mut writer = schema::writer(&layout.database(), presence)?;
@@ -247,6 +251,14 @@ impl LocalStore {
     /// Whose store this is.
     pub fn vault(&self) -> VaultId {
         self.vault
+    }
+
+    /// The devices that the shown authority entries list.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn devices(&self) -> Result<Devices, StoreError> {
+        admit::devices(&self.reader(), self.vault, None)
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {

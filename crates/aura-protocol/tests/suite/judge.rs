@@ -137,7 +137,7 @@ fn what_is_not_understood_is_told_and_keeps_nothing_back() {
 fn a_chain_counts_whatever_its_clocks_say() {
     let locks = 1..=6;
     let mut statements = vec![genesis()];
-    let recovery = slot(RECOVERY, aura_protocol::authority::SlotKind::Recovery);
+    let recovery = slot(RECOVERY, SlotKind::Recovery);
     statements.push(said_at(1, recovery, &[LAPTOP, RECOVERY]));
     for counter in locks.clone() {
         let seed = 100 + u8::try_from(counter).unwrap();
@@ -154,7 +154,7 @@ fn a_chain_counts_whatever_its_clocks_say() {
 /// put off behind a later one.
 #[test]
 fn confirmed_devices_wait_at_no_time() {
-    let recovery = slot(RECOVERY, aura_protocol::authority::SlotKind::Recovery);
+    let recovery = slot(RECOVERY, SlotKind::Recovery);
     let mut statements = vec![genesis(), said_at(1, recovery, &[LAPTOP, RECOVERY])];
     for seed in (100..).take(QUARANTINED_MAX + 1) {
         statements.push(said_at(10, add(seed), &[seed, IDENTITY]));
@@ -192,7 +192,7 @@ fn placed_life() -> Vec<Placed> {
     ]
 }
 
-/// DEV-01, AUT-23: what a device signs after it was revoked lists nobody, wherever it is found: in its own feed
+/// AUT-23, attack DEV-01: what a device signs after it was revoked lists nobody, wherever it is found: in its own feed
 /// beyond its last accepted head, in a life that the revoke does not list, or in a feed of an accomplice.
 #[test]
 fn aut_23_what_a_revoked_device_signs_later_counts_nowhere() {
