@@ -75,7 +75,7 @@ impl Program {
     fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let settings = folder.path().join("aura-server.toml");
-        let text = "listen = \"127.0.0.1:0\"\nregistration = \"open\"\n[limits]\nopen_per_second = 1000000\naccount_per_second = 1000000\n";
+        let text = "listen = \"127.0.0.1:0\"\nregistration = \"open\"\n[limits]\nopen_per_second = 1000000\naccount_per_second = 1000000\nconnections_per_source = 20000\n";
         fs::write(&settings, text).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_aura-server"))
             .arg("--config")
@@ -92,7 +92,7 @@ impl Program {
         let told: serde_json::Value = serde_json::from_str(&line).unwrap();
         let address = told["address"].as_str().unwrap().parse().unwrap();
         std::thread::spawn(move || {
-            lines.lines().map_while(Result::ok).for_each(|line| println!("{line}"))
+            lines.lines().map_while(Result::ok).for_each(|line| println!("{line}"));
         });
         Self { child, address, _folder: folder }
     }

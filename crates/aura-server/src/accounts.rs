@@ -239,6 +239,15 @@ impl Accounts {
         self.change(sql, params![hash(invitation), uses, until_ms])
     }
 
+    /// Whether there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_empty(&self) -> Result<bool, AccountError> {
+        let sql = "SELECT count(*) FROM accounts";
+        Ok(self.connection().query_row(sql, [], |row| row.get::<_, i64>(0))? == 0)
+    }
+
     /// Copies the file, whole, while the server may be writing to it.
     ///
     /// # Errors
@@ -246,8 +255,8 @@ impl Accounts {
     pub fn back_up(&self, to: &Path) -> Result<(), AccountError> {
         let mut copy = Connection::open(to)?;
         let connection = self.connection();
-        let backup = rusqlite::backup::Backup::new(&connection, &mut copy)?;
-        Ok(backup.run_to_completion(1024, std::time::Duration::ZERO, None)?)
+        rusqlite::backup::Backup::new(&connection, &mut copy)?.step(-1)?;
+        Ok(())
     }
 
     /// Whether the database is sound.

@@ -93,6 +93,10 @@ pub fn back_up(data: &Path, to: &Path) -> Result<Copied, CareError> {
             vaults::folder(&data.join("vaults"), vault),
             vaults::folder(&partial.join("vaults"), vault),
         );
+        if !from.join("store.db").exists() {
+            // It is being made, or was closed since.
+            continue;
+        }
         make(&to)?;
         copied.bytes = copied.bytes.saturating_add(copy_database(&from, &to)?);
         copied.bytes =
@@ -135,8 +139,8 @@ fn copy_database(from: &Path, to: &Path) -> Result<u64, CareError> {
         let source = Connection::open_with_flags(&from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         source.busy_timeout(std::time::Duration::from_secs(10))?;
         let mut copy = Connection::open(&to)?;
-        let backup = rusqlite::backup::Backup::new(&source, &mut copy)?;
-        backup.run_to_completion(4096, std::time::Duration::ZERO, None)
+        // In one step: a copy in several begins again whenever somebody writes in between.
+        rusqlite::backup::Backup::new(&source, &mut copy)?.step(-1)
     };
     copy().map_err(|error| CareError::Database { path: from.clone(), error })?;
     private(&to)?;
@@ -170,13 +174,8 @@ fn copy_chunks(from: &Path, to: &Path) -> Result<u64, CareError> {
 /// # Errors
 /// When its files cannot be removed.
 pub fn remove(data: &Path, vault: VaultId) -> Result<(), CareError> {
-    let folder = vaults::folder(&data.join("vaults"), vault);
-    let gone = data.join(format!("removed-{vault}"));
-    match fs::rename(&folder, &gone) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed(&folder)(error)),
-        Ok(()) => fs::remove_dir_all(&gone).map_err(failed(&gone)),
-    }
+    let root = data.join("vaults");
+    vaults::take_away(&root, vault).map_err(failed(&root))
 }
 
 /// One thing that was looked at.
@@ -198,10 +197,19 @@ pub fn examine(config: &Config) -> Vec<Look> {
     for name in ["logins.key", "tls.key", "accounts.db"] {
         look(name, secret_trouble(&config.data.join(name)));
     }
-    let certificate = Certificate::load(config).err();
-    look("certificate", certificate.map(|error| format!("{error}")));
-    let logins = secrets::logins(&config.data).err();
-    look("logins", logins.map(|error| format!("{error}")));
+    // What is not there is not made here: it would be whose who looks.
+    let is_there = |name: &str| config.data.join(name).exists();
+    if config.tls.is_some() || is_there("tls.key") && is_there("tls.crt") {
+        let certificate = Certificate::load(config).err();
+        look("certificate", certificate.map(|error| format!("{error}")));
+    }
+    if is_there("logins.key") {
+        let logins = secrets::logins(&config.data).err();
+        look("logins", logins.map(|error| format!("{error}")));
+    }
+    if !is_there("accounts.db") {
+        return looks;
+    }
     let accounts = match Accounts::open(&config.data.join("accounts.db")) {
         Ok(accounts) => match accounts.is_sound() {
             Ok(true) => None,

@@ -13,7 +13,7 @@ use aura_server::accounts::Accounts;
 use aura_server::care;
 use aura_server::config::{Config, Registration};
 use aura_server::secrets::{self, Certificate};
-use aura_server::serve::{self, Running};
+use aura_server::serve::Running;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
@@ -95,6 +95,8 @@ enum Who {
 
 /// Runs what was asked for.
 pub(super) fn run() -> ExitCode {
+    // Whatever is made is for this user alone.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_env("AURA_SERVER_LOG");
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("aura_server=info"));
@@ -133,7 +135,9 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
             serve(config)?;
         }
         Command::Key => {
-            let _held = serve::hold(&config.data).ok();
+            if config.tls.is_none() && !config.data.join("tls.key").exists() {
+                bail!("there is no key yet; the server makes it when it is started");
+            }
             out(&Certificate::load(&config)?.key().to_string());
         }
         Command::Invite { uses, days } => out(invite(&config, uses, days)?.as_str()),

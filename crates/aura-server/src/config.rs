@@ -66,6 +66,8 @@ pub struct Limits {
     pub requests: usize,
     /// Connections at once.
     pub connections: usize,
+    /// Connections of one source at once.
+    pub connections_per_source: u32,
 }
 
 impl Default for Limits {
@@ -76,6 +78,7 @@ impl Default for Limits {
             open_vaults: 128,
             requests: 512,
             connections: 20_000,
+            connections_per_source: 256,
         }
     }
 }
@@ -147,9 +150,10 @@ impl Config {
     /// # Errors
     /// When a limit is zero.
     pub fn check(self) -> Result<Self, ConfigError> {
-        let Limits { open_per_second, account_per_second, open_vaults, requests, connections } =
-            self.limits;
-        let rates = [open_per_second, account_per_second];
+        let Limits {
+            open_per_second, account_per_second, open_vaults, requests, connections, ..
+        } = self.limits;
+        let rates = [open_per_second, account_per_second, self.limits.connections_per_source];
         let counts = [open_vaults, requests, connections];
         if rates.contains(&0) || counts.contains(&0) {
             return Err(ConfigError::Zero);

@@ -17,8 +17,11 @@ use aura_protocol::auth::AccountName;
 const FREE: u32 = 5;
 /// The first delay; each further failure doubles it.
 const DELAY: Duration = Duration::from_secs(2);
-/// No delay is longer.
+/// No delay of a source is longer.
 const DELAY_MAX: Duration = Duration::from_mins(15);
+/// No delay of a name is longer: a stranger who fails in somebody's name may not keep them out. What a login
+/// is made of has a secret key in it, which nobody guesses; the delay keeps the noise down.
+const NAME_DELAY_MAX: Duration = Duration::from_secs(4);
 /// After so long without a failure all is forgotten.
 const FORGET: Duration = Duration::from_hours(1);
 /// Names and sources that are remembered, of each.
@@ -32,28 +35,34 @@ struct Failures {
 
 impl Failures {
     /// For how long nobody may try.
-    fn left(&self, now: Instant) -> Option<Duration> {
+    fn left(&self, now: Instant, max: Duration) -> Option<Duration> {
         let beyond = self.count.checked_sub(FREE)?;
-        let delay =
-            DELAY.saturating_mul(1u32.checked_shl(beyond).unwrap_or(u32::MAX)).min(DELAY_MAX);
+        let delay = DELAY.saturating_mul(1u32.checked_shl(beyond).unwrap_or(u32::MAX)).min(max);
         let passed = now.saturating_duration_since(self.last);
         delay.checked_sub(passed).filter(|left| !left.is_zero())
     }
 }
 
 #[derive(Debug)]
-struct Counts<K>(HashMap<K, Failures>);
+struct Counts<K> {
+    failures: HashMap<K, Failures>,
+    delay_max: Duration,
+}
 
 impl<K: Hash + Eq + Clone> Counts<K> {
+    fn new(delay_max: Duration) -> Self {
+        Self { failures: HashMap::new(), delay_max }
+    }
+
     fn left(&self, key: &K, now: Instant) -> Option<Duration> {
-        self.0.get(key).and_then(|failures| failures.left(now))
+        self.failures.get(key).and_then(|failures| failures.left(now, self.delay_max))
     }
 
     fn count(&mut self, key: K, now: Instant) {
-        if self.0.len() >= REMEMBERED_MAX && !self.0.contains_key(&key) {
+        if self.failures.len() >= REMEMBERED_MAX && !self.failures.contains_key(&key) {
             self.make_room(now);
         }
-        let failures = self.0.entry(key).or_insert(Failures { count: 0, last: now });
+        let failures = self.failures.entry(key).or_insert(Failures { count: 0, last: now });
         if now.saturating_duration_since(failures.last) > FORGET {
             failures.count = 0;
         }
@@ -62,17 +71,17 @@ impl<K: Hash + Eq + Clone> Counts<K> {
     }
 
     fn make_room(&mut self, now: Instant) {
-        self.0.retain(|_, failures| now.saturating_duration_since(failures.last) <= FORGET);
+        self.failures.retain(|_, failures| now.saturating_duration_since(failures.last) <= FORGET);
         // Those with few failures go before those with many: a flood of names frees nobody from a delay.
         let mut least = 1;
-        while self.0.len() >= REMEMBERED_MAX {
-            self.0.retain(|_, failures| failures.count > least);
+        while self.failures.len() >= REMEMBERED_MAX {
+            self.failures.retain(|_, failures| failures.count > least);
             least = least.saturating_mul(2);
         }
     }
 
     fn forgive(&mut self, key: &K) {
-        if let Some(failures) = self.0.get_mut(key) {
+        if let Some(failures) = self.failures.get_mut(key) {
             failures.count = failures.count.saturating_sub(1);
         }
     }
@@ -88,8 +97,8 @@ pub struct Guard {
 impl Default for Guard {
     fn default() -> Self {
         Self {
-            names: Mutex::new(Counts(HashMap::new())),
-            sources: Mutex::new(Counts(HashMap::new())),
+            names: Mutex::new(Counts::new(NAME_DELAY_MAX)),
+            sources: Mutex::new(Counts::new(DELAY_MAX)),
         }
     }
 }
@@ -158,6 +167,18 @@ mod tests {
         assert_eq!(waits[14], DELAY_MAX);
     }
 
+    /// attack AVL-03: whoever fails in somebody's name from everywhere keeps them out for seconds only.
+    #[test]
+    fn a_name_waits_for_seconds() {
+        let (guard, now) = (Guard::default(), Instant::now());
+        for host in 0..50_u32 {
+            let from = IpAddr::V4(std::net::Ipv4Addr::from(host));
+            guard.begin(&name("ada"), from, now + NAME_DELAY_MAX * host).unwrap();
+        }
+        let left = guard.begin(&name("ada"), HERE, now + NAME_DELAY_MAX * 49);
+        assert_eq!(left, Err(NAME_DELAY_MAX));
+    }
+
     /// An account is guarded wherever its guessers are, and a source whatever names it tries.
     #[test]
     fn accounts_and_sources_are_counted_apart() {
@@ -195,8 +216,8 @@ mod tests {
             guard.begin(&name(&format!("n{at}")), from, now).unwrap();
         }
         assert!(guard.begin(&name("ada"), HERE, now).is_err());
-        assert!(guard.names.lock().unwrap().0.len() <= REMEMBERED_MAX);
-        assert!(guard.sources.lock().unwrap().0.len() <= REMEMBERED_MAX);
+        assert!(guard.names.lock().unwrap().failures.len() <= REMEMBERED_MAX);
+        assert!(guard.sources.lock().unwrap().failures.len() <= REMEMBERED_MAX);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub mod accounts;
 
 pub mod guard;
 
+mod crowd;
+
 mod token;
 
 mod bell;

@@ -14,13 +14,14 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use aura_protocol::http::{PROTOCOL, PROTOCOL_HEADER, PROTOCOL_MIN, ProblemKind, path};
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
@@ -29,6 +30,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use self::state::{Server, Start};
+use crate::guard::source;
 use crate::openapi::{self, CHUNK, OPERATIONS};
 use crate::problem::Refusal;
 
@@ -86,7 +88,7 @@ async fn versioned(request: Request, next: Next) -> Response {
     response
 }
 
-/// Counts what is answered, and bounds what is worked on at once.
+/// Counts what is answered, and bounds what one source asks for at once.
 async fn counted(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let matched = request.extensions().get::<MatchedPath>();
@@ -95,16 +97,20 @@ async fn counted(State(server): State<Arc<Server>>, request: Request, next: Next
         known.map(|operation| operation.path)
     };
     let path = matched.and_then(of).unwrap_or("other");
-    let response = match server.admit() {
-        Some(_room) => next.run(request).await,
-        None => Refusal::later(ProblemKind::Busy, 1).into_response(),
+    let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let source = info.map(|ConnectInfo(address)| source(address.ip()));
+    let response = match source.and_then(|source| server.admit(source)) {
+        Some(_place) => next.run(request).await,
+        None => Refusal::later(ProblemKind::SlowDown, 1).into_response(),
     };
     server.metrics.answered(path, response.status().as_u16(), began.elapsed());
     response
 }
 
 async fn document() -> Response {
-    let mut response = Response::new(Body::from(openapi::document().to_string()));
+    static DOCUMENT: LazyLock<Bytes> =
+        LazyLock::new(|| Bytes::from(openapi::document().to_string()));
+    let mut response = Response::new(Body::from(DOCUMENT.clone()));
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response

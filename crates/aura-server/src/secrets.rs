@@ -40,6 +40,9 @@ pub enum SecretError {
         "{0} is damaged or not what it should be; it was left as it is: restore it from a backup"
     )]
     Damaged(PathBuf),
+    /// What all logins rest on is gone, and there are accounts.
+    #[error("{0} is gone, and the accounts' logins rest on it; restore it from a backup")]
+    Lost(PathBuf),
     /// The certificate and the key do not belong together, or are of a kind that is not supported.
     #[error("the certificate and the key do not belong together, or are not supported")]
     Mismatch,

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -18,13 +18,18 @@ use axum_server::accept::{Accept, NoDelayAcceptor};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{Sleep, sleep};
 
 use crate::accounts::{AccountError, Accounts};
 use crate::config::Config;
+use crate::crowd::{Crowd, Place};
+use crate::guard::source;
 use crate::routes::{self, Server, Start};
 use crate::secrets::{self, Certificate, SecretError};
+use crate::vaults;
 
 /// How long requests that go on may take when the server ends.
 const GRACE: Duration = Duration::from_secs(10);
@@ -33,6 +38,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEAD: Duration = Duration::from_secs(30);
 /// How often a certificate's files are looked at, and what nobody needs is forgotten.
 const LOOK: Duration = Duration::from_secs(30);
+/// How long a connection may take to say anything.
+const FIRST: Duration = Duration::from_secs(15);
 /// Requests of one HTTP/2 connection at once.
 const STREAMS_MAX: u32 = 64;
 /// What a client may send before it is read, in bytes: of a request, and of a connection.
@@ -41,7 +48,7 @@ const CONNECTION_WINDOW: u32 = 2 << 20;
 /// The largest head of a request, in bytes.
 const HEAD_BYTES_MAX: u32 = 16 << 10;
 /// Threads that wait for disks.
-const DISK_THREADS: usize = 64;
+const DISK_THREADS: usize = 256;
 
 /// Why a server was not started. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +125,13 @@ impl Running {
         let lock = hold(&config.data)?;
         let certificate = Certificate::load(&config)?;
         let accounts = Accounts::open(&config.data.join("accounts.db"))?;
+        let logins = config.data.join("logins.key");
+        if !logins.exists() && !accounts.is_empty()? {
+            return Err(SecretError::Lost(logins).into());
+        }
         let setup = secrets::logins(&config.data)?;
+        let root = config.data.join("vaults");
+        vaults::sweep(&root).map_err(|error| StartError::Folder { path: root, error })?;
         let tls = RustlsConfig::from_config(certificate.tls()?);
         let listener = listen(config.listen)?;
         let address = bound(&listener, config.listen)?;
@@ -229,8 +242,10 @@ async fn serve(
     let acceptor =
         RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE).acceptor(NoDelayAcceptor::new());
     let places = Arc::new(Semaphore::new(server.config.limits.connections));
-    let mut listening =
-        axum_server::from_tcp(listener)?.acceptor(Bounded { acceptor, places }).handle(handle);
+    let sources = Crowd::new(server.config.limits.connections_per_source);
+    let mut listening = axum_server::from_tcp(listener)?
+        .acceptor(Bounded { acceptor, places, sources })
+        .handle(handle);
     let http = listening.http_builder();
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
     http.http2()
@@ -260,15 +275,15 @@ async fn operate(server: Arc<Server>, listener: TcpListener) {
 async fn look_after(server: Arc<Server>, tls: RustlsConfig) {
     let mut seen = changed(&server.config);
     loop {
-        tokio::time::sleep(LOOK).await;
-        server.tidy();
+        sleep(LOOK).await;
+        server.tidy().await;
         let now = changed(&server.config);
         if now == seen {
             continue;
         }
-        seen = now;
         match Certificate::load(&server.config).and_then(|new| Ok((new.tls()?, new.key()))) {
             Ok((new, key)) => {
+                seen = now;
                 tls.reload_from_config(new);
                 server.change_key(key);
                 tracing::info!(%key, "the certificate was read again");
@@ -291,34 +306,41 @@ fn changed(config: &Config) -> Option<[Option<SystemTime>; 2]> {
 struct Bounded<A> {
     acceptor: A,
     places: Arc<Semaphore>,
+    sources: Arc<Crowd<IpAddr>>,
 }
 
 /// A connection with its place.
 struct Placed<S> {
     stream: S,
-    _place: OwnedSemaphorePermit,
+    /// Until when it must have said something; nothing once it has.
+    first: Option<Pin<Box<Sleep>>>,
+    _places: (OwnedSemaphorePermit, Place<IpAddr>),
 }
 
-impl<A, I, S> Accept<I, S> for Bounded<A>
+impl<A, S> Accept<TcpStream, S> for Bounded<A>
 where
-    A: Accept<I, S> + Clone + Send + 'static,
+    A: Accept<TcpStream, S> + Clone + Send + 'static,
     A::Stream: Send,
     A::Service: Send,
     A::Future: Send,
-    I: Send + 'static,
     S: Send + 'static,
 {
     type Stream = Placed<A::Stream>;
     type Service = A::Service;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Placed<A::Stream>, A::Service)>> + Send>>;
 
-    fn accept(&self, stream: I, service: S) -> Self::Future {
-        let (acceptor, place) =
-            (self.acceptor.clone(), Arc::clone(&self.places).try_acquire_owned());
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        let acceptor = self.acceptor.clone();
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let places = stream.peer_addr().and_then(|address| {
+            let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| refused())?;
+            Ok((place, self.sources.enter(source(address.ip())).ok_or_else(refused)?))
+        });
         Box::pin(async move {
-            let place = place.map_err(|_| io::Error::from(io::ErrorKind::ConnectionRefused))?;
+            let places = places?;
             let (stream, service) = acceptor.accept(stream, service).await?;
-            Ok((Placed { stream, _place: place }, service))
+            let first = Some(Box::pin(sleep(FIRST)));
+            Ok((Placed { stream, first, _places: places }, service))
         })
     }
 }
@@ -329,7 +351,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Placed<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.first = None;
+        }
+        let is_late = |first: &mut Pin<Box<Sleep>>| first.as_mut().poll(context).is_ready();
+        if read.is_pending() && self.first.as_mut().is_some_and(is_late) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
     }
 }
 

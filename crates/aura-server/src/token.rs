@@ -46,6 +46,11 @@ impl<K: Key + Eq, V> Fleeting<K, V> {
             things.retain(|_, (since, _)| now.saturating_duration_since(*since) < self.lasting);
         }
         if things.len() >= self.max {
+            // Rather the older half than everybody who comes now.
+            let half = self.lasting / 2;
+            things.retain(|_, (since, _)| now.saturating_duration_since(*since) < half);
+        }
+        if things.len() >= self.max {
             return false;
         }
         things.insert(key, (now, value));
@@ -144,9 +149,19 @@ impl Tokens {
         self.sessions.find(&Hash::of(&[&token.0]), now)
     }
 
-    /// Ends every token of a vault.
+    /// Ends every token of a vault, and every login that has begun.
     pub(crate) fn forget(&self, vault: VaultId) {
         self.sessions.lock().retain(|_, (_, session)| session.vault != vault);
+        self.logins.lock().retain(|_, (_, login)| login.vault != Some(vault));
+    }
+
+    /// Ends what logins of a vault gave, and every login that has begun: its password is another one.
+    pub(crate) fn forget_logins(&self, vault: VaultId) {
+        let is_old = |session: &Session| {
+            session.vault == vault && matches!(session.scope, Scope::Enrolment(_))
+        };
+        self.sessions.lock().retain(|_, (_, session)| !is_old(session));
+        self.logins.lock().retain(|_, (_, login)| login.vault != Some(vault));
     }
 }
 

@@ -2,20 +2,29 @@
 //! The vaults of a server: one local store each, opened when somebody asks and shut when others need the
 //! room.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::Head;
-use aura_protocol::id::{ChunkName, CollectionId, VaultId};
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId, Incarnation, VaultId};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore as _, LocalLog, Receipt, StoreError};
 use aura_store::devices::Devices;
 use aura_store::local::{LocalStore, OpenError};
 use pollster::block_on;
+
+use crate::bell::News;
+
+/// How often bytes are counted anew at most.
+const MEASURE: Duration = Duration::from_mins(1);
+/// How names of what was taken away begin.
+const REMOVED: &str = "removed-";
 
 /// The time in milliseconds since 1970.
 pub(crate) type Now = fn() -> i64;
@@ -28,12 +37,22 @@ pub(crate) struct Hosted {
     used: AtomicU64,
     /// Of the authority entries that are shown; read again after each push that brings some.
     devices: Mutex<Option<Arc<Devices>>>,
+    /// Up to which of its authority entries each incarnation was heard.
+    heard: Mutex<BTreeMap<(DeviceId, Incarnation), u64>>,
+    /// When bytes were counted last.
+    measured: Mutex<Instant>,
 }
 
 impl Hosted {
     fn open(folder: &Path, vault: VaultId, now_ms: Now) -> Result<Self, StoreError> {
         let store = LocalStore::hosted(folder, vault, Box::new(now_ms)).map_err(opened)?;
-        let hosted = Self { store, used: AtomicU64::new(0), devices: Mutex::default() };
+        let hosted = Self {
+            store,
+            used: AtomicU64::new(0),
+            devices: Mutex::default(),
+            heard: Mutex::default(),
+            measured: Mutex::new(Instant::now()),
+        };
         hosted.measure()?;
         Ok(hosted)
     }
@@ -59,7 +78,17 @@ impl Hosted {
     /// HTP-13: room for so many bytes more. What was counted twice is counted anew before it is refused.
     fn make_room(&self, bytes: u64, quota: u64) -> Result<(), StoreError> {
         let fits = |used: u64| quota == 0 || used.saturating_add(bytes) <= quota;
-        if fits(self.used()) || fits(self.measure()?) { Ok(()) } else { Err(StoreError::Full) }
+        if fits(self.used()) {
+            return Ok(());
+        }
+        // Counting walks through all chunks: not each time that somebody is told that there is no room.
+        let is_due = {
+            let mut measured = lock(&self.measured);
+            let is_due = measured.elapsed() >= MEASURE;
+            *measured = if is_due { Instant::now() } else { *measured };
+            is_due
+        };
+        if is_due && fits(self.measure()?) { Ok(()) } else { Err(StoreError::Full) }
     }
 
     /// Which devices the vault lists.
@@ -79,18 +108,30 @@ impl Hosted {
         head: &Signed<Head>,
         entries: &[Entry],
         quota: u64,
-    ) -> Result<Receipt, StoreError> {
+    ) -> Result<(Receipt, News), StoreError> {
         let size = |entry: &Entry| (entry.header_bytes().len() + entry.body().len()) as u64;
         let bytes = entries.iter().map(size).fold(head.payload().len() as u64, u64::saturating_add);
         self.make_room(bytes, quota)?;
         let access = Access::Vault(self.store.vault());
         let receipt = block_on(self.store.push(&access, head, entries))?;
         self.used.fetch_add(bytes, Ordering::Relaxed);
-        // What is staged may come to be shown by a later push, so each that completes a head counts.
-        if receipt.missing.is_empty() && has_authority(head) {
+        let is_changed = receipt.missing.is_empty() && self.has_news_of_devices(head);
+        if is_changed {
             *lock(&self.devices) = None;
         }
-        Ok(receipt)
+        Ok((receipt, if is_changed { News::Devices } else { News::Heads }))
+    }
+
+    /// Whether a head that is shown now names an authority entry that was not heard before. A head that cannot be
+    /// read is not shown.
+    fn has_news_of_devices(&self, head: &Signed<Head>) -> bool {
+        let Ok(head) = head.claim() else { return false };
+        let number = head.position(CollectionId::AUTHORITY).number;
+        let mut heard = lock(&self.heard);
+        let last = heard.entry((head.device, head.incarnation)).or_default();
+        let is_new = number > *last;
+        *last = number.max(*last);
+        is_new
     }
 
     /// Takes a chunk.
@@ -107,16 +148,12 @@ impl Hosted {
     }
 }
 
-/// Whether a device has said something of authority. One that has stays in doubt.
-fn has_authority(head: &Signed<Head>) -> bool {
-    head.claim().is_ok_and(|head| head.position(CollectionId::AUTHORITY).number > 0)
-}
-
 /// What the operator may know of a store that does not open is in the log; a client learns that it is damaged.
 fn opened(error: OpenError) -> StoreError {
     match error {
         OpenError::Absent => StoreError::Absent,
         OpenError::Full => StoreError::Full,
+        OpenError::Busy => StoreError::Io(io::ErrorKind::WouldBlock.into()),
         OpenError::Io(error) => StoreError::Io(error),
         OpenError::Store(error) => error,
         OpenError::Newer { .. } => StoreError::Damaged("a newer version wrote it"),
@@ -166,18 +203,15 @@ impl Vaults {
         let place = self.place(vault);
         let mut hosted = lock(&place.hosted);
         *hosted = None;
-        match fs::remove_dir_all(self.folder(vault)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(StoreError::Io(error))
-            }
-            _ => Ok(()),
-        }
+        take_away(&self.root, vault).map_err(StoreError::Io)
     }
 
-    /// Shuts a vault's store, so that it is opened anew: its files may have been taken away meanwhile.
-    pub(crate) fn shut(&self, vault: VaultId) {
-        let place = self.place(vault);
-        *lock(&place.hosted) = None;
+    /// Shuts the stores of vaults that have no account any more.
+    pub(crate) fn keep(&self, has_account: impl Fn(VaultId) -> bool) {
+        let open: Vec<VaultId> = lock(&self.places).keys().copied().collect();
+        for vault in open.into_iter().filter(|vault| !has_account(*vault)) {
+            lock(&self.places).remove(&vault);
+        }
     }
 
     /// How many are open.
@@ -214,6 +248,33 @@ impl Vaults {
 fn is_idle(place: &Arc<Place>) -> bool {
     Arc::strong_count(place) == 1
         && lock(&place.hosted).as_ref().is_none_or(|hosted| Arc::strong_count(hosted) == 1)
+}
+
+/// Takes a vault's files away: first out of their place in one step, so that nothing is found there by half.
+pub(crate) fn take_away(root: &Path, vault: VaultId) -> io::Result<()> {
+    let mut bytes = [0; 8];
+    crate::secrets::fill(&mut bytes)?;
+    let gone = root.join(format!("{REMOVED}{}", u64::from_be_bytes(bytes)));
+    match fs::rename(folder(root, vault), &gone) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => fs::remove_dir_all(gone),
+    }
+}
+
+/// Goes on with what was taken away by half when the server ended.
+pub(crate) fn sweep(root: &Path) -> io::Result<()> {
+    let found = match fs::read_dir(root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    for entry in found {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(REMOVED)) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Where a vault is kept: under the first two digits of its id.

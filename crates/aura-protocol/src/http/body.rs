@@ -11,7 +11,9 @@ use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::entry::Entry;
 use crate::head::{Head, Position};
 use crate::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation, VaultId};
-use crate::limits::{HAS_NAMES_MAX, INVITATION_BYTES_MAX, LIVES_MAX, READ_ENTRIES_MAX};
+use crate::limits::{
+    HAS_NAMES_MAX, INVITATION_BYTES_MAX, LIVES_MAX, READ_BYTES_MAX, READ_ENTRIES_MAX,
+};
 use crate::signed::Signed;
 use crate::store::{Heads, Receipt, StoredHead};
 
@@ -408,7 +410,18 @@ impl Decode for Push {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
         reader.tuple(2, |r| {
             let head = Signed::decode(r)?;
-            Ok(Self { head, entries: r.array(READ_ENTRIES_MAX, Entry::decode)? })
+            // HTP-9: none after the one with which the bound is reached or passed.
+            let mut bytes = 0usize;
+            let entries = r.array(READ_ENTRIES_MAX, |r| {
+                if bytes >= READ_BYTES_MAX {
+                    return Err(CodecError::Bounds);
+                }
+                let entry = Entry::decode(r)?;
+                let size = entry.header_bytes().len().saturating_add(entry.body().len());
+                bytes = bytes.saturating_add(size);
+                Ok(entry)
+            })?;
+            Ok(Self { head, entries })
         })
     }
 }

@@ -23,6 +23,7 @@ use axum::http::{HeaderMap, StatusCode};
 use super::entry::{Answered, DONE, Source, decode, token as token_of};
 use super::state::{Server, random};
 use crate::accounts::Account;
+use crate::bell::News;
 use crate::config::Registration;
 use crate::problem::Refusal;
 use crate::secrets;
@@ -37,8 +38,8 @@ impl From<OpaqueError> for Refusal {
     }
 }
 
-async fn small<T: Decode>(server: &Server, headers: &HeaderMap, body: Body) -> Result<T, Refusal> {
-    decode(server, headers, body, SMALL_REQUEST_BYTES_MAX).await
+async fn small<T: Decode>(headers: &HeaderMap, body: Body) -> Result<T, Refusal> {
+    decode(headers, body, SMALL_REQUEST_BYTES_MAX).await
 }
 
 /// What the server is.
@@ -72,7 +73,7 @@ pub(super) async fn begin(
     body: Body,
 ) -> Result<Answered, Refusal> {
     server.slow_source(source.0)?;
-    let begin: AccountBegin = small(&server, &headers, body).await?;
+    let begin: AccountBegin = small(&headers, body).await?;
     let invitation = needed(&server, begin.invitation)?;
     let begun = server.work(move |server| {
         server.accounts.admit(&begin.name, invitation.as_ref(), (server.now_ms)())?;
@@ -89,7 +90,7 @@ pub(super) async fn end(
     body: Body,
 ) -> Result<StatusCode, Refusal> {
     server.slow_source(source.0)?;
-    let end: AccountEnd = small(&server, &headers, body).await?;
+    let end: AccountEnd = small(&headers, body).await?;
     let invitation = needed(&server, end.invitation)?;
     let claim = end.registration.claim().map_err(|_| ProblemKind::Malformed)?;
     let verified = end.registration.verify(&claim.transport).map_err(|_| ProblemKind::Refused)?;
@@ -108,8 +109,9 @@ pub(super) async fn end(
             made_ms: (server.now_ms)(),
         };
         server.accounts.open_account(&account, invitation.as_ref())?;
-        server.vaults.shut(account.vault);
-        Ok(())
+        // What an earlier account of the vault has left is not this one's to read.
+        server.tokens.forget(account.vault);
+        Ok(server.vaults.remove(account.vault)?)
     });
     made.await.map(|()| StatusCode::CREATED)
 }
@@ -122,7 +124,7 @@ pub(super) async fn login(
     body: Body,
 ) -> Result<Answered, Refusal> {
     server.slow_source(source.0)?;
-    let begin: LoginBegin = small(&server, &headers, body).await?;
+    let begin: LoginBegin = small(&headers, body).await?;
     if !is_key(&begin.transport) {
         return Err(ProblemKind::Malformed.into());
     }
@@ -163,7 +165,7 @@ pub(super) async fn enrol(
     body: Body,
 ) -> Result<Answered, Refusal> {
     server.slow_source(source.0)?;
-    let end: LoginEnd = small(&server, &headers, body).await?;
+    let end: LoginEnd = small(&headers, body).await?;
     let refused = || {
         server.metrics.failed_login();
         Refusal::from(ProblemKind::LoginRefused)
@@ -193,7 +195,7 @@ pub(super) async fn challenge(
     body: Body,
 ) -> Result<Answered, Refusal> {
     server.slow_source(source.0)?;
-    let ask: Ask = small(&server, &headers, body).await?;
+    let ask: Ask = small(&headers, body).await?;
     let nonce = Hash(random()?);
     if !server.tokens.challenge(nonce, (ask.vault, ask.device), Instant::now()) {
         return Err(Refusal::later(ProblemKind::Busy, 60));
@@ -209,7 +211,7 @@ pub(super) async fn token(
     body: Body,
 ) -> Result<Answered, Refusal> {
     server.slow_source(source.0)?;
-    let Answer { vault, device, nonce, signature } = small(&server, &headers, body).await?;
+    let Answer { vault, device, nonce, signature } = small(&headers, body).await?;
     if !server.tokens.answer(nonce, (vault, device), Instant::now()) {
         return Err(ProblemKind::Unauthenticated.into());
     }
@@ -271,7 +273,7 @@ pub(super) async fn close(
     let closed = server.work(move |server| {
         server.accounts.close(vault)?;
         server.tokens.forget(vault);
-        server.bells.ring(vault);
+        server.bells.ring(vault, News::Devices);
         Ok(server.vaults.remove(vault)?)
     });
     closed.await.map(|()| DONE)
@@ -284,7 +286,7 @@ pub(super) async fn password(
     body: Body,
 ) -> Result<Answered, Refusal> {
     let (session, device) = of_device(&server, &headers)?;
-    let begin: PasswordBegin = small(&server, &headers, body).await?;
+    let begin: PasswordBegin = small(&headers, body).await?;
     let begun = server.with_vault(session, move |server, hosted, account| {
         may_change(hosted, device)?;
         Ok(Begun { response: server.setup.register(&account.name, &begin.request)? })
@@ -299,11 +301,13 @@ pub(super) async fn replace(
     body: Body,
 ) -> Result<StatusCode, Refusal> {
     let (session, device) = of_device(&server, &headers)?;
-    let end: PasswordEnd = small(&server, &headers, body).await?;
+    let end: PasswordEnd = small(&headers, body).await?;
     let vault = session.vault;
     let replaced = server.with_vault(session, move |server, hosted, _| {
         may_change(hosted, device)?;
-        Ok(server.accounts.replace_record(vault, &opaque::record(&end.upload)?)?)
+        server.accounts.replace_record(vault, &opaque::record(&end.upload)?)?;
+        server.tokens.forget_logins(vault);
+        Ok(())
     });
     replaced.await.map(|()| DONE)
 }

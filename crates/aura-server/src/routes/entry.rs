@@ -1,32 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How a request comes in and an answer goes out: bodies within their bounds, tokens, sources.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use aura_protocol::auth::Token;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::http::{CBOR, ProblemKind};
+use aura_protocol::id::VaultId;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream::unfold;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::state::Server;
+use super::state::{Room, Server};
 use crate::guard;
 use crate::problem::Refusal;
 
 /// How long a small body may take: nobody needs longer for some kilobytes.
 const SMALL_TIME: Duration = Duration::from_secs(15);
-/// How long the largest body may take.
-const LARGE_TIME: Duration = Duration::from_mins(5);
-/// What counts as a small body, in bytes.
-const SMALL_BYTES: usize = 64 << 10;
+/// The slowest line that a large body may come over, in bytes a second.
+const SLOW_BYTES: usize = 64 << 10;
+/// An answer goes out in pieces of so many bytes.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Where a request comes from.
 pub(super) struct Source(pub(super) IpAddr);
@@ -47,19 +49,14 @@ pub(super) fn token(headers: &HeaderMap) -> Option<Token> {
     if scheme.eq_ignore_ascii_case("bearer") { Token::parse(token) } else { None }
 }
 
-/// A body, and the room that was set aside for it.
+/// A large body, and the room that was set aside for it.
 pub(super) struct Taken {
     pub(super) bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
 }
 
-/// Takes a body of this media type and at most so many bytes (HTP-4).
-pub(super) async fn take(
-    server: &Server,
-    headers: &HeaderMap,
-    body: Body,
-    (media, max): (&str, usize),
-) -> Result<Taken, Refusal> {
+/// How many bytes a body of this media type says that it has; at most so many (HTP-4).
+fn said(headers: &HeaderMap, (media, max): (&str, usize)) -> Result<usize, Refusal> {
     let is_right =
         headers.get(CONTENT_TYPE).is_some_and(|found| found.as_bytes() == media.as_bytes());
     if !is_right {
@@ -70,27 +67,56 @@ pub(super) async fn take(
     if bytes > max {
         return Err(ProblemKind::TooLarge.into());
     }
-    let time = if max <= SMALL_BYTES { SMALL_TIME } else { LARGE_TIME };
-    let read = async {
-        let room = server.room(bytes).await?;
-        let collected = Limited::new(body, max).collect().await.map_err(|error| {
-            let is_long = error.downcast_ref::<LengthLimitError>().is_some();
-            Refusal::from(if is_long { ProblemKind::TooLarge } else { ProblemKind::Malformed })
-        })?;
-        Ok(Taken { bytes: collected.to_bytes(), _room: room })
-    };
-    timeout(time, read).await.unwrap_or_else(|_| Err(ProblemKind::Malformed.into()))
+    Ok(bytes)
 }
 
-/// Takes a small or middling CBOR body.
+async fn collect(body: Body, max: usize, time: Duration) -> Result<Bytes, Refusal> {
+    let collected = timeout(time, Limited::new(body, max).collect()).await;
+    let collected = collected.map_err(|_| ProblemKind::Malformed)?.map_err(|error| {
+        let is_long = error.downcast_ref::<LengthLimitError>().is_some();
+        Refusal::from(if is_long { ProblemKind::TooLarge } else { ProblemKind::Malformed })
+    })?;
+    Ok(collected.to_bytes())
+}
+
+/// Takes a large body, for a vault: with room set aside, and as fast as a slow line is.
+pub(super) async fn take(
+    (server, vault): (&Server, VaultId),
+    headers: &HeaderMap,
+    body: Body,
+    (media, max): (&str, usize),
+) -> Result<Taken, Refusal> {
+    let bytes = said(headers, (media, max))?;
+    let room = server.room(vault, bytes).await?;
+    let time = SMALL_TIME + Duration::from_secs((bytes / SLOW_BYTES) as u64);
+    Ok(Taken { bytes: collect(body, max, time).await?, _room: room })
+}
+
+/// Takes a small CBOR body.
 pub(super) async fn decode<T: Decode>(
-    server: &Server,
     headers: &HeaderMap,
     body: Body,
     max: usize,
 ) -> Result<T, Refusal> {
-    let taken = take(server, headers, body, (CBOR, max)).await?;
-    Ok(T::from_bytes(&taken.bytes, max)?)
+    said(headers, (CBOR, max))?;
+    Ok(T::from_bytes(&collect(body, max, SMALL_TIME).await?, max)?)
+}
+
+/// An answer of this media type that keeps its room until it is read.
+pub(super) fn held(media: &'static str, bytes: Vec<u8>, (place, mut permit): Room) -> Response {
+    // What was set aside for the largest answer is more than this one needs.
+    let surplus = permit.num_permits().saturating_sub((bytes.len() >> 10) + 1);
+    drop(permit.split(surplus));
+    let length = HeaderValue::from(bytes.len());
+    let pieces =
+        unfold((Bytes::from(bytes), place, permit), |(mut rest, place, permit)| async move {
+            let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+            (!piece.is_empty()).then_some((Ok::<_, Infallible>(piece), (rest, place, permit)))
+        });
+    let mut response = Response::new(Body::from_stream(pieces));
+    response.headers_mut().insert(CONTENT_LENGTH, length);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response
 }
 
 /// A CBOR answer.

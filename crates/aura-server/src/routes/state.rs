@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aura_protocol::auth::opaque::Setup;
 use aura_protocol::auth::{ServerKey, Token};
@@ -14,10 +14,12 @@ use aura_protocol::limits::PUSH_BYTES_MAX;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::accounts::{Account, Accounts};
 use crate::bell::Bells;
 use crate::config::{Config, Registration};
+use crate::crowd::{Crowd, Place};
 use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::problem::Refusal;
@@ -25,8 +27,19 @@ use crate::secrets;
 use crate::token::{Scope, Session, Tokens};
 use crate::vaults::{Hosted, Now, Vaults};
 
-/// Bytes of bodies that are held at once, in KiB: four of the largest pushes.
-const BODIES_KIB: usize = (4 * PUSH_BYTES_MAX) >> 10;
+/// Bytes of large bodies that are held at once, in KiB: eight of the largest pushes.
+const BODIES_KIB: usize = (8 * PUSH_BYTES_MAX) >> 10;
+/// Bytes of answers that are held at once, in KiB.
+const ANSWERS_KIB: usize = 512 << 10;
+/// Requests of one source at once.
+const SOURCE_REQUESTS: u32 = 128;
+/// What is done for one vault at once, and its large bodies, watchers and answers that nobody has read yet.
+const VAULT_WORKS: u32 = 32;
+const VAULT_BODIES: u32 = 2;
+const VAULT_WATCHERS: u32 = 256;
+const VAULT_ANSWERS: u32 = 16;
+/// How long a request waits for room.
+const ROOM: Duration = Duration::from_secs(20);
 
 /// Everything that a server is made of.
 pub(crate) struct Start {
@@ -50,8 +63,14 @@ pub(crate) struct Server {
     pub(crate) now_ms: Now,
     key: RwLock<ServerKey>,
     is_stopping: AtomicBool,
+    pub(super) watchers: Arc<Crowd<VaultId>>,
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+    asking: Arc<Crowd<IpAddr>>,
+    working: Arc<Crowd<VaultId>>,
+    sending: Arc<Crowd<VaultId>>,
+    reading: Arc<Crowd<VaultId>>,
     sources: DefaultKeyedRateLimiter<IpAddr>,
     owners: DefaultKeyedRateLimiter<VaultId>,
 }
@@ -77,22 +96,35 @@ impl Server {
             is_stopping: AtomicBool::new(false),
             requests: Arc::new(Semaphore::new(limits.requests)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
+            answers: Arc::new(Semaphore::new(ANSWERS_KIB)),
+            watchers: Crowd::new(VAULT_WATCHERS),
+            asking: Crowd::new(SOURCE_REQUESTS),
+            working: Crowd::new(VAULT_WORKS),
+            sending: Crowd::new(VAULT_BODIES),
+            reading: Crowd::new(VAULT_ANSWERS),
             sources: RateLimiter::keyed(per_second(limits.open_per_second)),
             owners: RateLimiter::keyed(per_second(limits.account_per_second)),
             config,
         }
     }
 
-    /// Room for one request more; nothing if there is none.
-    pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.requests).try_acquire_owned().ok()
+    /// A place for one request more of a source; nothing if it has asked for too much at once.
+    pub(super) fn admit(&self, source: IpAddr) -> Option<Place<IpAddr>> {
+        self.asking.enter(source)
     }
 
-    /// Room for a body of so many bytes.
-    pub(super) async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let kib = u32::try_from((bytes >> 10) + 1).unwrap_or(u32::MAX);
-        let bodies = Arc::clone(&self.bodies);
-        bodies.acquire_many_owned(kib).await.map_err(|_| Refusal::later(ProblemKind::Busy, 1))
+    /// Room for a large body of so many bytes, for one vault.
+    pub(super) async fn room(&self, vault: VaultId, bytes: usize) -> Result<Room, Refusal> {
+        let place = self.sending.enter(vault);
+        let place = place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))?;
+        Ok((place, room(&self.bodies, bytes).await?))
+    }
+
+    /// Room for an answer of so many bytes, for one vault, until it is read.
+    pub(super) async fn answer(&self, vault: VaultId, bytes: usize) -> Result<Room, Refusal> {
+        let place = self.reading.enter(vault);
+        let place = place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))?;
+        Ok((place, room(&self.answers, bytes).await?))
     }
 
     /// The key that it takes for its own.
@@ -114,8 +146,14 @@ impl Server {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// Forgets sources and accounts that have not asked for a while.
-    pub(crate) fn tidy(&self) {
+    /// Forgets sources and accounts that have not asked for a while, and shuts what has no account any more.
+    pub(crate) async fn tidy(self: &Arc<Self>) {
+        let kept = self.work(|server| {
+            server.vaults.keep(|vault| !matches!(server.accounts.of_vault(vault), Ok(None)));
+            Ok(())
+        });
+        // Next time, if not now.
+        kept.await.ok();
         self.sources.retain_recent();
         self.sources.shrink_to_fit();
         self.owners.retain_recent();
@@ -153,7 +191,15 @@ impl Server {
         work: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let server = Arc::clone(self);
-        let done = spawn_blocking(move || work(&server)).await;
+        // It goes with the work: who gives up while that waits for its turn does not make room for more of it.
+        let turn = timeout(ROOM, Arc::clone(&self.requests).acquire_owned()).await;
+        let turn = turn.map_err(|_| Refusal::later(ProblemKind::Busy, 1))?;
+        let done = spawn_blocking(move || {
+            let done = work(&server);
+            drop(turn);
+            done
+        })
+        .await;
         done.unwrap_or_else(|_| Err(ProblemKind::Internal.into()))
     }
 
@@ -163,7 +209,10 @@ impl Server {
         session: Session,
         work: impl FnOnce(&Self, &Hosted, &Account) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        let place = self.working.enter(session.vault);
+        let place = place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))?;
         self.work(move |server| {
+            let _place = place;
             let account = server.accounts.of_vault(session.vault)?;
             let account = account.ok_or(ProblemKind::Unauthenticated)?;
             let hosted = server.vaults.hosted(session.vault)?;
@@ -183,10 +232,30 @@ impl Server {
     }
 }
 
+/// A vault's place, and bytes of the server's memory.
+pub(super) type Room = (Place<VaultId>, OwnedSemaphorePermit);
+
+async fn room(of: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+    let kib = u32::try_from((bytes >> 10) + 1).unwrap_or(u32::MAX);
+    let waited = timeout(ROOM, Arc::clone(of).acquire_many_owned(kib)).await;
+    let busy = || Refusal::later(ProblemKind::Busy, 5);
+    waited.map_err(|_| busy())?.map_err(|_| busy())
+}
+
 /// ACC-5: a token counts while its device is listed.
 fn check(session: &Session, hosted: &Hosted, account: &Account) -> Result<(), Refusal> {
-    let Scope::Device(device) = session.scope else { return Ok(()) };
     let devices = hosted.devices()?;
+    let device = match session.scope {
+        Scope::Device(device) => device,
+        // It ends with the device that it listed.
+        Scope::Enrolment(transport) => {
+            let mut listed =
+                devices.roster().into_iter().flat_map(|roster| roster.devices().values());
+            let is_out =
+                listed.any(|device| device.keys.transport == transport && device.revoked.is_some());
+            return if is_out { Err(ProblemKind::Unauthenticated.into()) } else { Ok(()) };
+        }
+    };
     let is_listed = match devices.roster() {
         Some(roster) => roster.device(device).is_some_and(|device| device.revoked.is_none()),
         // Nothing of the vault is here yet: whoever opened the account may bring it.

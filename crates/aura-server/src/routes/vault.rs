@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use aura_protocol::authority::{Claim, decode_body};
-use aura_protocol::codec::Decode as _;
+use aura_protocol::codec::{Decode as _, Encode as _};
 use aura_protocol::http::{
     CBOR, Entries, HasAnswer, HasAsk, HeadsAnswer, HeadsAsk, OCTETS, ProblemKind, Push, PushAnswer,
     Read,
 };
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId};
 use aura_protocol::limits::{
-    CHUNK_BYTES_MAX, KNOWN_REQUEST_BYTES_MAX, PUSH_BYTES_MAX, SMALL_REQUEST_BYTES_MAX,
+    CHUNK_BYTES_MAX, ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, KNOWN_REQUEST_BYTES_MAX,
+    PUSH_BYTES_MAX, READ_BYTES_MAX, SMALL_REQUEST_BYTES_MAX,
 };
 use aura_protocol::store::{Access, BlindStore as _};
 use axum::body::Body;
@@ -20,13 +21,16 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use pollster::block_on;
 
-use super::entry::{Answered, DONE, decode, octets, take, token};
+use super::entry::{Answered, DONE, decode, held, take, token};
 use super::state::Server;
 use crate::problem::Refusal;
 use crate::token::Scope;
 use crate::vaults::Hosted;
 
 type Shared = State<Arc<Server>>;
+
+/// The largest answer with entries: until the bound is reached or passed by the last one.
+const READ_ANSWER_BYTES: usize = READ_BYTES_MAX + ENTRY_BODY_BYTES_MAX + ENTRY_HEADER_BYTES_MAX;
 
 /// Heads beside those known.
 pub(super) async fn heads(
@@ -35,7 +39,7 @@ pub(super) async fn heads(
     body: Body,
 ) -> Result<Answered, Refusal> {
     let session = server.session(token(&headers).as_ref())?;
-    let ask: HeadsAsk = decode(&server, &headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
+    let ask: HeadsAsk = decode(&headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
     let answer = server.with_vault(session, move |_, hosted, _| {
         Ok(Answered::new(&HeadsAnswer(block_on(hosted.store().heads(&access, &ask.known))?)))
@@ -50,17 +54,17 @@ pub(super) async fn push(
     body: Body,
 ) -> Result<Answered, Refusal> {
     let session = server.session(token(&headers).as_ref())?;
-    let taken = take(&server, &headers, body, (CBOR, PUSH_BYTES_MAX)).await?;
+    let taken = take((&server, session.vault), &headers, body, (CBOR, PUSH_BYTES_MAX)).await?;
     let (vault, scope) = (session.vault, session.scope);
     let receipt = server.with_vault(session, move |server, hosted, account| {
         let push = Push::from_bytes(&taken.bytes, PUSH_BYTES_MAX)?;
         if let Scope::Enrolment(transport) = scope {
             enrols(&push, &transport, hosted)?;
         }
-        let receipt = hosted.push(&push.head, &push.entries, server.quota(account))?;
+        let (receipt, news) = hosted.push(&push.head, &push.entries, server.quota(account))?;
         server.metrics.received(taken.bytes.len());
         if receipt.missing.is_empty() {
-            server.bells.ring(vault);
+            server.bells.ring(vault, news);
         }
         Ok(receipt)
     });
@@ -75,6 +79,7 @@ fn enrols(push: &Push, transport: &[u8; 32], hosted: &Hosted) -> Result<(), Refu
     });
     for entry in &push.entries {
         if entry.header().feed.collection != CollectionId::AUTHORITY {
+            // What it says of itself in other feeds waits until it is confirmed.
             continue;
         }
         for statement in decode_body(entry.body()).map_err(|_| ProblemKind::Refused)? {
@@ -99,18 +104,19 @@ pub(super) async fn read(
     State(server): Shared,
     headers: HeaderMap,
     body: Body,
-) -> Result<Answered, Refusal> {
+) -> Result<Response, Refusal> {
     let session = server.session(token(&headers).as_ref())?;
-    let read: Read = decode(&server, &headers, body, SMALL_REQUEST_BYTES_MAX).await?;
+    let read: Read = decode(&headers, body, SMALL_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
+    let room = server.answer(session.vault, READ_ANSWER_BYTES).await?;
     let answer = server.with_vault(session, move |server, hosted, _| {
         let limit = usize::try_from(read.limit).unwrap_or(usize::MAX);
         let entries = block_on(hosted.store().read(&access, read.feed, read.after, limit))?;
         let sizes = entries.iter().map(|entry| entry.body().len());
         server.metrics.sent(sizes.fold(0, usize::saturating_add));
-        Ok(Answered::new(&Entries { entries }))
+        Ok(Entries { entries }.to_bytes())
     });
-    answer.await
+    Ok(held(CBOR, answer.await?, room))
 }
 
 /// Whether chunks are there.
@@ -120,7 +126,7 @@ pub(super) async fn has(
     body: Body,
 ) -> Result<Answered, Refusal> {
     let session = server.session(token(&headers).as_ref())?;
-    let ask: HasAsk = decode(&server, &headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
+    let ask: HasAsk = decode(&headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
     let answer = server.with_vault(session, move |_, hosted, _| {
         Ok(Answered::new(&HasAnswer { has: block_on(hosted.store().has(&access, &ask.names))? }))
@@ -137,12 +143,13 @@ pub(super) async fn chunk(
     let session = server.session(token(&headers).as_ref())?;
     let name = chunk_name(&name)?;
     let access = Access::Vault(session.vault);
+    let room = server.answer(session.vault, CHUNK_BYTES_MAX).await?;
     let sealed = server.with_vault(session, move |server, hosted, _| {
         let sealed = block_on(hosted.store().chunk(&access, name))?;
         server.metrics.sent(sealed.len());
         Ok(sealed)
     });
-    Ok(octets(OCTETS, sealed.await?))
+    Ok(held(OCTETS, sealed.await?, room))
 }
 
 /// Keeps a sealed chunk (HTP-10); that an entry names it, the store sees to.
@@ -157,7 +164,7 @@ pub(super) async fn put(
         return Err(ProblemKind::Forbidden.into());
     }
     let name = chunk_name(&name)?;
-    let taken = take(&server, &headers, body, (OCTETS, CHUNK_BYTES_MAX)).await?;
+    let taken = take((&server, session.vault), &headers, body, (OCTETS, CHUNK_BYTES_MAX)).await?;
     let kept = server.with_vault(session, move |server, hosted, account| {
         hosted.put(name, &taken.bytes, server.quota(account))?;
         server.metrics.received(taken.bytes.len());

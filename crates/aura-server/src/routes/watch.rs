@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aura_protocol::http::EVENT_HEADS;
+use aura_protocol::http::ProblemKind;
+use aura_protocol::id::VaultId;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -16,6 +18,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::entry::token;
 use super::state::Server;
+use crate::bell::Rung;
+use crate::crowd::Place;
 use crate::problem::Refusal;
 use crate::token::{Session, TOKEN_SECONDS};
 
@@ -26,7 +30,9 @@ const ALIVE: Duration = Duration::from_secs(25);
 struct Watcher {
     server: Arc<Server>,
     session: Session,
-    bell: Receiver<u64>,
+    bell: Receiver<Rung>,
+    _place: Place<VaultId>,
+    checked: u64,
     until: Instant,
     has_begun: bool,
 }
@@ -37,10 +43,14 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
     let session = server.session(token(&headers).as_ref())?;
+    let place = server.watchers.enter(session.vault);
+    let place = place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 60))?;
     let bell = server.bells.watch(session.vault);
+    let checked = bell.borrow().changes;
     server.with_vault(session.clone(), |_, _, _| Ok(())).await?;
     let until = Instant::from_std(session.since) + Duration::from_secs(TOKEN_SECONDS);
-    let watcher = Watcher { server, session, bell, until, has_begun: false };
+    let watcher =
+        Watcher { server, session, bell, _place: place, checked, until, has_begun: false };
     let stream = unfold(watcher, |mut watcher| async move {
         watcher.next().await.then(|| (Ok(Event::default().event(EVENT_HEADS).data("")), watcher))
     });
@@ -55,8 +65,12 @@ impl Watcher {
             return true;
         }
         let rung = timeout_at(self.until, self.bell.changed()).await;
-        matches!(rung, Ok(Ok(())))
-            && !self.server.is_stopping()
-            && self.server.with_vault(self.session.clone(), |_, _, _| Ok(())).await.is_ok()
+        if !matches!(rung, Ok(Ok(()))) || self.server.is_stopping() {
+            return false;
+        }
+        // A ring costs a watcher nothing, unless its device may be another's by now.
+        let changes = self.bell.borrow_and_update().changes;
+        let is_checked = std::mem::replace(&mut self.checked, changes) == changes;
+        is_checked || self.server.with_vault(self.session.clone(), |_, _, _| Ok(())).await.is_ok()
     }
 }
