@@ -64,7 +64,7 @@ fn secret_key(device: &Device) -> String {
     fs::read_to_string(device.vault.home().secret_key()).unwrap().trim().to_owned()
 }
 
-/// attack DEV-01, KEY-12: what a lost device wrote until then stays; what it writes later counts nowhere; what is
+/// Attacks DEV-01, KEY-12: what a lost device wrote until then stays; what it writes later counts nowhere; what is
 /// written later it cannot read, nor can whoever has the old kit. The others follow by themselves.
 #[test]
 fn dev_01_a_lost_device_is_out_and_the_others_go_on() {
@@ -158,7 +158,7 @@ fn dir_15_a_device_that_was_shut_follows_when_it_is_opened() {
     assert!(load().unlock(&password(changed), bench.environment()).is_ok());
 }
 
-/// fault F-23: cut short anywhere after the log has it, or before, the password opens the vault: what the files lack is
+/// Faults F-22, F-23: cut short anywhere after the log has it, or before, the password opens the vault: what the files lack is
 /// made up for.
 #[test]
 fn f_23_cut_short_anywhere_the_password_opens_the_vault() {

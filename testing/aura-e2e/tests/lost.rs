@@ -135,7 +135,7 @@ fn a_lost_phone_is_out_and_every_other_device_goes_on() {
     assert!(events.iter().any(|event| event["action"] == "device-revoke"));
 }
 
-/// fault F-23: the daemon is killed while it revokes, sooner or later: the password opens the vault, which is whole, and
+/// Faults F-22, F-23: the daemon is killed while it revokes, sooner or later: the password opens the vault, which is whole, and
 /// the phone is revoked or is not.
 #[test]
 fn killed_while_it_revokes() {
