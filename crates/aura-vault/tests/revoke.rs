@@ -202,6 +202,9 @@ fn aut_9_what_is_no_revoke_changes_nothing() {
     let loss = Loss { password: &wrong, cost: Argon2Params::FLOOR, recovery_code: None };
     let lost = own(&phone);
     assert!(matches!(laptop.vault.revoke_device(lost, &loss), Err(VaultError::Secret)));
+    // Nor with the code and a password that was mistyped: it would be the new one.
+    let loss = Loss { recovery_code: Some(&kit.recovery_code), ..loss };
+    assert!(matches!(laptop.vault.revoke_device(lost, &loss), Err(VaultError::Secret)));
     // The tablet has seen something of the phone that the laptop has not.
     phone.add("b", "on its way");
     meet(&mut tablet, &mut phone);

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::exit::Failure;
 use crate::secret::Secret;
+use crate::view;
 
 /// What is printed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +24,18 @@ pub(crate) struct Kit {
     pub(crate) vault_id: String,
     pub(crate) secret_key: Secret,
     pub(crate) recovery_code: Secret,
+}
+
+/// What came of revoking a device.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Revoked {
+    pub(crate) device: view::Device,
+    /// Whether a device that was listed earlier could say the same of this one and be heard first.
+    pub(crate) is_final: bool,
+    /// Devices that the revoked one let in.
+    pub(crate) let_in: Vec<view::Device>,
+    /// The new kit; none where this device may not make new keys.
+    pub(crate) kit: Option<Kit>,
 }
 
 /// The kit's file, made before the vault is: a vault whose kit cannot be written is not made.

@@ -15,13 +15,13 @@ mod secret;
 
 mod wire;
 
-mod kit;
-
 mod view;
 
 mod screen;
 
 mod interrupt;
+
+mod kit;
 
 mod outlet;
 

@@ -68,18 +68,6 @@ pub(crate) struct Device {
     pub(crate) revoked_by: Option<String>,
 }
 
-/// What came of revoking a device.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Revoked {
-    pub(crate) device: Device,
-    /// Whether a device that was listed earlier could say the same of this one and be heard first.
-    pub(crate) is_final: bool,
-    /// Devices that the revoked one let in.
-    pub(crate) let_in: Vec<Device>,
-    /// The new kit; none where this device may not make new keys.
-    pub(crate) kit: Option<crate::kit::Kit>,
-}
-
 /// A store that this device syncs with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Store {

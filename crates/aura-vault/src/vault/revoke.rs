@@ -127,11 +127,13 @@ impl Vault<Unlocked> {
 
     /// That whoever asks has the password, or the recovery code where they give it; the slot of that.
     fn prove(&self, loss: &Loss<'_>, bar: Bar) -> Result<Option<SlotSecrets>, VaultError> {
-        let Some(code) = loss.recovery_code else {
+        // A mistyped one would be the new one. A device that is revoked cannot tell: its slots may be gone.
+        if loss.recovery_code.is_none() || bar == Bar::None {
             let current = Credential::Password(loss.password.clone());
             let secret_key = slots::read_secret_key(&self.home)?;
-            return self.confirm(&current, Some(&secret_key)).map(|()| None);
-        };
+            self.confirm(&current, Some(&secret_key))?;
+        }
+        let Some(code) = loss.recovery_code else { return Ok(None) };
         let code = Credential::Recovery(code.clone());
         // Whoever has a stolen device may have removed the slot.
         if bar != Bar::Revoked {

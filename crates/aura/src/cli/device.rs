@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use crate::client::parse;
 use crate::exit::{Exit, Failure};
-use crate::kit::Page;
+use crate::kit::{Page, Revoked};
 use crate::moment::{day, now_ms};
 use crate::screen::{Screen, counted, wrap};
 use crate::view;
@@ -70,7 +70,7 @@ impl Revoke {
         let page = Page::create(&self.kit)?;
         let request =
             Request::RevokeDevice { id: self.id, password, recovery_code: code, cost: self.cost };
-        let view::Revoked { device, is_final, let_in, kit } = client.ask(&request)?;
+        let Revoked { device, is_final, let_in, kit } = client.ask(&request)?;
         let path = kit.map(|kit| page.write(&kit, &day(now_ms()))).transpose()?;
         let screen = &context.screen;
         if screen.json {

@@ -5,7 +5,7 @@ use aura_protocol::id::DeviceId;
 use aura_vault::vault::{Loss, Unlocked, Vault, VaultError};
 
 use crate::exit::{Exit, Failure};
-use crate::kit::Kit;
+use crate::kit::{Kit, Revoked};
 use crate::secret::Secret;
 use crate::view;
 
@@ -58,7 +58,7 @@ pub(super) fn revoke(
     vault: &mut Vault<Unlocked>,
     id: &str,
     loss: &Loss<'_>,
-) -> Result<view::Revoked, Failure> {
+) -> Result<Revoked, Failure> {
     let devices = list(vault);
     let device = pick(&devices, id)?.clone();
     let parsed = DeviceId::parse(&device.id).ok_or_else(unknown)?;
@@ -108,7 +108,7 @@ pub(super) fn revoke(
         secret_key: Secret::new(kit.secret_key),
         recovery_code: Secret::new(kit.recovery_code),
     });
-    Ok(view::Revoked { device, is_final, let_in, kit })
+    Ok(Revoked { device, is_final, let_in, kit })
 }
 
 fn pick<'a>(devices: &'a [view::Device], id: &str) -> Result<&'a view::Device, Failure> {
