@@ -131,10 +131,19 @@ pub fn stretch(
     salt: &[u8; 16],
     params: Argon2Params,
 ) -> Result<Zeroizing<[u8; 32]>, KdfError> {
+    argon2id(password, salt, params)
+}
+
+/// As [`stretch`], of any bytes, as many as are asked for.
+pub(crate) fn argon2id<const N: usize>(
+    password: &[u8],
+    salt: &[u8; 16],
+    params: Argon2Params,
+) -> Result<Zeroizing<[u8; N]>, KdfError> {
     let Argon2Params { m_kib, t, p } = params.check()?;
-    let params = Params::new(m_kib, t, p, Some(32)).map_err(|_| KdfError::Params)?;
+    let params = Params::new(m_kib, t, p, Some(N)).map_err(|_| KdfError::Params)?;
     let mut memory = Memory::take(params.block_count())?;
-    let mut out = Zeroizing::new([0; 32]);
+    let mut out = Zeroizing::new([0; N]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into_with_memory(password, salt, out.as_mut_slice(), &mut memory.0)
         .map_err(|_| KdfError::Params)?;

@@ -127,6 +127,8 @@ secrets! {
     SecondFileKey(32);
     /// The second factor's secret: a stretched second password, or from hardware.
     SecondFactor(32);
+    /// What a login at a server is given as the password.
+    LoginInput(64);
 }
 
 impl SealingKey for ObjectKey {}

@@ -34,6 +34,8 @@ pub mod password;
 
 pub mod code;
 
+pub mod login;
+
 pub mod words;
 
 pub mod slot;

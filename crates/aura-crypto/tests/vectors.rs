@@ -21,6 +21,7 @@ use aura_crypto::key::{
     CollectionKey, HedgeKey, ObjectKey, RecoveryCode, RootKey, SecondFactor, SecondLockBase,
     SecretKey,
 };
+use aura_crypto::login::{self, LoginStretch};
 use aura_crypto::pad::{pad_entry, padme_len, unpad};
 use aura_crypto::password::normalise;
 use aura_crypto::sign::{DeviceSigningKey, LabelledSigner as _};
@@ -29,6 +30,7 @@ use aura_crypto::slot::{
     unwrap_from_second_lock, unwrap_from_slot, wrap_to_second_lock, wrap_to_slot,
 };
 use aura_crypto::tree;
+use aura_protocol::auth::opaque::Stretch as _;
 use aura_protocol::authority::PasswordParams;
 use aura_protocol::id::{CollectionId, EpochId, Nonce16, SlotId, VaultId};
 use aura_protocol::label::Label;
@@ -87,6 +89,48 @@ fn object(plain: &[u8], rule: &str) -> Object {
         "sealed_len": sealed.len(),
     });
     Object { key, context, case, sealed }
+}
+
+/// ACC-6: what OPAQUE is given, and its stretching function.
+fn logins() -> Vec<(&'static str, String, Value)> {
+    let secret_key = SecretKey::from_slice(&bytes(16, 0x50)).unwrap();
+    let password = "ramen\u{a0}Cafe\u{301}";
+    let input = login::input(password, &secret_key).unwrap();
+    let given: [u8; 64] = bytes(64, 0x10).try_into().unwrap();
+    let stretched = LoginStretch::USUAL.stretch(&given).unwrap();
+    let about = "Argon2id, version 0x13, salt of 16 zero bytes, 262144 KiB, 3 passes, 4 lanes";
+    vec![
+        (
+            "kdf",
+            "acc-6-login-input".to_owned(),
+            json!({
+                "rule": "ACC-6", "secret_key": hex(secret_key.dangerous_bytes()),
+                "password": password, "label": Label::LoginInput.as_str(),
+                "input": hex(input.dangerous_bytes()),
+            }),
+        ),
+        (
+            "kdf",
+            "acc-6-stretch".to_owned(),
+            json!({
+                "rule": "ACC-6", "about": about, "input": hex(&given),
+                "stretched": hex(stretched.as_slice()),
+            }),
+        ),
+    ]
+}
+
+/// ACC-6: neither password nor secret key alone makes the input, and nothing cheaper than the floor is computed.
+#[test]
+fn acc_6_password_and_secret_key_both_count() {
+    let key = |first| SecretKey::from_slice(&bytes(16, first)).unwrap();
+    let input = |password: &str, first| login::input(password, &key(first)).unwrap();
+    assert!(input("abc", 1).ct_eq(&input("abc", 1)));
+    assert!(!input("abc", 1).ct_eq(&input("abd", 1)));
+    assert!(!input("abc", 1).ct_eq(&input("abc", 2)));
+    assert!(login::input("", &key(1)).is_err());
+    let cheap = Argon2Params { m_kib: 1024, t: 1, p: 1 };
+    assert!(LoginStretch::new(cheap).stretch(&[0; 64]).is_none());
 }
 
 /// SEA-1 to SEA-8.
@@ -210,6 +254,7 @@ fn kdf_vectors() {
         }),
     ));
     cases.extend(passwords());
+    cases.extend(logins());
     let key = |name: &str, label: Label, context: Value, bytes: &[u8]| {
         let mut case =
             json!({"rule": "KEY-10", "root": hex(root.dangerous_bytes()), "key": hex(bytes)});

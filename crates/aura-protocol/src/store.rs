@@ -87,6 +87,24 @@ pub enum StoreError {
         /// The entry's number.
         number: u64,
     },
+    /// Nobody answers there, or not in time.
+    #[error("the store could not be reached: {0}")]
+    Unreachable(&'static str),
+    /// A server shows another key than the one that is kept for it (HTP-1).
+    #[error("the server shows another key than the one that is known; nothing was sent to it")]
+    OtherKey,
+    /// A server does not take the device's proof.
+    #[error("the server does not know this vault or this device, or not any more")]
+    Unauthenticated,
+    /// A server wants to be left alone for so many seconds.
+    #[error("the server asks to wait {0} s")]
+    SlowDown(u64),
+    /// A server speaks no version of the protocol that this program speaks.
+    #[error("the server speaks another version of the protocol; update the older of the two")]
+    Protocol,
+    /// A server failed, or gave what is no answer.
+    #[error("the server failed: {0}")]
+    Server(&'static str),
     /// Reading or writing failed.
     #[error("the store could not read or write its files")]
     Io(#[source] std::io::Error),

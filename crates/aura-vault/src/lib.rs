@@ -30,6 +30,8 @@ pub mod seen;
 
 pub mod device;
 
+pub mod transport;
+
 pub mod feed;
 
 pub mod db;

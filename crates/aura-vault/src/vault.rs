@@ -49,6 +49,7 @@ use crate::search::SearchError;
 
 pub use attempts::{second_wait_ms, wait_ms};
 pub use create::{Kit, MakeLog, Setup};
+pub use enrol::Announce;
 pub use join::DeviceInfo;
 pub use revoke::Loss;
 pub use second::SecondStanding;

@@ -103,7 +103,14 @@ impl Problem {
             StoreError::Full => ProblemKind::Full,
             StoreError::Damaged(_) => ProblemKind::Damaged,
             StoreError::DamagedEntry { .. } => ProblemKind::DamagedEntry,
-            StoreError::Io(_) | StoreError::Database(_) => ProblemKind::Internal,
+            StoreError::Io(_)
+            | StoreError::Database(_)
+            | StoreError::Unreachable(_)
+            | StoreError::OtherKey
+            | StoreError::Unauthenticated
+            | StoreError::SlowDown(_)
+            | StoreError::Protocol
+            | StoreError::Server(_) => ProblemKind::Internal,
         };
         let place = match error {
             StoreError::Gap { feed, expected } => Some((*feed, *expected)),

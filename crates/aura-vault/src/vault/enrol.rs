@@ -6,6 +6,7 @@
 //! a person in alone. So a thief of password and secret key writes nothing that counts. What a lost
 //! device wrote stays as it is. Source: spec/authority.md, rules AUT-7, AUT-8; spec/vault-directory.md.
 
+use std::iter;
 use std::path::PathBuf;
 
 use aura_crypto::entropy::Entropy;
@@ -26,31 +27,34 @@ use crate::home;
 use crate::keyring::Keyring;
 use crate::open::OpenError;
 
+/// Tells others of a new device when its log has what lists it, and nothing else of it.
+pub type Announce<'a> = &'a mut dyn FnMut() -> Result<(), VaultError>;
+
 /// Why there is a new device.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum Cause<'a> {
     /// The keys of the one that was here are gone. Only the recovery code makes another one.
     Lost,
     /// It joins. Without the recovery code it waits until another device confirms it.
-    Joins,
+    Joins(TransportSigningKey, Announce<'a>),
 }
 
 /// Lists a new device, confirms it with the recovery code, and writes its files. The files come last: a crash before leaves a
 /// listed device whose keys nobody has, and the next try makes another one.
 pub(super) fn enrol(
     vault: &Vault<Locked>,
-    (credential, cause): (&Credential, Cause),
+    (credential, cause): (&Credential, Cause<'_>),
     keyring: &Keyring,
     (entropy, now_ms): (&mut dyn Entropy, i64),
 ) -> Result<Pen, VaultError> {
     let recovery = recovery_slot(&vault.roster, credential)
         .filter(|recovery| is_present(&vault.roster, recovery));
-    if cause == Cause::Lost && recovery.is_none() {
-        return Err(VaultError::Missing(super::DEVICE_KEY));
-    }
+    let (action, transport, announce) = match cause {
+        Cause::Lost if recovery.is_none() => return Err(VaultError::Missing(super::DEVICE_KEY)),
+        Cause::Lost => (Action::Anomaly, TransportSigningKey::generate(entropy), None),
+        Cause::Joins(transport, announce) => (Action::DeviceAdd, transport, Some(announce)),
+    };
     let roots = keyring.roots();
     let device = Device::generate(entropy);
-    let transport = TransportSigningKey::generate(entropy);
     let seeds = device.to_file(vault.vault, roots, &mut keyring.hedge(entropy));
     let mut pen = Pen::new(vault.vault, device, None, Frontier::new());
     let clock = pen.tick(now_ms);
@@ -62,26 +66,33 @@ pub(super) fn enrol(
     };
     let identity = tree::identity_signing_key(&roots.root, roots.generation);
     let add = Claim::Add(pen.device().public(&transport));
-    let mut statements = vec![statement(add, &[&pen.device().sign, &identity])];
+    let added = statement(add, &[&pen.device().sign, &identity]);
     let confirm = Claim::Confirm(pen.device().id());
-    statements.extend(recovery.map(|recovery| statement(confirm, &[&recovery.sign])));
+    let confirmed = recovery.map(|recovery| statement(confirm, &[&recovery.sign]));
     let mut roster = vault.roster.clone();
-    for statement in &statements {
+    for statement in iter::once(&added).chain(&confirmed) {
         // What others would not accept is not written.
         roster.apply(statement).map_err(VaultError::Authority)?;
     }
+    let mut commit = |commit: &Commit, entropy: &mut dyn Entropy| {
+        let done = pen.commit(commit, keyring, vault.log.as_ref(), entropy);
+        done.map(drop).map_err(|error| VaultError::from(OpenError::from(error)))
+    };
+    // Alone: before a server knows the device, it takes nothing else of it (HTP-12).
+    commit(&Commit { statements: vec![added], ..Commit::default() }, entropy)?;
+    announce.map_or(Ok(()), |announce| announce())?;
     // That there is a new device is on the record, and that its keys were gone.
     let event = Event {
         time_ms: now_ms,
         principal: "owner".to_owned(),
-        action: if cause == Cause::Lost { Action::Anomaly } else { Action::DeviceAdd },
+        action,
         outcome: Outcome::Done,
         categories: Vec::new(),
         count: 1,
         grant: String::new(),
     };
-    let commit = Commit { statements, events: vec![event], ..Commit::default() };
-    pen.commit(&commit, keyring, vault.log.as_ref(), entropy).map_err(OpenError::from)?;
+    let statements = confirmed.into_iter().collect();
+    commit(&Commit { statements, events: vec![event], ..Commit::default() }, entropy)?;
     let write = |name, path: PathBuf, bytes: &[u8]| {
         home::replace(&path, bytes).map_err(|error| VaultError::Io(name, error))
     };

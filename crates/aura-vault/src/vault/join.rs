@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use aura_crypto::entropy::Entropy;
 use aura_crypto::key::SecretKey;
+use aura_crypto::sign::TransportSigningKey;
 use aura_crypto::slot;
 use aura_protocol::authority::{AuthorityError, Claim, Device, DeviceKeys, Recipient, Statement};
 use aura_protocol::codec::Extra;
@@ -18,7 +19,7 @@ use aura_protocol::id::{DeviceId, VaultId};
 use aura_protocol::store::LocalLog;
 use zeroize::Zeroizing;
 
-use super::enrol::{Cause, enrol};
+use super::enrol::{Announce, Cause, enrol};
 use super::statement::sign;
 use super::{
     Credential, Locked, Unlocked, Vault, VaultError, generation, read_roster, slots, unlock,
@@ -59,6 +60,23 @@ impl Vault<Locked> {
         (credential, secret_key): (&Credential, Option<&Zeroizing<String>>),
         environment: &Environment,
     ) -> Result<Self, VaultError> {
+        let transport = TransportSigningKey::generate((environment.entropy)().as_mut());
+        let with = (credential, secret_key);
+        Self::join_as(path, (vault, log), with, (transport, &mut || Ok(())), environment)
+    }
+
+    /// The same with a transport key that somebody knows already. `announce` is called when the log has the
+    /// entry that lists the device, and nothing else of it: when that fails, so does the joining.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join), and what `announce` fails with.
+    pub fn join_as(
+        path: &Path,
+        (vault, log): (VaultId, Arc<dyn LocalLog>),
+        (credential, secret_key): (&Credential, Option<&Zeroizing<String>>),
+        (transport, announce): (TransportSigningKey, Announce<'_>),
+        environment: &Environment,
+    ) -> Result<Self, VaultError> {
         let home = Home::new(path);
         match home.kind().map_err(|error| VaultError::Io("aura-vault", error))? {
             Kind::Empty => {}
@@ -92,7 +110,8 @@ impl Vault<Locked> {
         let joined = Self { home, vault, roster, log, state: Locked { is_outdated: false } };
         let mut entropy = (environment.entropy)();
         let now_ms = environment.clock.now_ms();
-        enrol(&joined, (credential, Cause::Joins), &keyring, (entropy.as_mut(), now_ms))?;
+        let cause = Cause::Joins(transport, announce);
+        enrol(&joined, (credential, cause), &keyring, (entropy.as_mut(), now_ms))?;
         // Last of all, as when a vault is made.
         joined.home.mark(vault).map_err(|error| VaultError::Io("aura-vault", error))?;
         Self::load(path, joined.log)

@@ -4,7 +4,8 @@
 
 use aura_crypto::entropy::Entropy;
 use aura_crypto::kdf::Argon2Params;
-use aura_crypto::key::{RecoveryCode, RootKey, SecretKey};
+use aura_crypto::key::{LoginInput, RecoveryCode, RootKey, SecretKey};
+use aura_crypto::login;
 use aura_crypto::sign::LabelledSigner as _;
 use aura_crypto::slot::{self, SlotSecrets};
 use aura_crypto::tree;
@@ -251,6 +252,16 @@ impl Vault<Unlocked> {
             .with_entropy(|entropy| NewSlot::password(new, &secret_key, cost, vault, entropy))?;
         self.replace(&slot, &old)?;
         Ok(slot.id)
+    }
+
+    /// What a login at a server is given for this password (ACC-6), if it opens the vault.
+    ///
+    /// # Errors
+    /// [`VaultError::Secret`] when it does not; that is counted.
+    pub fn login_input(&self, password: &Zeroizing<String>) -> Result<LoginInput, VaultError> {
+        let secret_key = read_secret_key(&self.home)?;
+        self.confirm(&Credential::Password(password.clone()), Some(&secret_key))?;
+        login::input(password, &secret_key).map_err(|_| VaultError::Secret)
     }
 
     /// Makes a new recovery code; the codes that were printed before open nothing any more.
