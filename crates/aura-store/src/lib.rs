@@ -15,6 +15,8 @@ pub mod local;
 
 pub mod folder;
 
+pub mod http;
+
 pub mod replicate;
 
 pub mod transfer;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// The longest wait; longer ones end here and may be repeated.
-const WAIT_MS_MAX: u64 = 10 * 60 * 1000;
+pub(crate) const WAIT_MS_MAX: u64 = 10 * 60 * 1000;
 
 /// Rings when there is news.
 #[derive(Debug, Default)]
