@@ -72,7 +72,17 @@ pub(crate) struct Device {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Store {
     pub(crate) kind: String,
+    /// The folder's path, or the server's address.
     pub(crate) path: String,
+    /// The account at a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<String>,
+    /// The key that a server is known by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+    /// Whether the account has the vault's former password still.
+    #[serde(default)]
+    pub(crate) password_due: bool,
     /// When it last had everything that this device has.
     pub(crate) synced: Option<String>,
     /// Changes that are here and not known to be there.
@@ -82,6 +92,14 @@ pub(crate) struct Store {
     /// Why it was not reached, or not to the end, the last time.
     pub(crate) trouble: Option<String>,
     pub(crate) findings: Vec<Finding>,
+}
+
+/// What `aura passwd` did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PasswordChanged {
+    pub(crate) changed: bool,
+    /// Servers whose account has the former password still.
+    pub(crate) accounts_left: Vec<String>,
 }
 
 /// What was not as it should be in a store.

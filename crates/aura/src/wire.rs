@@ -165,8 +165,21 @@ pub(crate) enum Request {
         folder: PathBuf,
     },
     Stores,
+    AddServer(Serving),
     RemoveStore {
-        folder: PathBuf,
+        store: Where,
+        account: Fate,
+    },
+    /// Know a server by another key from now on.
+    PinServer {
+        url: String,
+        pin: String,
+    },
+    /// Give the account at a server the vault's password.
+    RenewAccount {
+        url: String,
+        password: Secret,
+        cost: Cost,
     },
     /// Sync with every store, and wait for it.
     Sync,
@@ -186,15 +199,69 @@ pub(crate) enum Request {
     Join(Joining),
 }
 
-/// A new device of a vault that a folder has.
+/// A store that is meant.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Where {
+    Folder(PathBuf),
+    /// By its address.
+    Server(String),
+}
+
+/// What becomes of an account whose server is let go of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Fate {
+    Kept,
+    /// With everything that is kept for it.
+    Deleted,
+}
+
+/// A server, by its address and its key, and the account there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct At {
+    pub(crate) url: String,
+    pub(crate) account: String,
+    pub(crate) pin: String,
+}
+
+/// A server to sync with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Serving {
+    pub(crate) at: At,
+    /// If an account is to be opened.
+    pub(crate) opening: Option<Opening>,
+}
+
+/// What opens an account.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Opening {
+    pub(crate) password: Secret,
+    pub(crate) invitation: Option<Secret>,
+    pub(crate) cost: Cost,
+}
+
+/// A new device of a vault that a store has.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Joining {
-    pub(crate) folder: PathBuf,
-    pub(crate) vault: String,
+    pub(crate) source: Source,
     pub(crate) way: Way,
     pub(crate) secret: Secret,
     /// A password needs it.
     pub(crate) secret_key: Option<Secret>,
+    pub(crate) cost: Cost,
+}
+
+/// Where a vault comes from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Source {
+    Folder {
+        folder: PathBuf,
+        vault: String,
+    },
+    Server {
+        at: At,
+        /// The beginning of its id, if a person wants to be sure.
+        vault: Option<String>,
+    },
 }
 
 /// How the second lock stands.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A new device of a vault that a folder has.
+//! A new device of a vault that a folder or a server has.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use aura_protocol::id::VaultId;
 use aura_store::folder::FolderStore;
+use aura_store::http::Address;
 use aura_vault::home::{Home, Kind};
 use aura_vault::vault::VaultError;
 use clap::Args;
@@ -13,20 +14,23 @@ use serde_json::Value;
 
 use super::ask::way;
 use super::context::{Context, Watch};
+use super::server;
 use crate::client::{Client, parse};
 use crate::exit::{Exit, Failure};
 use crate::moment::now_ms;
 use crate::screen::{clean, wrap};
 use crate::secret::{self, Secret};
 use crate::view;
-use crate::wire::{Joining, Request, Way};
+use crate::wire::{Cost, Joining, Request, Source, Way};
 
 #[derive(Debug, Args)]
 pub(crate) struct Join {
-    /// The folder: the one that another device syncs through
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
-    /// Which vault, if the folder has several: its id, or as much of its beginning as no other one has
+    /// The folder that another device syncs through, or the server: https://HOST:PORT
+    #[arg(value_name = "WHERE")]
+    place: String,
+    #[command(flatten)]
+    known: server::Known,
+    /// Which vault, if a folder has several: its id, or as much of its beginning as no other one has
     #[arg(long, value_name = "ID")]
     vault: Option<String>,
     /// Read the secret key of the emergency kit from the first line of a file
@@ -35,12 +39,13 @@ pub(crate) struct Join {
     /// With the recovery code of the emergency kit instead of the password and the secret key
     #[arg(long)]
     recovery: bool,
+    #[arg(long, hide = true, env = "AURA_COST", value_enum, default_value = "usual")]
+    cost: Cost,
 }
 
 impl Join {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let folder = Context::absolute(&self.folder)?;
-        let vault = choose(&folder, self.vault.as_deref())?;
+        let source = self.source()?;
         if !matches!(Home::new(&context.home).kind(), Ok(Kind::Empty)) {
             return Err(VaultError::Exists.into());
         }
@@ -56,8 +61,8 @@ impl Join {
         Home::new(&context.home)
             .create()
             .map_err(|error| Failure::file("The vault's folder could not be made", &error))?;
-        let vault = vault.to_string();
-        let joined = enter(context, Joining { folder, vault, way, secret, secret_key });
+        let joining = Joining { source, way, secret, secret_key, cost: self.cost };
+        let joined = enter(context, joining);
         if joined.is_err() && !existed {
             // Only goes when it is empty.
             drop(fs::remove_dir(&context.home));
@@ -69,6 +74,23 @@ impl Join {
             context.screen.line(&wrap(text, context.screen.width(), ""))?;
         }
         Ok(Exit::Done)
+    }
+
+    /// Where the vault comes from.
+    fn source(&self) -> Result<Source, Failure> {
+        if !Address::is_meant(&self.place) {
+            let folder = Context::absolute(Path::new(&self.place))?;
+            let vault = choose(&folder, self.vault.as_deref())?.to_string();
+            return Ok(Source::Folder { folder, vault });
+        }
+        if self.recovery {
+            return Err(Failure::usage(
+                "A server lets a device in with the password and the secret key, not with the recovery \
+                 code.",
+                "Leave out --recovery. Or join through a folder: aura join FOLDER --recovery",
+            ));
+        }
+        Ok(Source::Server { at: self.known.at(&self.place)?, vault: self.vault.clone() })
     }
 }
 
@@ -124,7 +146,7 @@ fn ask(file: Option<&Path>, question: &str) -> Result<Secret, Failure> {
         None if secret::can_ask() => secret::ask(question),
         None => Err(Failure::usage(
             format!("There is nobody to ask: {}.", question.to_lowercase()),
-            "Without a terminal: aura join FOLDER --password-file FILE --secret-key-file FILE, or \
+            "Without a terminal: aura join WHERE --password-file FILE --secret-key-file FILE, or \
              --recovery\nwith the recovery code in the password file.",
         )),
     }
@@ -144,7 +166,7 @@ fn show(context: &Context, joined: &view::Joined) -> Result<(), Failure> {
     }
     let id = joined.device.get(..8).unwrap_or(&joined.device);
     let text = "It reads everything. What it writes is kept, and counts on your other devices as soon as \
-                one of them has said that it is yours. There, once the folder is synced:";
+                one of them has said that it is yours. There, once it is synced:";
     screen.line(&wrap(text, screen.width(), ""))?;
     screen.line(&format!("  aura device confirm {id}"))
 }

@@ -5,6 +5,7 @@ mod context;
 mod ask;
 mod second;
 mod device;
+mod server;
 mod store;
 mod vault;
 mod import;
@@ -99,7 +100,7 @@ enum Command {
     Unlock(vault::Unlock),
     /// Lock the vault: wipe its keys from memory
     Lock(vault::Lock),
-    /// Make this a new device of a vault that a folder has
+    /// Make this a new device of a vault that a folder or a server has
     Join(join::Join),
     /// Is it safe, is it synced, who looked?
     Status,

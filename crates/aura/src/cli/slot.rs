@@ -12,6 +12,7 @@ use crate::client::parse;
 use crate::exit::{Exit, Failure};
 use crate::kit::{Kit, Page};
 use crate::moment::{day, now_ms};
+use crate::screen::tell;
 use crate::secret;
 use crate::view;
 use crate::wire::{Cost, Request};
@@ -70,15 +71,22 @@ impl Passwd {
         }
         let password = new_password(&asking, "New password")?;
         let request = Request::ChangePassword { way, secret, password, cost: self.cost };
-        client.ask::<Value>(&request)?;
+        let done: view::PasswordChanged = client.ask(&request)?;
+        let left = !done.accounts_left.is_empty();
         if context.screen.json {
-            context.screen.value(&json!({ "changed": true }))?;
+            context.screen.value(&done)?;
         } else {
             context
                 .screen
                 .line("The password is changed; the old one does not open the vault any more.")?;
         }
-        Ok(Exit::Done)
+        for url in &done.accounts_left {
+            tell(&format!(
+                "The account at {url} has the old one still: new devices log in with that. When the \
+                 server can be reached: aura store password {url}"
+            ));
+        }
+        Ok(if left { Exit::Partly } else { Exit::Done })
     }
 }
 

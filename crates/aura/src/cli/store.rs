@@ -1,35 +1,60 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where this device syncs: folders are named, listed and let go of; and syncing itself.
+//! Where this device syncs: stores are named, listed and let go of; and syncing itself.
 
-use std::path::PathBuf;
+use std::path::Path;
 
+use aura_store::http::Address;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::context::{Context, Watch};
+use super::server;
 use crate::client::parse;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, clean, counted, size, wrap};
+use crate::secret;
 use crate::view;
-use crate::wire::Request;
+use crate::wire::{Fate, Request, Where};
 
 const INDENT: &str = "            ";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
-    /// Sync through a folder: on a USB stick, a NAS, or one that Syncthing or Dropbox carries
-    Add(Folder),
+    /// Sync through a folder, on a USB stick, a NAS, or one that Syncthing or Dropbox carries; or through a
+    /// server
+    Add(Add),
     /// List the stores, and how each stands
     Ls,
-    /// Sync with a folder no more; what is in it stays
-    Rm(Folder),
+    /// Sync with a store no more; what is in it stays
+    Rm(Remove),
+    /// Know a server by a new key, after comparing it
+    Pin(server::Pin),
+    /// Give the account at a server the vault's password
+    Password(server::Password),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Folder {
-    /// The folder
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
+pub(crate) struct Add {
+    /// The folder, or the server's address: https://HOST:PORT
+    #[arg(value_name = "WHERE")]
+    place: String,
+    #[command(flatten)]
+    known: server::Known,
+    #[command(flatten)]
+    register: server::Register,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// The folder, or the server's address
+    #[arg(value_name = "WHERE")]
+    place: String,
+    /// Delete the account at the server, and everything that is kept for it
+    #[arg(long)]
+    delete_account: bool,
+    /// Do not ask whether to
+    #[arg(long, requires = "delete_account")]
+    yes: bool,
 }
 
 impl Store {
@@ -38,12 +63,20 @@ impl Store {
             Self::Add(args) => add(context, &args),
             Self::Ls => list(context),
             Self::Rm(args) => remove(context, &args),
+            Self::Pin(args) => args.run(context),
+            Self::Password(args) => args.run(context),
         }
     }
 }
 
-fn add(context: &Context, args: &Folder) -> Result<Exit, Failure> {
-    let folder = Context::absolute(&args.folder)?;
+fn add(context: &Context, args: &Add) -> Result<Exit, Failure> {
+    if Address::is_meant(&args.place) {
+        return server::add(context, &args.place, (&args.known, &args.register));
+    }
+    if args.known.is_named() {
+        return Err(no_server());
+    }
+    let folder = Context::absolute(Path::new(&args.place))?;
     let store: view::Store = context.open_first()?.ask(&Request::AddStore { folder })?;
     let screen = &context.screen;
     if screen.json {
@@ -74,23 +107,53 @@ fn list(context: &Context) -> Result<Exit, Failure> {
     }
     for store in &stores {
         screen.line(&screen.strong(&clean(&store.path)))?;
+        if let (Some(account), Some(key)) = (&store.account, &store.key) {
+            line(screen, "  account   ", &clean(account))?;
+            line(screen, "  key       ", key)?;
+        }
         line(screen, "  synced    ", &synced(store))?;
         troubles(screen, store)?;
     }
     Ok(Exit::Done)
 }
 
-fn remove(context: &Context, args: &Folder) -> Result<Exit, Failure> {
-    let folder = Context::absolute(&args.folder)?;
-    let store: view::Store = context.reach()?.ask(&Request::RemoveStore { folder })?;
+fn remove(context: &Context, args: &Remove) -> Result<Exit, Failure> {
+    let fate = if args.delete_account { Fate::Deleted } else { Fate::Kept };
+    let is_server = Address::is_meant(&args.place);
+    if fate == Fate::Deleted && !(is_server && (args.yes || is_meant()?)) {
+        return Err(if is_server { undecided() } else { no_server() });
+    }
+    let store = if is_server {
+        server::remove(context, &args.place, fate)?
+    } else {
+        let store = Where::Folder(Context::absolute(Path::new(&args.place))?);
+        context.reach()?.ask(&Request::RemoveStore { store, account: fate })?
+    };
     let screen = &context.screen;
     if screen.json {
         screen.value(&store)?;
         return Ok(Exit::Done);
     }
     screen.line(&format!("This vault does not sync through {} any more.", clean(&store.path)))?;
-    screen.line("Nothing in the folder was deleted; it stays sealed.")?;
+    screen.line(match fate {
+        Fate::Kept => "Nothing there was deleted; it stays sealed.",
+        Fate::Deleted => "The account there was deleted, and everything that was kept for it.",
+    })?;
     Ok(Exit::Done)
+}
+
+/// Asks whether an account is to be deleted.
+fn is_meant() -> Result<bool, Failure> {
+    let question = "Delete the account and everything that the server keeps of this vault? [y/N]";
+    Ok(secret::can_ask() && secret::agrees(question)?)
+}
+
+fn undecided() -> Failure {
+    Failure::usage("The account was not deleted.", "To delete it without being asked: --yes")
+}
+
+fn no_server() -> Failure {
+    Failure::usage("This is a folder, and has no account.", "A server begins with https://")
 }
 
 /// Syncs with every store and says what came of it.
@@ -196,6 +259,11 @@ fn troubles(screen: &Screen, store: &view::Store) -> Result<(), Failure> {
         let text = format!("{pieces} of attachments still to be carried, or found nowhere yet");
         line(screen, "  missing   ", &text)?;
     }
+    if store.password_due {
+        let text = "the account has the vault's former password; new devices log in with that";
+        line(screen, "  password  ", &screen.bad(text))?;
+        line(screen, INDENT, &format!("aura store password {}", store.path))?;
+    }
     for finding in &store.findings {
         line(screen, "  found     ", &screen.bad(&finding.text))?;
         line(screen, INDENT, &finding.next)?;
@@ -214,7 +282,7 @@ pub(super) fn summary(screen: &Screen, stores: &[view::Store]) -> Result<(), Fai
     }
     screen.line(&format!("Synced      with {}", counted(stores.len() as u64, "store")))?;
     for store in stores {
-        line(screen, "  folder    ", &clean(&store.path))?;
+        line(screen, &format!("  {:<10}", store.kind), &clean(&store.path))?;
         line(screen, "  synced    ", &synced(store))?;
         troubles(screen, store)?;
     }
@@ -229,6 +297,9 @@ mod tests {
         let store = view::Store {
             kind: "folder".to_owned(),
             path: "/media/stick".to_owned(),
+            account: None,
+            key: None,
+            password_due: false,
             synced: None,
             waiting: Some(0),
             wanted: 0,

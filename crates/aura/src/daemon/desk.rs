@@ -75,11 +75,13 @@ impl Desk {
             Request::Slots => self.slots(),
             Request::RenewRecovery { way, secret } => self.renew(&credential(way, secret)),
             Request::ChangePassword { way, secret, password, cost } => {
-                let (current, password) = (credential(way, secret), password.into_text());
+                let current = credential(way, secret);
                 self.keeper.with_open_mut(|vault| {
-                    vault.change_password(&current, &password, argon2(cost))?;
-                    Ok(Value::Null)
-                })
+                    vault.change_password(&current, password.reveal(), argon2(cost))?;
+                    Ok(())
+                })?;
+                let left = self.syncing.renew_accounts(&self.keeper, (&password, cost))?;
+                said(&view::PasswordChanged { changed: true, accounts_left: left })
             }
             Request::SetSecond { way, secret, second, cost } => {
                 let current = credential(way, secret);
@@ -98,6 +100,9 @@ impl Desk {
                 said(&proof::verify(&session, rebuild, reply)?)
             }),
             Request::AddStore { .. }
+            | Request::AddServer(_)
+            | Request::PinServer { .. }
+            | Request::RenewAccount { .. }
             | Request::Stores
             | Request::RemoveStore { .. }
             | Request::Sync
@@ -117,7 +122,17 @@ impl Desk {
                 keeper.with_open(|_, _| said(&syncing.add(keeper, &folder)?))
             }
             Request::Stores => said(&syncing.stores(keeper)?),
-            Request::RemoveStore { folder } => said(&syncing.remove(keeper, &folder)?),
+            Request::AddServer(serving) => said(&syncing.add_server(keeper, &serving)?),
+            Request::PinServer { url, pin } => {
+                keeper.with_open(|_, _| Ok(()))?;
+                said(&syncing.pin(keeper, (&url, &pin))?)
+            }
+            Request::RenewAccount { url, password, cost } => {
+                said(&syncing.renew_account(keeper, &url, (&password, cost))?)
+            }
+            Request::RemoveStore { store, account } => {
+                said(&syncing.let_go(keeper, &store, account)?)
+            }
             Request::Sync => {
                 keeper.with_open(|_, _| Ok(()))?;
                 said(&syncing.sync(keeper, reply)?)

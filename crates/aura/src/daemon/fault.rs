@@ -156,6 +156,16 @@ impl From<StoreError> for Failure {
                     .safe(NOTHING_LOST)
                     .next("Check the disk and the folder's permissions, and run it again.")
             }
+            StoreError::Unreachable(_) | StoreError::SlowDown(_) | StoreError::Server(_) => {
+                Failure::new(Exit::Unreachable, what)
+                    .safe(NOTHING_LOST)
+                    .next("Run it again when the server can be reached.")
+            }
+            StoreError::OtherKey | StoreError::Unauthenticated | StoreError::Protocol => {
+                Failure::new(Exit::Refused, what)
+                    .safe(NOTHING_LOST)
+                    .next("See `aura store ls`, and ask whoever runs the server.")
+            }
             StoreError::Fork | StoreError::Refused(_) | StoreError::Gap { .. } => {
                 Failure::new(Exit::Unreachable, what).safe(NOTHING_LOST).next(VERIFY)
             }

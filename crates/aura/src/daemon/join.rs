@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Joining: a new device of a vault that a folder has.
+//! Joining: a new device of a vault that a folder or a server has.
 //!
-//! What the folder shows is fetched into a new local store, which checks it; then the secret opens the vault and
-//! lists the device. A file says that this goes on: what an earlier try has left under it is nobody's vault, and
-//! goes before the next one. Source: spec/vault-directory.md, DIR-14; spec/authority.md.
+//! What the store shows is fetched into a new local store, which checks it; then the secret opens the vault and
+//! lists the device. A server shows it to whoever has logged in, and takes nothing from them but the word that lists the
+//! device; from then on the device proves itself. A file says that this goes on: what an earlier try has left under it
+//! is nobody's vault, and goes before the next one. Source: spec/vault-directory.md, DIR-14; spec/authority.md;
+//! spec/http.md, rules HTP-12 and ACC-11.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,22 +13,28 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use aura_protocol::id::VaultId;
-use aura_protocol::store::Access;
+use aura_crypto::key::SecretKey;
+use aura_crypto::login;
+use aura_crypto::sign::{LabelledSigner as _, TransportSigningKey};
+use aura_protocol::id::{CollectionId, DeviceId, VaultId};
+use aura_protocol::limits::READ_ENTRIES_MAX;
+use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
+use aura_store::http::{HttpStore, Proof};
 use aura_store::local::LocalStore;
 use aura_vault::home::{self, Home, Kind};
 use aura_vault::vault::VaultError;
+use pollster::block_on;
 
 use super::device;
-use super::keeper::{Keeper, credential};
+use super::keeper::{Keeper, SystemEntropy, credential};
 use super::reply::Reply;
-use super::sync::{self, Halt, Host, Kept, Syncing};
+use super::sync::{self, Halt, Host, Kept, Opened, Site, Syncing};
 use crate::exit::{Exit, Failure};
 use crate::moment::now_ms;
 use crate::place;
 use crate::secret::Secret;
 use crate::view;
-use crate::wire::{Joining, Progress};
+use crate::wire::{Joining, Progress, Source, Way};
 
 const NOTHING_MADE: &str = "Nothing was made here, and the vault's other devices are as they were.";
 
@@ -55,15 +63,13 @@ pub(super) fn join(
     reply: &mut Reply,
 ) -> Result<view::Joined, Failure> {
     let home = keeper.home();
-    let folder = sync::check(home, &joining.folder)?;
-    let vault = VaultId::parse(&joining.vault).ok_or_else(|| {
-        Failure::usage("This is no vault's id.", "It has 64 digits, and is in the emergency kit.")
-    })?;
-    let turn = syncing.turn();
+    let transport = TransportSigningKey::generate(&mut SystemEntropy);
+    let found = find(home, &joining, &transport)?;
+    let (vault, turn) = (found.vault, syncing.turn());
     begin(home)?;
     let joined = reply
         .progress(&Progress { task: "fetching".to_owned(), ..Progress::default() })
-        .and_then(|()| enter(keeper, (vault, Kept::new(folder)), joining, turn.1));
+        .and_then(|()| enter((keeper, syncing), (found, transport), joining, turn.1));
     let ended = end(home);
     drop(turn);
     // What came while it joined.
@@ -82,27 +88,67 @@ pub(super) fn join(
     })
 }
 
-/// Fetches, joins, and tells the folder of the new device; chunks follow later.
+/// A vault in a store, which shows it to whoever joins.
+struct Found {
+    vault: VaultId,
+    site: Site,
+    store: Opened,
+}
+
+/// Finds the vault: in a folder by its id, at a server by logging in with the new device's transport key.
+fn find(home: &Path, joining: &Joining, transport: &TransportSigningKey) -> Result<Found, Failure> {
+    let (at, wanted) = match &joining.source {
+        Source::Folder { folder, vault } => {
+            let site = Site::Folder(sync::check(home, folder)?);
+            let vault = VaultId::parse(vault).ok_or_else(no_id)?;
+            let store = sync::open_folder(folder);
+            return Ok(Found { vault, site, store });
+        }
+        Source::Server { at, vault } => (at, vault),
+    };
+    let account = sync::parse(at)?;
+    let (Way::Password, Some(secret_key)) = (joining.way, &joining.secret_key) else {
+        return Err(Failure::usage(
+            "A server lets a device in with the password and the secret key, not with the recovery code.",
+            "Leave out --recovery. Or join through a folder: aura join FOLDER --recovery",
+        ));
+    };
+    let wrong = || refused(VaultError::Secret.into(), true);
+    let secret_key = SecretKey::parse(secret_key.reveal().trim()).map_err(|_| wrong())?;
+    let input = login::input(joining.secret.reveal(), &secret_key).map_err(|_| wrong())?;
+    let public = transport.verifying_key();
+    let (server, granted) = sync::log_in(&account, (&input, joining.cost), public)?;
+    let vault = granted.vault;
+    let wanted = wanted.as_deref().map(|id| id.trim().to_ascii_lowercase());
+    if wanted.is_some_and(|wanted| !vault.to_string().starts_with(&wanted)) {
+        return Err(Failure::new(Exit::Refused, "The account is of another vault.")
+            .safe(NOTHING_MADE)
+            .next("Check --vault and the account's name against the emergency kit."));
+    }
+    let proof = Proof::Enrolment(granted.token);
+    let store: Opened = Ok(Arc::new(HttpStore::new(&server, vault, proof, Box::new(now_ms))));
+    Ok(Found { vault, site: Site::Server(account), store })
+}
+
+/// Fetches, joins, and tells the store of the new device; chunks follow later.
 fn enter(
-    keeper: &Keeper,
-    (vault, mut kept): (VaultId, Kept),
+    (keeper, syncing): (&Keeper, &Syncing),
+    (found, transport): (Found, TransportSigningKey),
     joining: Joining,
     halt: &Halt,
 ) -> Result<(), Failure> {
+    let Found { vault, site, store } = found;
     let path = Home::new(keeper.home()).store();
     let local = Arc::new(LocalStore::create(&path, vault, Box::new(now_ms))?);
+    let mut kept = Kept::new(site);
+    let store = store.map_err(|error| unread(&sync::trouble(&error, &kept.site)))?;
     let host = Host { local: &local, access: Access::Vault(vault), own: None, halt };
-    let trip = host.fetch(&mut kept)?;
+    let trip = host.fetch(Ok(Arc::clone(&store)), &mut kept)?;
     if let Some(trouble) = &trip.trouble {
-        return Err(Failure::new(
-            Exit::Unreachable,
-            format!("The folder was not read: {trouble}."),
-        )
-        .safe(NOTHING_MADE)
-        .next("Run it again when the folder can be read."));
+        return Err(unread(trouble));
     }
     if trip.pulled.heads == 0 {
-        return Err(Failure::new(Exit::Unreachable, "The folder has nothing whole of this vault.")
+        return Err(Failure::new(Exit::Unreachable, "The store has nothing whole of this vault.")
             .safe(NOTHING_MADE)
             .next("A tool may be bringing files still: wait, and run it again. Or sync a device first."));
     }
@@ -110,14 +156,58 @@ fn enter(
     let credential = credential(joining.way, joining.secret);
     let secret_key = joining.secret_key.map(Secret::into_text);
     let with = (&credential, secret_key.as_ref());
+    let known = devices(&local)?;
+    let is_server = kept.site.account().is_some();
+    let mut announce = || {
+        // Nobody guards a folder: it takes everything at once, afterwards.
+        let told = is_server.then(|| announce(&local, store.as_ref(), (vault, &known)));
+        Ok(told.transpose().map(drop)?)
+    };
     keeper
-        .join((vault, &local), with)
+        .join((vault, &local), with, (transport, &mut announce))
         .map_err(|failure| refused(failure, trip.found.is_empty()))?;
-    // That this device is there, the others learn from the folder. If not now, then later.
-    if host.fetch(&mut kept).is_ok() {
+    // The rest of what this device is, the others learn from the store. If not now, then later.
+    if host.fetch(syncing.open(keeper, vault, &kept.site), &mut kept).is_ok() {
         sync::begin_with(keeper.home(), &kept)?;
     }
     Ok(())
+}
+
+/// Whose heads there are.
+fn devices(local: &LocalStore) -> Result<Vec<DeviceId>, StoreError> {
+    let heads = LocalLog::heads(local)?;
+    Ok(heads.iter().filter_map(|head| head.claim().ok()).map(|head| head.device).collect())
+}
+
+/// Tells a server of the one device that was not known before: what lists it, and no more (HTP-12).
+fn announce(
+    local: &LocalStore,
+    store: &dyn BlindStore,
+    (vault, known): (VaultId, &[DeviceId]),
+) -> Result<(), StoreError> {
+    for signed in LocalLog::heads(local)? {
+        let Ok(head) = signed.claim() else { continue };
+        if known.contains(&head.device) {
+            continue;
+        }
+        let feed = head.feed(CollectionId::AUTHORITY);
+        let entries = LocalLog::read(local, feed, 0, READ_ENTRIES_MAX)?;
+        let receipt = block_on(store.push(&Access::Vault(vault), &signed, &entries))?;
+        if !receipt.missing.is_empty() {
+            return Err(StoreError::Server("it took this device's word only in part"));
+        }
+    }
+    Ok(())
+}
+
+fn unread(trouble: &str) -> Failure {
+    Failure::new(Exit::Unreachable, format!("The store was not read: {trouble}."))
+        .safe(NOTHING_MADE)
+        .next("Run it again when it can be read.")
+}
+
+fn no_id() -> Failure {
+    Failure::usage("This is no vault's id.", "It has 64 digits, and is in the emergency kit.")
 }
 
 /// From here on, what stands in the folder is a join's.
@@ -174,11 +264,11 @@ fn clear(home: &Path) -> io::Result<()> {
 /// What did not open, in words that fit a device that is none yet.
 fn refused(failure: Failure, is_whole: bool) -> Failure {
     match failure.exit {
-        Exit::Locked => Failure::new(Exit::Locked, "That does not open the vault in this folder.")
+        Exit::Locked => Failure::new(Exit::Locked, "That does not open the vault in this store.")
             .safe(NOTHING_MADE)
             .next("Check the password and the secret key, or use the recovery code: --recovery."),
         Exit::Damaged if !is_whole => {
-            Failure::new(Exit::Unreachable, "The folder does not have everything of this vault.")
+            Failure::new(Exit::Unreachable, "The store does not have everything of this vault.")
                 .safe(NOTHING_MADE)
                 .next("A tool may be bringing files still: wait, and run it again.")
         }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use aura_crypto::entropy::Entropy;
 use aura_crypto::kdf::Argon2Params;
+use aura_crypto::sign::TransportSigningKey;
 use aura_protocol::id::{FeedId, VaultId};
 use aura_protocol::store::{LocalLog, StoreError};
 use aura_store::local::{LocalStore, OpenError};
@@ -21,8 +22,8 @@ use aura_vault::gate::{Principal, Session};
 use aura_vault::home::{self, Home, Kind};
 use aura_vault::open::Environment;
 use aura_vault::vault::{
-    Credential, Kit, Locked, SecondStanding, Setup, Unlocked, Vault, VaultError, second_wait_ms,
-    wait_ms,
+    Announce, Credential, Kit, Locked, SecondStanding, Setup, Unlocked, Vault, VaultError,
+    second_wait_ms, wait_ms,
 };
 use zeroize::Zeroizing;
 
@@ -236,6 +237,7 @@ impl Keeper {
         &self,
         (vault, store): (VaultId, &Arc<LocalStore>),
         (credential, secret_key): (&Credential, Option<&Zeroizing<String>>),
+        as_device: (TransportSigningKey, Announce<'_>),
     ) -> Result<(), Failure> {
         self.is_worn.store(true, Ordering::SeqCst);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
@@ -244,7 +246,9 @@ impl Keeper {
         }
         let log = Arc::clone(store) as Arc<dyn LocalLog>;
         let with = (credential, secret_key);
-        let joined = Vault::<Locked>::join(&self.home, (vault, log), with, &environment())?;
+        let environment_here = environment();
+        let joined =
+            Vault::<Locked>::join_as(&self.home, (vault, log), with, as_device, &environment_here)?;
         self.keep_local(vault, store);
         let (next, result) = match joined.unlock(credential, environment()) {
             Ok(vault) => (State::Open(vault), Ok(())),

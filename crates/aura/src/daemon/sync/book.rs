@@ -9,24 +9,30 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use aura_protocol::auth::{AccountName, ServerKey};
 use aura_protocol::head::Position;
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation};
+use aura_store::http::Address;
 use aura_store::replicate::Mark;
 use aura_store::transfer::ChunkMark;
 use aura_vault::home::{self, Home};
 use serde::{Deserialize, Serialize};
 
 use super::noted::Noted;
+use super::site::{Account, Site};
 use crate::exit::{Exit, Failure};
 
-const VERSION: u64 = 1;
+/// The version with servers.
+const VERSION: u64 = 2;
+/// The version that knows folders alone: written where there is nothing else, for older programs.
+const VERSION_FOLDERS: u64 = 1;
 /// More stores than a person has.
 pub(crate) const STORES_MAX: usize = 16;
 
 /// One store, and how this device stands with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kept {
-    pub(crate) path: PathBuf,
+    pub(crate) site: Site,
     /// The newest heads that it has confirmed (REP-7).
     pub(crate) mark: Mark,
     /// How far chunks were seen to (REP-11).
@@ -40,9 +46,9 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// A store that nothing is known of.
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(site: Site) -> Self {
         Self {
-            path,
+            site,
             mark: Mark::new(),
             chunks: ChunkMark::default(),
             synced_ms: None,
@@ -67,7 +73,9 @@ pub(crate) fn read(home: &Path) -> Result<Vec<Kept>, Failure> {
 
 /// Replaces the file, durably (DIR-8).
 pub(crate) fn write(home: &Path, stores: &[Kept]) -> Result<(), Failure> {
-    let form = Form { version: VERSION, stores: stores.iter().map(StoreForm::of).collect() };
+    let has_server = stores.iter().any(|kept| kept.site.account().is_some());
+    let version = if has_server { VERSION } else { VERSION_FOLDERS };
+    let form = Form { version, stores: stores.iter().map(StoreForm::of).collect() };
     let mut bytes = serde_json::to_vec_pretty(&form).map_err(io::Error::from)?;
     bytes.push(b'\n');
     home::replace(&Home::new(home).stores(), &bytes).map_err(|error| {
@@ -90,7 +98,9 @@ fn parse(bytes: &[u8]) -> Result<Vec<Kept>, Failure> {
         .next("Install a newer version of Aura."));
     }
     let form: Form = serde_json::from_slice(bytes).map_err(|_| damaged())?;
-    if version != VERSION || form.stores.len() > STORES_MAX {
+    let has_server = form.stores.iter().any(|store| store.server.is_some());
+    let is_known = version == VERSION || version == VERSION_FOLDERS && !has_server;
+    if !is_known || form.stores.len() > STORES_MAX {
         return Err(damaged());
     }
     form.stores.into_iter().map(|store| store.kept().ok_or_else(damaged)).collect()
@@ -99,7 +109,9 @@ fn parse(bytes: &[u8]) -> Result<Vec<Kept>, Failure> {
 fn damaged() -> Failure {
     Failure::new(Exit::Damaged, "The vault's file `stores.json` is damaged.")
         .safe("It was left as it is. No record is in it; nothing is synced meanwhile.")
-        .next("Put it back from a copy, or delete it and name the stores again: aura store add FOLDER")
+        .next(
+            "Put it back from a copy, or delete it and name the stores again: aura store add WHERE",
+        )
 }
 
 #[derive(Serialize, Deserialize)]
@@ -110,12 +122,23 @@ struct Form {
 
 #[derive(Serialize, Deserialize)]
 struct StoreForm {
-    path: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server: Option<ServerForm>,
     mark: Vec<HeadForm>,
     chunks: ChunksForm,
     synced_ms: Option<i64>,
     trouble: Option<String>,
     findings: Vec<Noted>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ServerForm {
+    url: String,
+    account: String,
+    pin: String,
+    password_due: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -165,8 +188,13 @@ impl StoreForm {
             device: device.to_string(),
             chunks: chunks.iter().map(ToString::to_string).collect(),
         };
+        let (path, server) = match &kept.site {
+            Site::Folder(path) => (Some(path.clone()), None),
+            Site::Server(account) => (None, Some(ServerForm::of(account))),
+        };
         Self {
-            path: kept.path.clone(),
+            path,
+            server,
             mark: kept.mark.iter().map(head).collect(),
             chunks: ChunksForm {
                 seen_to: kept.chunks.seen_to.iter().map(feed).collect(),
@@ -199,13 +227,38 @@ impl StoreForm {
             seen_to: self.chunks.seen_to.iter().map(feed).collect::<Option<_>>()?,
             wanted: self.chunks.wanted.iter().map(wanted).collect::<Option<_>>()?,
         };
+        let site = match (self.path, self.server) {
+            (Some(path), None) => Site::Folder(Some(path).filter(|path| path.is_absolute())?),
+            (None, Some(server)) => Site::Server(server.account()?),
+            _ => return None,
+        };
         Some(Kept {
-            path: Some(self.path).filter(|path| path.is_absolute())?,
+            site,
             mark: self.mark.iter().map(head).collect::<Option<_>>()?,
             chunks,
             synced_ms: self.synced_ms,
             trouble: self.trouble,
             noted: self.findings,
+        })
+    }
+}
+
+impl ServerForm {
+    fn of(account: &Account) -> Self {
+        Self {
+            url: account.address.to_string(),
+            account: account.name.to_string(),
+            pin: account.pin.to_string(),
+            password_due: account.is_password_due,
+        }
+    }
+
+    fn account(&self) -> Option<Account> {
+        Some(Account {
+            address: Address::parse(&self.url).ok()?,
+            name: AccountName::parse(&self.account).ok()?,
+            pin: ServerKey(Hash::parse(&self.pin)?),
+            is_password_due: self.password_due,
         })
     }
 }
@@ -218,7 +271,7 @@ mod tests {
     fn kept() -> Kept {
         let (device, incarnation) = (DeviceId([7; 16]), Incarnation([8; 8]));
         let feed = FeedId { collection: CollectionId([9; 16]), device, incarnation };
-        let mut kept = Kept::new(PathBuf::from("/media/stick"));
+        let mut kept = Kept::new(Site::Folder(PathBuf::from("/media/stick")));
         kept.mark.push((device, incarnation, Position { number: 3, hash: Hash([5; 32]) }));
         kept.chunks.seen_to.insert(feed, u64::MAX);
         kept.chunks.wanted.insert(device, BTreeSet::from([ChunkName([4; 16])]));
@@ -227,12 +280,51 @@ mod tests {
         kept
     }
 
+    fn server() -> Kept {
+        Kept::new(Site::Server(Account {
+            address: Address::parse("https://aura.example:8443").unwrap(),
+            name: AccountName::parse("ada").unwrap(),
+            pin: ServerKey(Hash([6; 32])),
+            is_password_due: true,
+        }))
+    }
+
+    /// DIR-13: a file without a server is one that programs without servers read.
     #[test]
     fn what_is_written_comes_back() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(read(dir.path()).unwrap(), []);
-        write(dir.path(), &[kept()]).unwrap();
-        assert_eq!(read(dir.path()).unwrap(), [kept()]);
+        let version = |stores: &[Kept]| {
+            write(dir.path(), stores).unwrap();
+            assert_eq!(read(dir.path()).unwrap(), stores);
+            let bytes = std::fs::read(Home::new(dir.path()).stores()).unwrap();
+            let form: Form = serde_json::from_slice(&bytes).unwrap();
+            form.version
+        };
+        assert_eq!(version(&[kept()]), 1);
+        assert_eq!(version(&[kept(), server()]), 2);
+    }
+
+    /// DIR-13: a server's address, account and key are what they should be, and it is either that or a folder.
+    #[test]
+    fn dir_13_a_server_is_read_strictly() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[server()]).unwrap();
+        let path = Home::new(dir.path()).stores();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let wrong = [
+            whole.replace("https:", "http:"),
+            whole.replace(":8443", ":8443/v1"),
+            whole.replace("\"ada\"", "\"Ada\""),
+            whole.replace("0606", "06"),
+            whole.replace("\"version\": 2", "\"version\": 1"),
+            whole.replace("\"server\": {", "\"path\": \"/a\", \"server\": {"),
+            whole.replace("\"server\"", "\"other\""),
+        ];
+        for text in wrong {
+            std::fs::write(&path, &text).unwrap();
+            assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Damaged, "{text}");
+        }
     }
 
     /// DIR-13: a damaged file is told, and stays.
@@ -255,7 +347,7 @@ mod tests {
             assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Damaged, "{text}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
-        std::fs::write(&path, "{\"version\": 2}").unwrap();
+        std::fs::write(&path, "{\"version\": 3}").unwrap();
         assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Failed);
     }
 }

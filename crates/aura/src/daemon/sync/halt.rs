@@ -4,6 +4,7 @@
 //! Calls of stores block until they are done, and each is bounded: a batch of entries, or one chunk.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -34,22 +35,22 @@ impl Halt {
 }
 
 /// A store until `halt` is set.
-pub(super) struct Until<'a, S> {
-    pub(super) store: S,
+pub(super) struct Until<'a> {
+    pub(super) store: Arc<dyn BlindStore>,
     pub(super) halt: &'a Halt,
 }
 
-impl<S> Until<'_, S> {
-    fn go_on(&self) -> Result<&S, StoreError> {
+impl Until<'_> {
+    fn go_on(&self) -> Result<&dyn BlindStore, StoreError> {
         if self.halt.is_set() {
             return Err(StoreError::Io(io::Error::new(io::ErrorKind::Interrupted, "it was ended")));
         }
-        Ok(&self.store)
+        Ok(self.store.as_ref())
     }
 }
 
 #[async_trait]
-impl<S: BlindStore> BlindStore for Until<'_, S> {
+impl BlindStore for Until<'_> {
     async fn heads(&self, access: &Access, known: &Known) -> Result<Heads, StoreError> {
         self.go_on()?.heads(access, known).await
     }

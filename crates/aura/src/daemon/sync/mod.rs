@@ -5,36 +5,43 @@
 //! vault's lock; only taking in what came needs that, for a moment. Ending it takes one call of a store.
 
 mod noted;
+mod site;
 mod book;
 mod halt;
 mod words;
 mod visit;
+mod account;
+mod watch;
 pub(super) mod rounds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aura_protocol::id::DeviceId;
+use aura_protocol::id::{DeviceId, VaultId};
 use aura_protocol::store::{Access, BlindStore as _};
 use aura_store::folder::FolderStore;
 use aura_vault::home::Home;
 use aura_vault::vault::VaultError;
 
+pub(super) use self::account::{log_in, parse};
 pub(super) use self::book::Kept;
 use self::book::STORES_MAX;
 pub(super) use self::halt::Halt;
 use self::noted::{Kind, Noted};
+use self::site::{Lines, SiteId};
+pub(super) use self::site::{Opened, Site, open_folder};
 pub(super) use self::visit::Host;
 use self::visit::Trip;
+pub(super) use self::words::trouble;
 use super::keeper::Keeper;
 use super::reply::Reply;
 use crate::exit::{Exit, Failure};
 use crate::moment::now_ms;
 use crate::view;
-use crate::wire::Progress;
+use crate::wire::{Progress, Where};
 
 /// How long a person waits for long tasks to end before what came is taken in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,6 +59,9 @@ pub(super) struct Syncing {
     halt: Halt,
     /// Whether something has come and is not taken in; held while that is done.
     is_behind: Mutex<bool>,
+    lines: Lines,
+    /// Stores that have something new, as a server has told.
+    rung: Mutex<BTreeSet<SiteId>>,
     is_nudged: Mutex<bool>,
     nudged: Condvar,
 }
@@ -127,33 +137,28 @@ impl Syncing {
 
     /// Adds a folder.
     pub(super) fn add(&self, keeper: &Keeper, folder: &Path) -> Result<view::Store, Failure> {
-        let folder = check(keeper.home(), folder)?;
+        let site = Site::Folder(check(keeper.home(), folder)?);
         let _file = lock(&self.file);
         let mut stores = book::read(keeper.home())?;
-        if stores.iter().any(|kept| kept.path == folder) {
-            let next = "See how it stands with `aura store ls`; sync now with `aura sync`.";
-            return Err(Failure::usage("This folder is a store of this vault already.", next));
-        }
-        if stores.len() >= STORES_MAX {
-            let what = format!("There are {STORES_MAX} stores already, and no more are kept.");
-            return Err(Failure::usage(what, "Let go of one: aura store rm FOLDER"));
-        }
-        stores.push(Kept::new(folder.clone()));
+        room_for(&stores, &site)?;
+        stores.push(Kept::new(site.clone()));
         book::write(keeper.home(), &stores)?;
-        Ok(words::store(&Kept::new(folder), None))
+        Ok(words::store(&Kept::new(site), None))
     }
 
-    /// Forgets a folder; what is in it stays.
-    pub(super) fn remove(&self, keeper: &Keeper, folder: &Path) -> Result<view::Store, Failure> {
-        let settled = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    /// Forgets a store; what is in it stays.
+    pub(super) fn remove(&self, keeper: &Keeper, store: &Where) -> Result<view::Store, Failure> {
+        let ids = match store {
+            Where::Folder(folder) => {
+                let settled = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+                vec![SiteId::Folder(settled), SiteId::Folder(folder.clone())]
+            }
+            Where::Server(url) => vec![SiteId::Server(account::address(url)?)],
+        };
         let _file = lock(&self.file);
         let mut stores = book::read(keeper.home())?;
-        let at = stores.iter().position(|kept| kept.path == settled || kept.path == folder);
-        let Some(at) = at else {
-            let next = "See which there are: aura store ls";
-            return Err(Failure::usage("This folder is no store of this vault.", next));
-        };
-        let kept = stores.remove(at);
+        let at = stores.iter().position(|kept| ids.contains(&kept.site.id()));
+        let kept = stores.remove(at.ok_or_else(unlisted)?);
         book::write(keeper.home(), &stores)?;
         Ok(words::store(&kept, None))
     }
@@ -164,7 +169,8 @@ impl Syncing {
         if stores.is_empty() {
             return Err(Failure::usage(
                 "There is no store to sync with.",
-                "Name a folder on a USB stick, a NAS, or in Syncthing: aura store add FOLDER",
+                "Name a folder on a USB stick, a NAS, or in Syncthing: aura store add FOLDER\n\
+                 Or a server: aura store add https://HOST --account NAME",
             ));
         }
         let mut visits = Vec::new();
@@ -172,7 +178,7 @@ impl Syncing {
             let (done, total) = (done as u64, stores.len() as u64);
             let task = "syncing".to_owned();
             reply.progress(&Progress { task, done, total, ..Progress::default() })?;
-            visits.push(said(&self.visit(keeper, &kept.path, Audience::Person)?));
+            visits.push(said(&self.visit(keeper, &kept.site.id(), Audience::Person)?));
         }
         self.arrived();
         self.take_in(keeper, PATIENCE)?;
@@ -181,13 +187,13 @@ impl Syncing {
     }
 
     /// Visits one store, whoever asks for it.
-    fn visit(&self, keeper: &Keeper, path: &Path, to: Audience) -> Result<Visited, Failure> {
+    fn visit(&self, keeper: &Keeper, id: &SiteId, to: Audience) -> Result<Visited, Failure> {
         let _turn = lock(&self.turn);
         if self.halt.is_set() {
             return Err(ended());
         }
         let (vault, local) = keeper.local().ok_or(VaultError::Absent)?;
-        let found = self.read(keeper)?.into_iter().find(|kept| kept.path == path);
+        let found = self.read(keeper)?.into_iter().find(|kept| kept.site.id() == *id);
         let mut kept = found.ok_or_else(ended)?;
         let own = Home::new(keeper.home()).device();
         let host = Host { local: &local, access: Access::Vault(vault), own, halt: &self.halt };
@@ -225,7 +231,8 @@ impl Syncing {
     /// Goes to one store, and takes in what comes as it comes.
     fn go(&self, keeper: &Keeper, host: &Host<'_>, kept: &mut Kept) -> Result<Trip, Failure> {
         let mut pulled = 0;
-        let trip = host.visit(kept, &mut |kept, trip| {
+        let store = self.open(keeper, host.access.vault(), &kept.site);
+        let trip = host.visit(store, kept, &mut |kept, trip| {
             self.save(keeper, kept)?;
             if trip.pulled.heads > pulled {
                 pulled = trip.pulled.heads;
@@ -253,6 +260,11 @@ impl Syncing {
         Ok(())
     }
 
+    /// The store at a site, in this device's name.
+    pub(super) fn open(&self, keeper: &Keeper, vault: VaultId, site: &Site) -> Opened {
+        self.lines.open(&Home::new(keeper.home()), vault, site)
+    }
+
     fn read(&self, keeper: &Keeper) -> Result<Vec<Kept>, Failure> {
         let _file = lock(&self.file);
         book::read(keeper.home())
@@ -262,9 +274,11 @@ impl Syncing {
     fn save(&self, keeper: &Keeper, kept: &Kept) -> Result<(), Failure> {
         let _file = lock(&self.file);
         let mut stores = book::read(keeper.home())?;
-        match stores.iter_mut().find(|known| known.path == kept.path) {
+        match stores.iter_mut().find(|known| known.site.id() == kept.site.id()) {
             Some(known) if known != kept => {
-                known.clone_from(kept);
+                // How a server is known may have changed during a visit.
+                let site = known.site.clone();
+                *known = Kept { site, ..kept.clone() };
                 book::write(keeper.home(), &stores)
             }
             _ => Ok(()),
@@ -282,6 +296,10 @@ fn revoked(host: &Host<'_>) -> Result<BTreeMap<DeviceId, Option<DeviceId>>, Fail
 fn account(keeper: &Keeper, kept: &mut Kept, (trip, waiting): (&Trip, u64)) {
     let now_ms = now_ms();
     kept.trouble.clone_from(&trip.trouble);
+    let other_key = trip.found.iter().find(|one| one.kind == Kind::OtherKey);
+    if let Some(other_key) = other_key {
+        noted::alone(&mut kept.noted, other_key.clone(), now_ms);
+    }
     if trip.trouble.is_none() {
         noted::follow(&mut kept.noted, trip.found.clone(), now_ms);
         if waiting == 0 {
@@ -293,6 +311,24 @@ fn account(keeper: &Keeper, kept: &mut Kept, (trip, waiting): (&Trip, u64)) {
     if count > 0 && keeper.record_anomaly(count) {
         kept.noted = recorded;
     }
+}
+
+/// Whether one more store can be kept.
+fn room_for(stores: &[Kept], site: &Site) -> Result<(), Failure> {
+    if stores.iter().any(|kept| kept.site.id() == site.id()) {
+        let next = "See how it stands with `aura store ls`; sync now with `aura sync`.";
+        return Err(Failure::usage("This is a store of this vault already.", next));
+    }
+    if stores.len() >= STORES_MAX {
+        let what = format!("There are {STORES_MAX} stores already, and no more are kept.");
+        return Err(Failure::usage(what, "Let go of one: aura store rm WHERE"));
+    }
+    Ok(())
+}
+
+fn unlisted() -> Failure {
+    let next = "See which there are: aura store ls";
+    Failure::usage("This is no store of this vault.", next)
 }
 
 /// The first store of a device that joins.

@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     NotTaken,
     Malformed,
     Chunk,
+    /// A server shows another key than the one that is kept.
+    OtherKey,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             Self::NotTaken => "not-taken",
             Self::Malformed => "malformed",
             Self::Chunk => "chunk",
+            Self::OtherKey => "other-key",
         }
     }
 
@@ -151,6 +154,15 @@ pub(crate) fn count(found: &mut Vec<Noted>, findings: &[Finding], now_ms: i64) {
             None => push(found, one),
         }
     }
+}
+
+/// Adds to what is remembered what kept a visit from finding out the rest.
+pub(crate) fn alone(noted: &mut Vec<Noted>, one: Noted, now_ms: i64) {
+    let mut found: Vec<_> = noted.iter().filter(|known| !known.is_over).cloned().collect();
+    if !found.iter().any(|known| known.is_same(&one)) {
+        found.push(one);
+    }
+    follow(noted, found, now_ms);
 }
 
 /// Brings what is remembered to what was found just now.

@@ -4,11 +4,12 @@
 //! Needs no key and holds no lock of the vault's. Whoever calls is told after each step, and keeps what the
 //! store has confirmed until then: a visit that is cut off goes on where it ended. Source: spec/replicate.md.
 
+use std::sync::Arc;
+
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{DeviceId, FeedId, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
-use aura_store::folder::FolderStore;
 use aura_store::heal::heal;
 use aura_store::local::LocalStore;
 use aura_store::replicate::{Finding, Moved, Side, common, replicate};
@@ -17,7 +18,8 @@ use pollster::block_on;
 
 use super::book::Kept;
 use super::halt::{Halt, Until};
-use super::noted::{self, Noted};
+use super::noted::{self, Kind, Noted};
+use super::site::{Opened, Site};
 use super::words;
 use crate::exit::Failure;
 use crate::moment::now_ms;
@@ -32,6 +34,12 @@ pub(crate) struct Host<'a> {
     /// Which device this is, if it is one already.
     pub(crate) own: Option<DeviceId>,
     pub(crate) halt: &'a Halt,
+}
+
+/// A store on the way, and where it is.
+struct Other<'a> {
+    store: Until<'a>,
+    site: Site,
 }
 
 /// What came of a visit.
@@ -50,6 +58,8 @@ pub(crate) struct Trip {
     pub(crate) own_fork: Option<Vec<(FeedId, u64)>>,
     /// What ended it early.
     pub(crate) trouble: Option<String>,
+    /// For how many seconds the store wants to be left alone.
+    pub(crate) wait_s: Option<u64>,
 }
 
 /// Where a store and this device stand, to see whether a visit would find something new.
@@ -65,28 +75,29 @@ impl Host<'_> {
     /// done.
     pub(crate) fn visit(
         &self,
+        store: Opened,
         kept: &mut Kept,
         step: &mut dyn FnMut(&Kept, &Trip) -> Result<(), Failure>,
     ) -> Result<Trip, Failure> {
         let mut trip = Trip::default();
-        let store = match FolderStore::open(&kept.path, Box::new(now_ms)) {
-            Ok(store) => Until { store, halt: self.halt },
+        let other = match store {
+            Ok(store) => self.other(store, kept),
             Err(error) => {
-                trip.trouble = Some(words::trouble(&error));
+                trip.fail(&error, &kept.site);
                 return Ok(trip);
             }
         };
         // A statement that rotted here would keep everything else from being taken.
-        let healed = block_on(heal(self.local, &store, &self.access));
+        let healed = block_on(heal(self.local, &other.store, &self.access));
         trip.healed = healed.entries.saturating_add(healed.chunks);
         noted::count(&mut trip.found, &healed.findings, now_ms());
         loop {
-            self.entries(&store, kept, &mut trip)?;
+            self.entries(&other, kept, &mut trip)?;
             step(kept, &trip)?;
             if trip.trouble.is_some() {
                 return Ok(trip);
             }
-            let has_more = self.chunks(&store, kept, &mut trip)?;
+            let has_more = self.chunks(&other, kept, &mut trip)?;
             if !has_more || trip.trouble.is_some() {
                 return Ok(trip);
             }
@@ -94,22 +105,21 @@ impl Host<'_> {
     }
 
     /// The entries alone, once.
-    pub(crate) fn fetch(&self, kept: &mut Kept) -> Result<Trip, Failure> {
+    pub(crate) fn fetch(&self, store: Opened, kept: &mut Kept) -> Result<Trip, Failure> {
         let mut trip = Trip::default();
-        match FolderStore::open(&kept.path, Box::new(now_ms)) {
-            Ok(store) => self.entries(&Until { store, halt: self.halt }, kept, &mut trip)?,
-            Err(error) => trip.trouble = Some(words::trouble(&error)),
+        match store {
+            Ok(store) => self.entries(&self.other(store, kept), kept, &mut trip)?,
+            Err(error) => trip.fail(&error, &kept.site),
         }
         Ok(trip)
     }
 
-    fn entries(
-        &self,
-        store: &Until<'_, FolderStore>,
-        kept: &mut Kept,
-        trip: &mut Trip,
-    ) -> Result<(), Failure> {
-        let done = block_on(replicate(self.local, store, &self.access, &kept.mark));
+    fn other(&self, store: Arc<dyn BlindStore>, kept: &Kept) -> Other<'_> {
+        Other { store: Until { store, halt: self.halt }, site: kept.site.clone() }
+    }
+
+    fn entries(&self, other: &Other<'_>, kept: &mut Kept, trip: &mut Trip) -> Result<(), Failure> {
+        let done = block_on(replicate(self.local, &other.store, &self.access, &kept.mark));
         if done.findings.iter().any(|finding| matches!(finding, Finding::RolledBack { .. })) {
             kept.chunks = ChunkMark::default();
         }
@@ -118,7 +128,7 @@ impl Host<'_> {
             if let Finding::Forked { device, heads, .. } = finding
                 && self.own == Some(*device)
             {
-                trip.own_fork = self.common(store, heads);
+                trip.own_fork = self.common(&other.store, heads);
             }
         }
         add(&mut trip.pulled, done.pulled);
@@ -127,41 +137,31 @@ impl Host<'_> {
         let is_moved = done.pulled.entries > 0 || done.pushed.entries > 0;
         let has_failed = matches!(done.stopped, Some((Side::Remote, _)));
         trip.is_reached = trip.is_reached || is_moved || !has_failed;
-        trip.stop(done.stopped)
+        trip.stop(done.stopped, &other.site)
     }
 
     /// Where a fork begins; nothing where that cannot be told now, and then it stays one.
-    fn common(
-        &self,
-        store: &Until<'_, FolderStore>,
-        heads: &[Signed<Head>; 2],
-    ) -> Option<Vec<(FeedId, u64)>> {
+    fn common(&self, store: &Until<'_>, heads: &[Signed<Head>; 2]) -> Option<Vec<(FeedId, u64)>> {
         let [ours, theirs] = heads;
         let (ours, theirs) = (ours.claim().ok()?, theirs.claim().ok()?);
         block_on(common(self.local, store, &self.access, [&ours, &theirs])).ok()
     }
 
-    fn chunks(
-        &self,
-        store: &Until<'_, FolderStore>,
-        kept: &mut Kept,
-        trip: &mut Trip,
-    ) -> Result<bool, Failure> {
-        let done =
-            block_on(transfer(self.local, store, &self.access, &mut kept.chunks, CHUNK_BYTES));
+    fn chunks(&self, other: &Other<'_>, kept: &mut Kept, trip: &mut Trip) -> Result<bool, Failure> {
+        let (store, mark) = (&other.store, &mut kept.chunks);
+        let done = block_on(transfer(self.local, store, &self.access, mark, CHUNK_BYTES));
         trip.chunks_pulled = trip.chunks_pulled.saturating_add(done.pulled);
         trip.chunks_pushed = trip.chunks_pushed.saturating_add(done.pushed);
         trip.chunk_bytes = trip.chunk_bytes.saturating_add(done.bytes);
         noted::count(&mut trip.found, &done.findings, now_ms());
-        trip.stop(done.stopped)?;
+        trip.stop(done.stopped, &other.site)?;
         Ok(done.has_more)
     }
 
     /// How the two stand, without moving anything; nothing if the store is not there.
-    pub(crate) fn look(&self, kept: &Kept) -> Option<Look> {
+    pub(crate) fn look(&self, store: Opened) -> Option<Look> {
         let ours = self.ours().ok()?;
-        let store = FolderStore::open(&kept.path, Box::new(now_ms)).ok()?;
-        let store = Until { store, halt: self.halt };
+        let store = Until { store: store.ok()?, halt: self.halt };
         let answer = block_on(store.heads(&self.access, &ours)).ok()?;
         let theirs = answer.news.iter().map(|head| (head.device, head.incarnation, head.position));
         Some(Look { ours, theirs: theirs.collect(), absent: answer.absent })
@@ -177,7 +177,7 @@ impl Host<'_> {
         waiting(self.local, kept)
     }
 
-    fn ours(&self) -> Result<Vec<(DeviceId, Incarnation, Position)>, StoreError> {
+    pub(crate) fn ours(&self) -> Result<Vec<(DeviceId, Incarnation, Position)>, StoreError> {
         let heads = block_on(BlindStore::heads(self.local, &self.access, &[]))?.news;
         Ok(heads.iter().map(|head| (head.device, head.incarnation, head.position)).collect())
     }
@@ -203,14 +203,25 @@ pub(crate) fn waiting(local: &LocalStore, kept: &Kept) -> Result<u64, StoreError
 
 impl Trip {
     /// Takes note of what ended it. What fails on this device's own side is no matter of the store's.
-    fn stop(&mut self, stopped: Option<(Side, StoreError)>) -> Result<(), Failure> {
+    fn stop(&mut self, stopped: Option<(Side, StoreError)>, site: &Site) -> Result<(), Failure> {
         match stopped {
             None => Ok(()),
             Some((Side::Local, error)) => Err(error.into()),
             Some((Side::Remote, error)) => {
-                self.trouble = Some(words::trouble(&error));
+                self.fail(&error, site);
                 Ok(())
             }
+        }
+    }
+
+    fn fail(&mut self, error: &StoreError, site: &Site) {
+        self.trouble = Some(words::trouble(error, site));
+        self.wait_s = match error {
+            StoreError::SlowDown(seconds) => Some(*seconds),
+            _ => None,
+        };
+        if matches!(error, StoreError::OtherKey) {
+            self.found.push(Noted::new(Kind::OtherKey, None, now_ms()));
         }
     }
 }

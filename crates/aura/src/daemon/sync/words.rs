@@ -5,6 +5,7 @@ use aura_protocol::store::StoreError;
 
 use super::book::Kept;
 use super::noted::{Kind, Noted};
+use super::site::Site;
 use crate::exit::plain;
 use crate::moment::rfc3339;
 use crate::screen::{count, counted};
@@ -15,9 +16,13 @@ pub(crate) const SHORT: usize = 8;
 
 /// A store and what is known of it; `waiting` says how many changes it lacks, if that is known.
 pub(crate) fn store(kept: &Kept, waiting: Option<u64>) -> view::Store {
+    let account = kept.site.account();
     view::Store {
-        kind: "folder".to_owned(),
-        path: kept.path.display().to_string(),
+        kind: if account.is_some() { "server" } else { "folder" }.to_owned(),
+        path: kept.site.text(),
+        account: account.map(|account| account.name.to_string()),
+        key: account.map(|account| account.pin.to_string()),
+        password_due: account.is_some_and(|account| account.is_password_due),
         synced: kept.synced_ms.map(rfc3339),
         waiting,
         wanted: kept.chunks.wanted.values().map(|chunks| chunks.len() as u64).sum(),
@@ -118,6 +123,13 @@ fn words(noted: &Noted, device: Option<&str>, by: Option<&str>) -> (String, &'st
             "Malformed: something there has the name of a change and is none.".to_owned(),
             "It was passed over, and harms nothing.",
         ),
+        Kind::OtherKey => (
+            "Another key: the server shows another key than the one that is kept for it. Nothing was \
+             sent to it."
+                .to_owned(),
+            "If whoever runs it has given it a new key, compare that and accept it: aura store pin URL. \
+             If not, somebody stands between you and the server.",
+        ),
         Kind::Chunk => (
             format!(
                 "Attachments: {} of them {} not what a record names, or did not arrive.",
@@ -139,11 +151,20 @@ fn words(noted: &Noted, device: Option<&str>, by: Option<&str>) -> (String, &'st
 }
 
 /// Why a store could not be used.
-pub(crate) fn trouble(error: &StoreError) -> String {
-    match error {
-        StoreError::Absent => "the folder is not there".to_owned(),
-        StoreError::Full => "its disk is full".to_owned(),
-        StoreError::Io(error) => plain(error),
-        other => other.to_string(),
+pub(crate) fn trouble(error: &StoreError, site: &Site) -> String {
+    match (error, site) {
+        (StoreError::Absent, Site::Folder(_)) => "the folder is not there".to_owned(),
+        (StoreError::Absent, Site::Server(_)) => "the server has nothing of this vault".to_owned(),
+        (StoreError::Full, Site::Folder(_)) => "its disk is full".to_owned(),
+        (StoreError::Full, Site::Server(_)) => {
+            "the account's quota or the server's disk is full".to_owned()
+        }
+        (StoreError::Unauthenticated, Site::Server(account)) => format!(
+            "{error}; if it lost this vault's account, open one again: aura store add {} --account {} \
+             --register",
+            account.address, account.name
+        ),
+        (StoreError::Io(error), _) => plain(error),
+        (other, _) => other.to_string(),
     }
 }
