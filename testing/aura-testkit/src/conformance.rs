@@ -22,6 +22,8 @@ use aura_protocol::store::{Access, BlindStore, Receipt, StoreError};
 use crate::author::Author;
 use crate::seed::Seed;
 
+/// From what the first device of a scene is made.
+pub const SCENE_SEED: u64 = 20;
 /// Two collections to write to.
 pub const NOTES: CollectionId = CollectionId([0x11; 16]);
 /// The other one.
@@ -42,7 +44,7 @@ pub struct Scene<S> {
 impl<S: BlindStore> Scene<S> {
     /// A store that has the vault's genesis under the first head.
     pub async fn founded(make: &dyn Fn(VaultId) -> S) -> Self {
-        let mut seed = Seed::new(20);
+        let mut seed = Seed::new(SCENE_SEED);
         let (author, genesis) = Author::founder(&mut seed);
         let (store, access) = (make(author.vault()), Access::Vault(author.vault()));
         let mut scene = Self { store, access, author, seed };

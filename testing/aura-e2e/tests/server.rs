@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Two devices and a server between them, each a process of its own: what one writes reaches the other, whatever
+//! becomes of the server, and the server learns neither password nor content.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use aura_e2e::{Done, PASSWORD, Person, program};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What every daemon does by itself, it does within this.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// In records only.
+const MARKER: &str = "quokkamarker";
+
+/// The server's program and its folder.
+struct Host {
+    folder: TempDir,
+    address: SocketAddr,
+    settings: String,
+    child: Option<Child>,
+    key: String,
+}
+
+impl Host {
+    fn new() -> Self {
+        Self::with("")
+    }
+
+    /// A server with these settings.
+    fn with(settings: &str) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let mut host = Self {
+            folder: tempfile::tempdir().unwrap(),
+            address,
+            settings: settings.to_owned(),
+            child: None,
+            key: String::new(),
+        };
+        host.starts();
+        host
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    fn command(&self) -> Command {
+        let config = self.folder.path().join("settings.toml");
+        fs::write(&config, &self.settings).unwrap();
+        let mut command = Command::new(program().with_file_name("aura-server"));
+        command.arg("--config").arg(config).arg("--data").arg(self.data());
+        command
+    }
+
+    fn starts(&mut self) {
+        let listen = self.address.to_string();
+        let mut command = self.command();
+        command.args(["serve", "--registration", "open", "--listen", &listen]);
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it is built");
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = lines.next().expect("it says that it listens").unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+        assert_eq!(said["message"], "listening", "{said}");
+        self.key = said["key"].as_str().unwrap().to_owned();
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        self.child = Some(child);
+    }
+
+    /// As `kill -9` does.
+    fn is_killed(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// What it kept is there no more; its key is.
+    fn is_wiped(&mut self) {
+        self.is_killed();
+        for name in fs::read_dir(self.data()).unwrap().map(|entry| entry.unwrap().path()) {
+            match name.file_name().unwrap().to_str().unwrap() {
+                "vaults" => fs::remove_dir_all(name).unwrap(),
+                name_of if name_of.starts_with("accounts.db") => fs::remove_file(name).unwrap(),
+                _ => {}
+            }
+        }
+        self.starts();
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// Every byte that the server has.
+fn all_bytes(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            bytes.extend(all_bytes(&entry.path()));
+        } else {
+            bytes.extend(fs::read(entry.path()).unwrap());
+        }
+    }
+    bytes
+}
+
+fn adds_server(person: &Person, host: &Host, account: &str) -> Done {
+    let url = host.url();
+    person.types(["store", "add", &url, "--account", account, "--pin", &host.key, "--register"])
+}
+
+fn first(host: &Host) -> Person {
+    let nora = Person::new();
+    nora.adds("First", &format!("{MARKER} written first")).unwrap();
+    let added = adds_server(&nora, host, "nora");
+    assert_eq!(added.code, 0, "{added:?}");
+    syncs(&nora);
+    nora
+}
+
+/// A code of the kit, into a file of another person's.
+fn hand_over(from: &Person, to: &Person) {
+    let kit = fs::read_to_string(from.path("kit.txt")).unwrap();
+    let code = kit.lines().skip_while(|line| !line.starts_with("Secret key")).nth(1).unwrap();
+    fs::write(to.path("secret-key"), code.trim()).unwrap();
+}
+
+fn tries_to_join(person: &Person, host: &Host, account: &str) -> Done {
+    let url = host.url();
+    let join = ["--json", "join", &url, "--account", account, "--pin", &host.key];
+    person.types([&join[..], &["--secret-key-file", "secret-key"]].concat())
+}
+
+/// A second device, confirmed on the first.
+fn joins(from: &Person, host: &Host) -> Person {
+    let person = Person::without_vault();
+    hand_over(from, &person);
+    let joined = tries_to_join(&person, host, "nora");
+    assert_eq!(joined.code, 0, "{joined:?}");
+    let joined = joined.json();
+    assert_eq!(joined["confirmed"], false, "{joined}");
+    let id = joined["device"].as_str().unwrap();
+    syncs(from);
+    from.does(["device", "confirm", id]);
+    meet(from, &person);
+    person
+}
+
+fn syncs(person: &Person) -> Value {
+    person.asks(["sync"])
+}
+
+fn meet(one: &Person, other: &Person) {
+    for person in [one, other, one] {
+        syncs(person);
+    }
+    assert_eq!(one.state(), other.state());
+}
+
+fn finds(person: &Person, word: &str) -> bool {
+    !person.lists(["search", word]).is_empty()
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+fn found(done: &Done) -> Vec<String> {
+    let stores = done.json()["stores"].as_array().unwrap().clone();
+    let findings = stores.iter().flat_map(|store| store["findings"].as_array().unwrap().clone());
+    findings.map(|finding| finding["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What a device wrote last of all, when it was shut, nobody else may have seen: that alone can be gone.
+fn only_rolled_back(done: &Done) {
+    assert!(found(done).iter().all(|kind| kind == "rolled-back"), "{done:?}");
+}
+
+/// HTP-12, ACC-3, ACC-4, ACC-11: an account, a second device by password and secret key, and both in step; the
+/// server has neither password, secret key nor content (ACC-6).
+#[test]
+fn two_devices_meet_at_a_server() {
+    let host = Host::new();
+    let nora = first(&host);
+    let phone = Person::without_vault();
+    hand_over(&nora, &phone);
+    let joined = tries_to_join(&phone, &host, "nora");
+    assert_eq!(joined.code, 0, "{joined:?}");
+    let joined = joined.json();
+    assert!(joined["confirmed"] == false && joined["store"]["kind"] == "server", "{joined}");
+    assert!(finds(&phone, MARKER), "it reads");
+    assert_eq!(phone.state(), nora.state());
+
+    phone.adds("Later", "wombatword").unwrap();
+    syncs(&phone);
+    syncs(&nora);
+    assert!(!finds(&nora, "wombatword"), "it waits");
+    nora.does(["device", "confirm", joined["device"].as_str().unwrap()]);
+    meet(&nora, &phone);
+    assert!(finds(&nora, "wombatword"), "it counts");
+
+    fs::write(phone.path("paper.txt"), "paperword ".repeat(200_000)).unwrap();
+    let args = ["add", "note", "--title", "Paper", "--file", "paper.txt"];
+    let id = phone.asks(args)["id"].as_str().unwrap().to_owned();
+    meet(&phone, &nora);
+    nora.does(["get", &id, "--attachment", "paper.txt", "--out", "paper.txt"]);
+    assert_eq!(
+        fs::read(nora.path("paper.txt")).unwrap(),
+        fs::read(phone.path("paper.txt")).unwrap()
+    );
+
+    // By themselves, soon.
+    let begun = Instant::now();
+    nora.adds("By itself", "numbatword").unwrap();
+    wait_until("a change arrives by itself", || finds(&phone, "numbatword"));
+    eprintln!("a change was seen on the other device after {:?}", begun.elapsed());
+
+    for person in [&nora, &phone] {
+        person.does(["verify"]);
+        let listed = &person.lists(["store", "ls"])[0];
+        assert_eq!((&listed["account"], &listed["key"]), (&json!("nora"), &json!(host.key)));
+    }
+    let kept = all_bytes(&host.data());
+    let secret_key = fs::read_to_string(nora.home().join("secret.key")).unwrap();
+    for secret in [MARKER, "wombatword", "paperword", "First", PASSWORD, secret_key.trim()] {
+        let has = kept.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!has, "the server has {secret:?}");
+    }
+}
+
+/// ACC-6, ACC-7, ACC-11: what is wrong joins nothing; which part was wrong is not said.
+#[test]
+fn what_is_wrong_logs_nobody_in() {
+    let host = Host::new();
+    let nora = first(&host);
+    let thief = Person::without_vault();
+    hand_over(&nora, &thief);
+    let nobody = tries_to_join(&thief, &host, "nobody");
+    fs::write(thief.path("password"), "not the password of anybody").unwrap();
+    let wrong = tries_to_join(&thief, &host, "nora");
+    for refused in [&nobody, &wrong] {
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert!(!thief.home().join("store").exists() && !thief.home().join("joining").exists());
+    }
+    assert_eq!(nobody.err, wrong.err, "the same words");
+    // Another secret key, of the right form.
+    fs::write(thief.path("password"), PASSWORD).unwrap();
+    hand_over(&Person::new(), &thief);
+    assert_eq!(tries_to_join(&thief, &host, "nora").err, wrong.err);
+    let vault = ["--vault", "0000"];
+    hand_over(&nora, &thief);
+    let url = host.url();
+    let join =
+        ["join", &url, "--account", "nora", "--pin", &host.key, "--secret-key-file", "secret-key"];
+    assert_eq!(thief.types([&join[..], &vault].concat()).code, 4, "another vault was meant");
+    assert_eq!(thief.types([&join[..], &["--recovery"]].concat()).code, 2);
+    thief.does(join);
+
+    // A second account for the vault, or another vault under the name.
+    let again = adds_server(&Person::new(), &host, "nora");
+    assert!(again.code == 4 && again.err.contains("already"), "{again:?}");
+}
+
+/// HTP-1: nothing is sent to a server with another key; a person accepts a new one.
+#[test]
+fn another_key_is_told_and_told_nothing() {
+    let mut host = Host::new();
+    let nora = Person::new();
+    let (url, wrong) = (host.url(), "ab".repeat(32));
+    let add = ["store", "add", &url, "--account", "nora", "--register", "--pin"];
+    let refused = nora.types([&add[..], &[&wrong]].concat());
+    assert!(refused.code == 4 && refused.err.contains("another key"), "{refused:?}");
+    let unasked = nora.types(&add[..6]);
+    assert!(unasked.code == 2 && unasked.err.contains("--pin"), "{unasked:?}");
+    nora.does([&add[..], &[&host.key]].concat());
+    syncs(&nora);
+
+    host.is_killed();
+    for path in fs::read_dir(host.data()).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name.starts_with("tls") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let former = host.key.clone();
+    host.starts();
+    assert_ne!(host.key, former, "it has made itself a new one");
+    nora.adds("Later", "laterword").unwrap();
+    let told = nora.types(["--json", "sync"]);
+    assert_eq!(told.code, 6, "{told:?}");
+    assert_eq!(found(&told), ["other-key"], "{told:?}");
+    assert!(nora.does(["status"]).out.contains("Another key"));
+    nora.does(["store", "pin", &url, "--pin", &host.key]);
+    let done = nora.types(["--json", "sync"]);
+    assert!([0, 7].contains(&done.code), "{done:?}");
+    assert_eq!(syncs(&nora)["stores"][0]["findings"], json!([]));
+}
+
+/// Both change while the server is away, both sides are killed, and all of it arrives.
+#[test]
+fn offline_edits_and_kills_lose_nothing() {
+    let mut host = Host::new();
+    let nora = first(&host);
+    let phone = joins(&nora, &host);
+    let id = nora.adds("Shared", "as it was").unwrap();
+    meet(&nora, &phone);
+    host.is_killed();
+    nora.does(["edit", &id, "name=From the laptop"]);
+    phone.does(["edit", &id, "text=from the phone"]);
+    let away = nora.types(["--json", "sync"]);
+    assert_eq!(away.code, 6, "{away:?}");
+    assert!(nora.does(["status"]).out.contains("could not be reached"));
+    host.starts();
+    meet(&nora, &phone);
+    let record = nora.asks(["get", &id]);
+    assert_eq!(record["fields"]["name"], "From the laptop");
+    assert_eq!(record["fields"]["text"], "from the phone");
+
+    let bytes: Vec<u8> = (0..1_000_000u32).flat_map(u32::to_le_bytes).collect();
+    for round in 0..4u64 {
+        for note in 0..5 {
+            nora.adds(&format!("Note {round} {note}"), &format!("word{round}x{note}")).unwrap();
+        }
+        fs::write(nora.path("blob.bin"), &bytes[usize::try_from(round).unwrap()..]).unwrap();
+        nora.does(["add", "note", "--title", "Blob", "--file", "blob.bin"]);
+        let child = nora.starts(["sync"]);
+        sleep(Duration::from_millis(30 + 60 * round));
+        if round % 2 == 0 {
+            nora.kills_daemon();
+        } else {
+            host.is_killed();
+            host.starts();
+        }
+        drop(child.wait_with_output());
+    }
+    for person in [&nora, &phone, &nora, &phone] {
+        let done = person.types(["sync"]);
+        assert!([0, 7].contains(&done.code), "{done:?}");
+    }
+    meet(&nora, &phone);
+    nora.does(["verify"]);
+    phone.does(["verify"]);
+}
+
+/// A server that has forgotten everything is filled again by any device.
+#[test]
+fn a_wiped_server_is_filled_again() {
+    let mut host = Host::new();
+    let nora = first(&host);
+    let phone = joins(&nora, &host);
+    phone.adds("From the phone", "phoneword").unwrap();
+    meet(&nora, &phone);
+    phone.does(["lock", "--stop"]);
+    host.is_wiped();
+    let told = nora.types(["sync"]);
+    assert!(told.code == 6 && told.out.contains("--register"), "{told:?}");
+    let added = adds_server(&nora, &host, "nora");
+    assert_eq!(added.code, 0, "{added:?}");
+    let told = nora.types(["--json", "sync"]);
+    assert!([0, 7].contains(&told.code), "{told:?}");
+    syncs(&nora);
+    let tablet = joins(&nora, &host);
+    assert!(finds(&tablet, "phoneword"), "also what another device wrote");
+    only_rolled_back(&phone.types(["--json", "sync"]));
+    meet(&nora, &phone);
+}
+
+/// A server that was put back from an older backup is told, and filled up.
+#[test]
+fn an_older_copy_of_the_server_is_told_and_healed() {
+    let mut host = Host::new();
+    let nora = first(&host);
+    let phone = joins(&nora, &host);
+    let backup = host.folder.path().join("backup");
+    host.is_killed();
+    copy(&host.data(), &backup);
+    host.starts();
+    let id = nora.adds("Newer", "newerword").unwrap();
+    phone.adds("Newer too", "phoneword").unwrap();
+    meet(&nora, &phone);
+    let state = nora.state();
+    for person in [&nora, &phone] {
+        person.does(["lock", "--stop"]);
+    }
+    host.is_killed();
+    fs::rename(host.data(), host.folder.path().join("gone")).unwrap();
+    fs::rename(&backup, host.data()).unwrap();
+    host.starts();
+    let told = nora.types(["--json", "sync"]);
+    assert_eq!(told.code, 7, "{told:?}");
+    assert!(found(&told).iter().any(|kind| kind == "rolled-back"), "{told:?}");
+    assert_eq!(nora.state(), state, "nothing is lost");
+    assert_eq!(nora.asks(["get", &id])["fields"]["text"], "newerword");
+    assert_eq!(syncs(&nora)["stores"][0]["findings"], json!([]));
+    only_rolled_back(&phone.types(["--json", "sync"]));
+    meet(&nora, &phone);
+}
+
+/// ACC-12: the account follows the vault's password, at once or later.
+#[test]
+fn the_account_follows_the_password() {
+    let mut host = Host::new();
+    let nora = first(&host);
+    let newer = "saddle timber quiver orbit mellow canteen";
+    let changes = |from: &str, to: &str| {
+        fs::write(nora.path("password"), from).unwrap();
+        fs::write(nora.path("new"), to).unwrap();
+        let done = nora.types(["--json", "passwd", "--new-password-file", "new"]);
+        fs::write(nora.path("password"), to).unwrap();
+        done
+    };
+    assert_eq!(changes(PASSWORD, newer).code, 0);
+    let phone = Person::without_vault();
+    hand_over(&nora, &phone);
+    syncs(&nora);
+    assert_eq!(tries_to_join(&phone, &host, "nora").code, 3, "the former one");
+    fs::write(phone.path("password"), newer).unwrap();
+    assert_eq!(tries_to_join(&phone, &host, "nora").code, 0);
+
+    host.is_killed();
+    let left = changes(newer, PASSWORD);
+    assert!(left.code == 7 && left.err.contains("aura store password"), "{left:?}");
+    assert_eq!(left.json()["accounts_left"], json!([host.url()]));
+    assert_eq!(nora.lists(["store", "ls"])[0]["password_due"], true);
+    host.starts();
+    let url = host.url();
+    nora.does(["store", "password", &url]);
+    assert_eq!(nora.lists(["store", "ls"])[0]["password_due"], false);
+    let tablet = Person::without_vault();
+    hand_over(&nora, &tablet);
+    syncs(&nora);
+    assert_eq!(tries_to_join(&tablet, &host, "nora").code, 0);
+    // A quarantined device may not.
+    let may_not = tablet.types(["store", "password", &url]);
+    assert_eq!(may_not.code, 4, "{may_not:?}");
+}
+
+/// HTP-13: a full account is told; local work goes on, and what waits goes there when there is room.
+#[test]
+fn a_full_account_is_told_and_work_goes_on() {
+    let mut host = Host::with("quota_bytes = 300000\n");
+    let nora = first(&host);
+    let bytes: Vec<u8> = (0..500_000u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(nora.path("large.bin"), bytes).unwrap();
+    let args = ["add", "note", "--title", "Large", "--text", "largeword", "--file", "large.bin"];
+    let id = nora.asks(args)["id"].as_str().unwrap().to_owned();
+    let told = nora.types(["sync"]);
+    let said = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.code == 7 && said.contains("quota"), "{told:?}");
+    assert!(said.contains("What waits is kept"), "{told:?}");
+    nora.adds("After", "afterword").unwrap();
+    assert!(finds(&nora, "largeword") && finds(&nora, "afterword"));
+    nora.does(["get", &id, "--attachment", "large.bin", "--out", "out.bin"]);
+    host.is_killed();
+    host.settings = String::new();
+    host.starts();
+    syncs(&nora);
+    // What a command leaves on the record goes there as well.
+    wait_until("everything is there", || {
+        let listed = &nora.lists(["store", "ls"])[0];
+        listed["waiting"] == 0 && listed["wanted"] == 0 && listed["trouble"].is_null()
+    });
+}
+
+/// A server is let go of, with its account or without.
+#[test]
+fn servers_are_let_go_of() {
+    let host = Host::new();
+    let nora = first(&host);
+    let url = host.url();
+    nora.does(["store", "rm", &url]);
+    assert_eq!(nora.lists(["store", "ls"]).len(), 0);
+    let add = ["store", "add", &url, "--account", "nora", "--pin", &host.key];
+    nora.does(add);
+    assert_eq!(nora.types(add).code, 2, "it is one already");
+    let other = ["store", "add", &url, "--account", "other", "--pin", &host.key];
+    assert_eq!(nora.types(["store", "rm", &url, "--delete-account"]).code, 2, "nobody said yes");
+    nora.does(["store", "rm", &url, "--delete-account", "--yes"]);
+    assert_eq!(nora.types(add).code, 4, "there is no account any more");
+    assert_eq!(nora.types(other).code, 4);
+    assert!(all_bytes(&host.data().join("vaults")).is_empty());
+    assert_eq!(nora.types(["store", "rm", &url]).code, 2);
+    let invited = adds_server(&nora, &host, "nora");
+    assert_eq!(invited.code, 0, "{invited:?}");
+}
