@@ -136,7 +136,8 @@ fn remove(context: &Context, args: &Remove) -> Result<Exit, Failure> {
     }
     screen.line(&format!("This vault does not sync through {} any more.", clean(&store.path)))?;
     screen.line(match fate {
-        Fate::Kept => "Nothing there was deleted; it stays sealed.",
+        Fate::Kept if is_server => "Nothing there was deleted; it stays sealed.",
+        Fate::Kept => "Nothing in the folder was deleted; it stays sealed.",
         Fate::Deleted => "The account there was deleted, and everything that was kept for it.",
     })?;
     Ok(Exit::Done)
