@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What every daemon does by itself, it does within this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// In records only.
 const MARKER: &str = "quokkamarker";
 
@@ -70,13 +70,12 @@ impl Host {
         let listen = self.address.to_string();
         let mut command = self.command();
         command.args(["serve", "--registration", "open", "--listen", &listen]);
-        let mut child =
-            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it is built");
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = lines.next().expect("it says that it listens").unwrap();
+        let line = lines.next().unwrap().unwrap();
         let said: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
         assert_eq!(said["message"], "listening", "{said}");
-        self.key = said["key"].as_str().unwrap().to_owned();
+        said["key"].as_str().unwrap().clone_into(&mut self.key);
         // What it says later must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         self.child = Some(child);
