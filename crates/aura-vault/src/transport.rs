@@ -68,7 +68,7 @@ mod tests {
 
     use super::*;
 
-    /// ACC-3, ACC-4, KEY-07: each signature is one under its own label, and under no other.
+    /// ACC-3, ACC-4: each signature is one under its own label, and under no other.
     #[test]
     fn acc_3_a_proof_is_for_one_use() {
         let key = TransportSigningKey::from_seed(Zeroizing::new([7; 32]));
