@@ -184,16 +184,19 @@ fn acc_5_a_refused_token_is_replaced_once() {
 /// HTP-7: a token for another vault is none.
 #[test]
 fn htp_7_a_token_for_another_vault_is_none() {
-    let stage = Stage::new(|asked| match asked.line.as_str() {
-        "post /v1/challenge http/1.1" => body("200 OK", &Nonce { nonce: NONCE }),
-        _ => {
-            let vault = VaultId([8; 32]);
-            body("200 OK", &Granted { vault, token: Token([8; 32]), seconds: 900 })
+    let stage = Stage::new(|asked| {
+        if asked.line == "post /v1/challenge http/1.1" {
+            return body("200 OK", &Nonce { nonce: NONCE });
         }
+        let vault = VaultId([8; 32]);
+        body("200 OK", &Granted { vault, token: Token([8; 32]), seconds: 900 })
     });
     assert!(matches!(heads(&store(&stage)), Err(StoreError::Server(_))));
     assert_eq!(stage.asked().len(), 2);
 }
+
+/// What an error is expected to be.
+type Check = fn(&StoreError) -> bool;
 
 /// HTP-2, HTP-4, HTP-5: another version, another type, another server's words, a way elsewhere.
 #[test]
@@ -201,7 +204,7 @@ fn htp_5_what_is_no_answer_is_told() {
     let elsewhere = Stage::new(|_| panic!("it was sent on"));
     let location =
         format!("aura-protocol: 1\r\nlocation: {}/v1/vault/heads\r\n", elsewhere.address);
-    let cases: Vec<(Reply, fn(&StoreError) -> bool)> = vec![
+    let cases: Vec<(Reply, Check)> = vec![
         (answer("200 OK", "aura-protocol: 2\r\n", b""), |e| matches!(e, StoreError::Protocol)),
         (answer("200 OK", "aura-protocol: x\r\n", b""), |e| matches!(e, StoreError::Server(_))),
         (answer("200 OK", "", b"hello"), |e| matches!(e, StoreError::Server(_))),

@@ -159,7 +159,7 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>, script: &Script, told: &M
             }
             Reply::Silence(bytes) => {
                 drop(stream.write_all(&bytes).and_then(|()| stream.flush()));
-                thread::sleep(Duration::from_secs(120));
+                thread::sleep(Duration::from_mins(2));
                 return;
             }
             Reply::Endless(first, bytes) => {
