@@ -4,7 +4,7 @@
 //!
 //!     cargo bench -p aura-server --bench load -- [accounts|logins|polls|pushes|watchers]...
 //!
-//! Clients are in this process. They stretch nothing, so that a login's price is the server's.
+//! `AURA_SERVER_BIN` names another program to measure. Clients are in this process. They stretch nothing, so that a login's price is the server's.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -77,7 +77,8 @@ impl Program {
         let settings = folder.path().join("aura-server.toml");
         let text = "listen = \"127.0.0.1:0\"\nregistration = \"open\"\n[limits]\nopen_per_second = 1000000\naccount_per_second = 1000000\nconnections_per_source = 20000\n";
         fs::write(&settings, text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_aura-server"))
+        let built = env!("CARGO_BIN_EXE_aura-server").to_owned();
+        let mut child = Command::new(std::env::var("AURA_SERVER_BIN").unwrap_or(built))
             .arg("--config")
             .arg(&settings)
             .arg("--data")

@@ -240,7 +240,7 @@ fn htp_4_floods_are_cut_off() {
         "HTTP/1.1 200 OK\r\naura-protocol: 1\r\ncontent-type: application/octet-stream\r\n";
     let told = format!("{octets}content-length: 99999999999\r\n\r\n");
     let untold = format!("{octets}transfer-encoding: chunked\r\n\r\n");
-    let chunk = [b"10000\r\n".as_slice(), &[7; 0x10000], b"\r\n"].concat();
+    let chunk = [b"10000\r\n".as_slice(), &vec![7; 0x10000], b"\r\n"].concat();
     let half = format!("{octets}content-length: 100\r\n\r\nhalf");
     let fields = "HTTP/1.1 200 OK\r\nx: ".to_owned();
     for (reply, first, bytes) in [

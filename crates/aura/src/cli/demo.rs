@@ -6,11 +6,14 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use aura_crypto::words;
+use aura_server::config::{Config, Registration};
+use aura_server::serve::Running;
 use clap::{Args, Parser as _};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -21,6 +24,7 @@ use crate::daemon::keeper::SystemEntropy;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{give_way, on_interrupt};
 use crate::life;
+use crate::moment::now_ms;
 use crate::screen::{Screen, count, counted, note, wrap};
 use crate::view::{Device, Hit, Status};
 use crate::wire::Request;
@@ -101,6 +105,11 @@ impl Stage {
         self.root.join("phone")
     }
 
+    /// What the server keeps.
+    fn server(&self) -> PathBuf {
+        self.root.join("server")
+    }
+
     fn password(&self) -> PathBuf {
         self.root.join("password")
     }
@@ -129,8 +138,9 @@ impl Stage {
         self.bring_in()?;
         self.change()?;
         self.take_out()?;
-        self.share()?;
+        let server = self.share()?;
         self.account()?;
+        server.stop();
         Ok(Exit::Done)
     }
 
@@ -177,16 +187,22 @@ impl Stage {
         self.compare(&second)
     }
 
-    fn share(&self) -> Result<(), Failure> {
-        self.title("Two devices, and a folder between them")?;
+    /// Two devices, and a server between them that knows nothing; it goes on until the end.
+    fn share(&self) -> Result<Running, Failure> {
+        self.title("Two devices, and a server between them that knows nothing")?;
         let failed = |error| Failure::file("The demo's folder could not be made", &error);
-        let folder = self.root.join("folder");
-        DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
-        self.command(&["store", "add", &text(&folder)])?;
+        let server = self.serve()?;
+        let (address, pin) = (format!("https://{}", server.address()), server.key().to_string());
+        self.tell(&format!(
+            "A server of the demo's own, known by its key {}…",
+            pin.get(..16).unwrap_or_default()
+        ))?;
+        let known = [address.as_str(), "--account", "nora", "--pin", &pin];
+        self.command(&[&["store", "add"], &known[..], &["--register"]].concat())?;
         self.command(&["sync"])?;
-        let key = self.secret_key().map_err(failed)?;
+        let key = text(&self.secret_key().map_err(failed)?);
         let phone = self.phone();
-        self.command_in(&phone, &["join", &text(&folder), "--secret-key-file", &text(&key)])?;
+        self.command_in(&phone, &[&["join"], &known[..], &["--secret-key-file", &key]].concat())?;
         self.command(&["sync"])?;
         let devices: Vec<Device> = client(&phone)?.ask(&Request::Devices)?;
         let joined = devices.iter().find(|device| device.this).map(|device| device.id.as_str());
@@ -203,7 +219,22 @@ impl Stage {
         self.command(&["search", "--limit", "1", "lamp lisbon kind:note"])?;
         self.command_in(&phone, &["sync"])?;
         self.compare(&phone)?;
-        self.look_for_plaintext(&folder, "the folder")
+        self.look_for_plaintext(&self.server(), "the server")?;
+        Ok(server)
+    }
+
+    fn serve(&self) -> Result<Running, Failure> {
+        let config = Config {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            data: self.server(),
+            registration: Registration::Open,
+            ..Config::default()
+        };
+        Running::start(config, now_ms).map_err(|error| {
+            Failure::new(Exit::Failed, format!("The demo's server was not started: {error}."))
+                .safe("This is a demonstration: nothing of yours is concerned.")
+                .next("Run it again.")
+        })
     }
 
     /// The kit's secret key, in a file of its own.

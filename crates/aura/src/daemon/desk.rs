@@ -167,6 +167,7 @@ impl Desk {
             // One that cannot be reached holds up no revoke; what others have seen is looked at below.
             syncing.sync(keeper, reply).ok();
         }
+        let again = password.again();
         let (password, code) = (password.into_text(), recovery_code.map(Secret::into_text));
         let loss = Loss { password: &password, cost: argon2(cost), recovery_code: code.as_ref() };
         let revoked = keeper.with_open_mut(|vault| device::revoke(vault, id, &loss))?;
@@ -174,6 +175,8 @@ impl Desk {
             // By itself as well, a moment later.
             syncing.sync(keeper, reply).ok();
         }
+        // Accounts go by the new secret key; where that has to wait, `aura status` says so.
+        syncing.renew_accounts(keeper, (&again, cost)).ok();
         said(&revoked)
     }
 
