@@ -203,16 +203,11 @@ pub(super) fn devices(
         let mut after = 0;
         while after < to {
             let before = after;
-            let scanned = feed::scan(connection, &row, (after, to), usize::MAX, &mut |entry| {
+            feed::scan(connection, &row, (after, to), usize::MAX, &mut |entry| {
                 after = entry.header().number;
                 entries.push(entry);
                 true
-            });
-            match scanned {
-                // A rotten statement is stepped over: what would heal it comes by a push as well.
-                Err(StoreError::DamagedEntry { number, .. }) => after = number,
-                other => other?,
-            }
+            })?;
             if after == before {
                 break;
             }
