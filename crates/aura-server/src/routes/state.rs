@@ -37,7 +37,9 @@ const SOURCE_REQUESTS: u32 = 128;
 const VAULT_WORKS: u32 = 32;
 const VAULT_BODIES: u32 = 2;
 const VAULT_WATCHERS: u32 = 256;
-const VAULT_ANSWERS: u32 = 16;
+const VAULT_ANSWERS: u32 = 64;
+/// Above so many bytes a body takes one of its vault's places.
+const LARGE_BYTES: usize = 1 << 20;
 /// How long a request waits for room.
 const ROOM: Duration = Duration::from_secs(20);
 
@@ -115,8 +117,12 @@ impl Server {
 
     /// Room for a large body of so many bytes, for one vault.
     pub(super) async fn room(&self, vault: VaultId, bytes: usize) -> Result<Room, Refusal> {
-        let place = self.sending.enter(vault);
-        let place = place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))?;
+        let place = if bytes > LARGE_BYTES {
+            let place = self.sending.enter(vault);
+            Some(place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))?)
+        } else {
+            None
+        };
         Ok((place, room(&self.bodies, bytes).await?))
     }
 
@@ -124,7 +130,7 @@ impl Server {
     pub(super) async fn answer(&self, vault: VaultId, bytes: usize) -> Result<Room, Refusal> {
         let place = self.reading.enter(vault);
         let place = place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))?;
-        Ok((place, room(&self.answers, bytes).await?))
+        Ok((Some(place), room(&self.answers, bytes).await?))
     }
 
     /// The key that it takes for its own.
@@ -233,7 +239,7 @@ impl Server {
 }
 
 /// A vault's place, and bytes of the server's memory.
-pub(super) type Room = (Place<VaultId>, OwnedSemaphorePermit);
+pub(super) type Room = (Option<Place<VaultId>>, OwnedSemaphorePermit);
 
 async fn room(of: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
     let kib = u32::try_from((bytes >> 10) + 1).unwrap_or(u32::MAX);
