@@ -11,8 +11,9 @@ mod rebuilt;
 use std::collections::BTreeMap;
 
 use aura_protocol::authority::{AuthorityError, Roster};
-use aura_protocol::head::Position;
+use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash};
+use aura_protocol::signed::Signed;
 use aura_protocol::store::StoreError;
 
 use crate::audit::{Action, Event, Outcome};
@@ -84,7 +85,7 @@ impl Session {
         let verdict = self.verify_audit()?;
         // Nobody writes while log and views are compared.
         let _writing = lock(&open.pen);
-        let feeds = open.log.feeds()?;
+        let (feeds, heads) = open.moment()?;
         let entries = feeds.iter().map(|(_, position)| position.number).sum::<u64>();
         // Each record is looked at twice more, for its attachments and in the database.
         let total = entries.saturating_add(open.tally()?.total().saturating_mul(2));
@@ -93,7 +94,7 @@ impl Session {
             done = done.saturating_add(count as u64).min(total);
             progress(Progress { done, total });
         };
-        check_heads(open, &feeds, &mut report)?;
+        check_heads(open, (&feeds, heads), &mut report);
         let second = open.second();
         for (side, views) in [(Side::First, Some(&open.first)), (Side::Second, second.as_deref())] {
             let feeds = feeds.iter().filter(|(feed, _)| open.side(feed.collection) == side);
@@ -144,9 +145,9 @@ fn name(feed: &FeedId) -> String {
 /// Statements and head signatures verify; every feed ends where its device's head says.
 fn check_heads(
     open: &Open,
-    feeds: &[(FeedId, Position)],
+    (feeds, heads): (&[(FeedId, Position)], Vec<Signed<Head>>),
     report: &mut Report,
-) -> Result<(), GateError> {
+) {
     let roster = match read_roster(open.log.as_ref(), open.vault) {
         Ok((roster, refused)) => {
             // What a revoked device said afterwards is nothing that anybody has to see to.
@@ -157,11 +158,11 @@ fn check_heads(
         }
         Err(error) => {
             report.problem(format!("authority: {error}"));
-            return Ok(());
+            return;
         }
     };
     let mut claimed: BTreeMap<FeedId, Position> = BTreeMap::new();
-    for signed in open.log.heads()? {
+    for signed in heads {
         report.checked = report.checked.saturating_add(1);
         let device = signed.claim().ok().and_then(|claim| roster.device(claim.device));
         let Some(device) = device else {
@@ -195,7 +196,6 @@ fn check_heads(
     for feed in claimed.into_keys() {
         report.problem(format!("{} is named by a head, but missing", name(&feed)));
     }
-    Ok(())
 }
 
 /// Whether a device was revoked, a life of it closed, or it was listed by what does not count any more.

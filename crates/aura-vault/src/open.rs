@@ -15,8 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aura_crypto::entropy::Entropy;
 use aura_protocol::codec::{Decode, Encode, Reader, Writer};
-use aura_protocol::head::Position;
+use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, FeedId, RecordId, VaultId};
+use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
 
 use crate::audit::{Event, Reads};
@@ -29,6 +30,12 @@ use crate::op::Change;
 use crate::search::SearchError;
 use crate::seen::Watermark;
 use crate::views::{ViewError, Views};
+
+/// How often a moment is looked for while more and more arrives.
+const MOMENTS_MAX: usize = 16;
+
+/// Where each feed stands, and the newest head of each incarnation.
+pub(crate) type Moment = (Vec<(FeedId, Position)>, Vec<Signed<Head>>);
 
 pub(crate) use reach::{Reach, Reaches};
 
@@ -149,6 +156,20 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Open {
+    /// Feeds and heads of one moment: what arrives from other devices meanwhile changes both.
+    pub(crate) fn moment(&self) -> Result<Moment, StoreError> {
+        let mut heads = self.log.heads()?;
+        for _ in 0..MOMENTS_MAX {
+            let feeds = self.log.feeds()?;
+            let again = self.log.heads()?;
+            if again == heads {
+                return Ok((feeds, heads));
+            }
+            heads = again;
+        }
+        Ok((self.log.feeds()?, heads))
+    }
+
     /// Runs `act` with the keyring.
     pub(crate) fn with_keyring<T>(&self, act: impl FnOnce(&Keyring) -> T) -> T {
         act(&self.keyring.read().unwrap_or_else(PoisonError::into_inner))

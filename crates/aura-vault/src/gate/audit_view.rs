@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use aura_protocol::head::Head;
+use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::log::{Frontier, NoteKey, open_note};
 
@@ -52,16 +52,13 @@ impl AuditVerdict {
 }
 
 impl Session {
-    fn audit_feeds(&self) -> Result<Vec<(FeedId, u64)>, GateError> {
+    fn audit_feeds(&self, feeds: Vec<(FeedId, Position)>) -> Vec<(FeedId, u64)> {
         let is_audit = |feed: &FeedId| {
             self.open.with_keyring(|keyring| keyring.purpose(feed.collection))
                 == Some(Purpose::Audit)
         };
-        let feeds = self.open.log.feeds()?.into_iter();
-        Ok(feeds
-            .filter(|(feed, _)| is_audit(feed))
-            .map(|(feed, position)| (feed, position.number))
-            .collect())
+        let audit = feeds.into_iter().filter(|(feed, _)| is_audit(feed));
+        audit.map(|(feed, position)| (feed, position.number)).collect()
     }
 
     /// Hands on every event, oldest first by device. Reading the log is itself on the record.
@@ -72,7 +69,7 @@ impl Session {
         self.decide(Action::ReadAudit)?;
         self.tick()?;
         self.count(Action::ReadAudit, None, 1);
-        for (feed, upto) in self.audit_feeds()? {
+        for (feed, upto) in self.audit_feeds(self.open.log.feeds()?) {
             self.each_event(feed, upto, &mut |number, encoded| {
                 if let Ok(event) = Event::parse(encoded) {
                     let leaf = Event::leaf(encoded);
@@ -129,10 +126,11 @@ impl Session {
         let (own, heads) = {
             // Feeds and heads of one moment: nobody writes in between.
             let pen = lock(&self.open.pen);
-            for (feed, upto) in self.audit_feeds()? {
+            let (all, heads) = self.open.moment()?;
+            for (feed, upto) in self.audit_feeds(all) {
                 feeds.insert((feed.device, feed.incarnation), (feed, upto));
             }
-            (pen.device().id(), self.open.log.heads()?)
+            (pen.device().id(), heads)
         };
         let roster = read_roster(self.open.log.as_ref(), self.open.vault).ok();
         for signed in heads {
