@@ -3,10 +3,12 @@
 //!
 //! Authority entries are signed but not sealed, so that a store or peer can keep a vault's device list
 //! without a key. Names, policy and the details of grants are not here; they are sealed in the root
-//! collection. Source: spec/authority.md, rules AUT-1 to AUT-25.
+//! collection. Source: spec/authority.md, rules AUT-1 to AUT-26.
 
 mod claim;
 mod statement;
+
+mod base;
 
 mod device;
 
@@ -14,6 +16,7 @@ mod roster;
 
 mod judge;
 
+pub use base::Base;
 pub use claim::{
     Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Recipient, SecondLock,
     SlotKeys, SlotKind,

@@ -3,15 +3,16 @@
 //!
 //! [`BlindStore`] is what any store offers to anybody; [`LocalLog`] is what the vault writes to on its
 //! own device; [`Prover`] is how a device shows a store who it is. Implementations are in
-//! `aura_store`; conformance suites in `aura_testkit`. Source: spec/store.md, rules STO-1 to STO-14.
+//! `aura_store`; conformance suites in `aura_testkit`. Source: spec/store.md, rules STO-1 to STO-14,
+//! STO-28 and STO-29.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
-use crate::entry::Entry;
+use crate::entry::{ChunkAdded, Entry};
 use crate::head::{Head, Position};
-use crate::id::{ChunkName, CollectionId, DeviceId, FeedId, Incarnation, VaultId};
+use crate::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
 use crate::signed::{Signature, Signed};
 
 /// What a caller may see of a vault.
@@ -87,6 +88,19 @@ pub enum StoreError {
         /// The entry's number.
         number: u64,
     },
+    /// What was asked for was let go of: a snapshot carries what is left of it.
+    #[error(
+        "the store has let go of the feed's entries up to {upto}; a snapshot has what is left of them"
+    )]
+    Forgotten {
+        /// The feed.
+        feed: FeedId,
+        /// The last entry that it let go of.
+        upto: u64,
+    },
+    /// A snapshot is not known, or not adopted by every device yet: nothing was let go of.
+    #[error("not every device has taken this snapshot in yet; nothing was let go of")]
+    Unproven,
     /// Nobody answers there, or not in time.
     #[error("the store could not be reached: {0}")]
     Unreachable(&'static str),
@@ -255,6 +269,12 @@ pub trait BlindStore: Send + Sync {
         Ok(Ends::default())
     }
 
+    /// Lets go of the entries that a base covers, and of the chunks that no other entry names, once the heads that
+    /// the store shows prove that every device has adopted it (STO-28). How many entries went; again, none.
+    async fn forget(&self, _access: &Access, _base: Hash) -> Result<u64, StoreError> {
+        Err(StoreError::Unproven)
+    }
+
     /// Returns when the store has a head whose position differs from `known`, or after `wait_ms`.
     async fn watch(
         &self,
@@ -278,6 +298,15 @@ pub trait LocalLog: Send + Sync {
 
     /// Every feed and where it stands, ascending.
     fn feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError>;
+
+    /// Up to where the entries of a feed were let go of (STO-29); [`Position::NONE`] if none were.
+    fn floor(&self, feed: FeedId) -> Result<Position, StoreError>;
+
+    /// Lets go of what a base covers, once every device has adopted it: as [`BlindStore::forget`].
+    fn forget(&self, base: Hash) -> Result<u64, StoreError>;
+
+    /// What entries say of a chunk, each claim once.
+    fn claims(&self, name: ChunkName) -> Result<Vec<ChunkAdded>, StoreError>;
 
     /// The newest head of every incarnation, but for the rotten ones; of one that has ended the last one that is
     /// accepted, if it is there (STO-14).

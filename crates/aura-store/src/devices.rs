@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use aura_protocol::authority::{Extent, Placed, Roster, Standing, decode_body};
+use aura_protocol::authority::{Base, Extent, Placed, Roster, Standing, decode_body};
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{CollectionId, DeviceId, Hash, Incarnation, VaultId};
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
 
 /// A vault's devices, as far as a store must know them.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +97,18 @@ impl Devices {
     pub fn waits(&self, device: DeviceId) -> bool {
         let listed = self.roster.as_ref().and_then(|roster| roster.device(device));
         listed.is_some_and(|device| !device.is_confirmed)
+    }
+
+    /// A snapshot that counts and that no other one covers.
+    pub fn base(&self, id: Hash) -> Option<&Base> {
+        self.roster.as_ref()?.bases().find(|base| base.id == id)
+    }
+
+    /// Up to where snapshots cover a feed: of several the furthest.
+    pub fn covered(&self, feed: FeedId) -> Position {
+        let bases = self.roster.iter().flat_map(Roster::bases);
+        let covered = bases.map(|base| base.covers(feed));
+        covered.max_by_key(|at| at.number).unwrap_or(Position::NONE)
     }
 
     /// What the statements come to, if a genesis is among them.

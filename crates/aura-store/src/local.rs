@@ -21,6 +21,8 @@ mod admit;
 
 mod log;
 
+mod forget;
+
 mod blind;
 
 mod care;
@@ -325,6 +327,9 @@ impl LocalStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let reader = self.reader();
         let read = match feed::find(&reader, feed)? {
+            Some(row) if after < row.floor.number => {
+                Err(StoreError::Forgotten { feed: *feed, upto: row.floor.number })
+            }
             Some(row) if row.kept.number > 0 => feed::read(&reader, &row, after, limit),
             _ => Err(StoreError::Absent),
         };

@@ -5,7 +5,7 @@
 //! any store, also one that lies. What it shows and should not, or does not show and should, is a
 //! [`Finding`]; a bad head stops none of the others. The work is proportional to what changed and to the
 //! number of heads that moved. Chunks follow apart from this. Source: spec/replicate.md, rules REP-1 to REP-10,
-//! REP-18, REP-19 and REP-23.
+//! REP-18, REP-19, REP-23 and REP-24.
 
 mod finding;
 
@@ -40,6 +40,8 @@ const HEADS_MAX: usize = 4 * LIVES_MAX;
 /// How often heads that were refused are offered again: the longest chain of devices that were each listed by
 /// the next, with clocks in the worst order.
 const ROUNDS_MAX: usize = 16;
+
+const UNCOVERED: &str = "a feed whose beginning was let go of, under no snapshot that counts";
 
 const FORK: &str = "something else stands in this place already";
 
@@ -440,6 +442,8 @@ async fn carry_all(
                     arrived.push(told);
                 }
                 Err(Halt::To(StoreError::Refused(why))) => refused.push(((told, there), why)),
+                // The snapshot may come under another head.
+                Err(Halt::Covered) => refused.push(((told, there), UNCOVERED)),
                 Err(Halt::To(StoreError::Fork)) => haul.forks.push(told),
                 Err(halt) => findings.push(halted(&told, way, halt)?),
             }
@@ -470,6 +474,7 @@ fn halted(told: &Told, way: Way, halt: Halt) -> Result<Finding, Stopped> {
         Halt::To(StoreError::DamagedEntry { feed, number }) => {
             Ok(Finding::Damaged { feed, number, at: way.to })
         }
+        Halt::Covered => Ok(refusal(told, way.to, UNCOVERED)),
         Halt::To(error) => Err((way.to, error)),
         Halt::From(error) => Err((way.from, error)),
     }

@@ -129,6 +129,11 @@ impl Transfer<'_> {
             }
             let read = self.local.read(self.access, feed, after, READ_ENTRIES_MAX).await;
             let entries = match read {
+                // What was let go of names nothing that anybody needs.
+                Err(StoreError::Forgotten { upto, .. }) if upto > after => {
+                    after = upto;
+                    continue;
+                }
                 // It is healed from elsewhere and comes again; the others do not wait for it.
                 Err(StoreError::DamagedEntry { .. }) => return Ok(()),
                 entries => entries.map_err(at_local)?,

@@ -128,9 +128,9 @@ fn other_versions_and_other_files_are_refused_by_name() {
     let folder = TempDir::new().unwrap();
     drop(create(folder.path(), VaultId([1; 32])));
     let file = folder.path().join("store.db");
-    Connection::open(&file).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", 3).unwrap();
     let newer = open(folder.path()).unwrap_err();
-    assert!(matches!(newer, OpenError::Newer { found: 2, known: 1 }));
+    assert!(matches!(newer, OpenError::Newer { found: 3, known: 2 }));
     assert!(newer.to_string().contains("newer version"));
     Connection::open(&file).unwrap().pragma_update(None, "application_id", 5).unwrap();
     assert!(matches!(open(folder.path()), Err(OpenError::Foreign)));
@@ -140,6 +140,29 @@ fn other_versions_and_other_files_are_refused_by_name() {
     assert!(matches!(damaged, OpenError::Damaged("store.db")), "{damaged:?}");
     assert!(damaged.to_string().contains("store.db"));
     assert_eq!(std::fs::read(&file).unwrap(), junk, "left as it was");
+}
+
+/// STO-23: what an earlier version kept is there afterwards, and goes on.
+#[test]
+fn an_earlier_version_is_brought_to_this_one() {
+    let folder = TempDir::new().unwrap();
+    let mut seed = Seed::new(4);
+    let (mut author, genesis) = Author::founder(&mut seed);
+    let store = create(folder.path(), author.vault());
+    store.append(&[genesis], &author.head()).unwrap();
+    let feeds = store.feeds().unwrap();
+    drop(store);
+    let first = "ALTER TABLE feeds DROP COLUMN floor; ALTER TABLE feeds DROP COLUMN floor_hash;
+                 PRAGMA user_version = 1";
+    let database = folder.path().join("store.db");
+    Connection::open(&database).unwrap().execute_batch(first).unwrap();
+    let store = open(folder.path()).unwrap();
+    assert_eq!(store.feeds().unwrap(), feeds);
+    assert_eq!(store.floor(feeds[0].0).unwrap().number, 0);
+    let entry = author.entry(NOTES, vec![7; 9]);
+    store.append(&[entry], &author.head()).unwrap();
+    assert_eq!(store.feeds().unwrap().len(), 2);
+    assert_eq!(store.verify().unwrap(), []);
 }
 
 /// STO-9: old heads go, but not those that a newest head names.

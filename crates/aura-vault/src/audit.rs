@@ -88,6 +88,8 @@ actions! {
     DeviceConfirm = 21 "device-confirm",
     /// A device was revoked.
     DeviceRevoke = 22 "device-revoke",
+    /// What was deleted or replaced long ago was let go of, or another device's snapshot that does so was adopted.
+    Compact = 23 "compact",
 }
 
 /// How it ended.

@@ -98,7 +98,7 @@ impl Session {
         let second = open.second();
         for (side, views) in [(Side::First, Some(&open.first)), (Side::Second, second.as_deref())] {
             let feeds = feeds.iter().filter(|(feed, _)| open.side(feed.collection) == side);
-            check_side(open, (views, feeds.copied().collect()), step, &mut report)?;
+            check_side(open, (side, views, feeds.copied().collect()), step, &mut report)?;
         }
         if let Some(bad) = verdict.first_bad {
             report.problem(format!("audit log: {bad}"));
@@ -208,7 +208,7 @@ fn has_ended(roster: &Roster, device: DeviceId) -> bool {
 /// chains are looked at.
 fn check_side(
     open: &Open,
-    (views, feeds): (Option<&Views>, Vec<(FeedId, Position)>),
+    (side, views, feeds): (Side, Option<&Views>, Vec<(FeedId, Position)>),
     step: Step<'_>,
     report: &mut Report,
 ) -> Result<(), GateError> {
@@ -217,6 +217,7 @@ fn check_side(
         check_feed(open, (views, feed, upto), (rebuilt.as_ref(), step), report)?;
     }
     if let (Some(views), Some(rebuilt)) = (views, &rebuilt) {
+        rebuilt.adopt(open, (views, side))?;
         check_chunks(open, (rebuilt, step), report)?;
         check_database(&views.db, (rebuilt, step), report)?;
     }
@@ -235,7 +236,8 @@ fn check_feed(
     let reach = open.reach(feed);
     let has_ended = matches!(reach, Reach::Upto(_) | Reach::Ended);
     let counted = reach.upto(upto.number, applied);
-    let mut last = Position::NONE;
+    // What was let go of is not there to be checked; the rest leads on from it.
+    let mut last = open.log.floor(feed)?;
     while last.number < upto.number {
         let entries = match open.log.read(feed, last.number, CATCH_UP_ENTRIES) {
             Ok(entries) if !entries.is_empty() => entries,

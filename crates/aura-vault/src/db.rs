@@ -4,9 +4,11 @@
 //! SQLCipher 4 with a random raw key. Each feed's applied position is kept in the same transaction as
 //! what it applied, so a crash loses nothing and repeats nothing. No fsync of its own: what the last
 //! moments lost is applied again from the log. The schema is in `schema`, its connections in `pair`,
-//! sums in `tally`, where records came from in `origins`, how ops become rows in `turn`.
+//! sums in `tally`, where records came from in `origins`, how ops become rows in `turn`,
+//! and snapshots in `adopt`.
 //! Source: docs/decisions/0003-views.md.
 
+mod adopt;
 mod origins;
 mod pair;
 mod schema;
@@ -27,6 +29,7 @@ use crate::op::{Dot, Op};
 use crate::record::{Category, Kind};
 use crate::state::State;
 
+pub use adopt::{Adopted, Part};
 use pair::{Pair, Writing};
 pub use schema::Opened;
 pub use tally::Tally;

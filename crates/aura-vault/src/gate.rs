@@ -26,6 +26,7 @@ use crate::document;
 use crate::intake::{Importer, TakeError};
 use crate::open::{Open, OpenError, lock};
 use crate::record::{Category, Draft, Fields, Kind};
+use crate::rows::Before;
 use crate::search::{QueryError, SearchError};
 use crate::seen::When;
 use crate::state::Act;
@@ -83,8 +84,8 @@ pub enum GateError {
     /// The principal may not do this.
     #[error("this is not allowed for {0}")]
     Refused(&'static str),
-    /// Another import is running.
-    #[error("another import is running, and one runs at a time")]
+    /// Another import, or a compacting, is running.
+    #[error("an import or a compacting is running, and one of them runs at a time")]
     Importing,
     /// The search was not understood.
     #[error(transparent)]
@@ -230,7 +231,7 @@ impl Vault<Unlocked> {
 }
 
 impl Session {
-    fn event(&self, action: Action, category: Option<Category>, count: u64) -> Event {
+    pub(crate) fn event(&self, action: Action, category: Option<Category>, count: u64) -> Event {
         Event {
             time_ms: self.open.clock.now_ms(),
             principal: self.principal.name().to_owned(),
@@ -369,13 +370,14 @@ impl Session {
         self.decide(Action::Write)?;
         let row = self.open.record_row(id)?.ok_or_else(|| self.absent())?;
         let event = self.event(Action::Write, Some(row.category), 1);
-        let Some((before, _)) = self.open.before_last(&row)? else {
+        let before = match self.open.before_last(&row)? {
+            Before::State(before) => before,
             // Only its creation is left to take back.
-            if !row.state.is_live() {
-                return Err(GateError::NothingToUndo);
+            Before::Nothing if row.state.is_live() => {
+                self.open.delete_record(&row, event)?;
+                return Ok(None);
             }
-            self.open.delete_record(&row, event)?;
-            return Ok(None);
+            Before::Nothing | Before::Unknown => return Err(GateError::NothingToUndo),
         };
         if !before.is_live() {
             self.open.delete_record(&row, event)?;
@@ -533,7 +535,7 @@ impl Session {
 
 impl Version {
     fn of(past: &crate::rows::Past) -> Self {
-        let changes = match &past.op.change {
+        let changes = match &past.carried.op.change {
             crate::op::Change::Write { fields, .. } => fields
                 .iter()
                 .filter(|(path, _)| !path.starts_with(crate::state::META_PREFIX))

@@ -214,7 +214,7 @@ impl Importer {
         mut flat: BTreeMap<String, String>,
     ) -> Result<Outcome, TakeError> {
         let past = self.open.past(row)?;
-        let imported = past.iter().filter(|past| past.op.author.starts_with("import:"));
+        let imported = past.iter().filter(|past| past.carried.op.author.starts_with("import:"));
         let base = Open::replay(imported);
         // Attachments that are the same keep their fields.
         let known = view::blobs(&row.state);

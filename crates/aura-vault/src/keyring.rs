@@ -355,6 +355,12 @@ impl Keyring {
         self.names.iter().find(|(_, named)| **named == purpose).map(|(id, _)| *id)
     }
 
+    /// Every collection of a purpose, ascending.
+    pub fn collections(&self, purpose: Purpose) -> impl Iterator<Item = CollectionId> {
+        let of_purpose = self.names.iter().filter(move |(_, named)| **named == purpose);
+        of_purpose.map(|(id, _)| *id)
+    }
+
     /// What a collection is for, if it is known.
     pub fn purpose(&self, collection: CollectionId) -> Option<Purpose> {
         self.names.get(&collection).copied()

@@ -16,6 +16,8 @@ pub mod blob;
 
 pub mod state;
 
+pub mod retain;
+
 pub mod view;
 
 pub mod change;
@@ -53,3 +55,5 @@ pub mod intake;
 pub mod gate;
 
 pub mod check;
+
+pub mod compact;

@@ -4,7 +4,9 @@
 //! A write names every earlier op of the record that its writer had seen, so that a causal successor
 //! always wins and only concurrent writes are ordered by clock. How changes come together is in
 //! `crate::state`; bodies are sealed by `crate::feed`.
-//! Source: spec/ops.md, rules OPS-4 to OPS-7. Encoding deterministic CBOR.
+//! Source: spec/ops.md, rules OPS-4 to OPS-7. What a snapshot says is in `carry`. Encoding deterministic CBOR.
+
+mod carry;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +15,8 @@ use aura_protocol::id::{CollectionId, DeviceId, EpochId, Incarnation, RecordId, 
 use aura_protocol::limits::{ENTRY_BODY_BYTES_MAX, ENTRY_OPS_MAX, ENTRY_PAD_BYTES_MIN};
 
 use crate::clock::Clock;
+
+pub use carry::{Carried, Carry};
 
 /// Fields of this many bytes are tried for compression, one record at a time. Below, it costs more
 /// time than all the rest of sealing and saves a few dozen bytes.
@@ -110,6 +114,8 @@ pub enum Change {
         /// The sealed secret key.
         sealed: Vec<u8>,
     },
+    /// What a snapshot says of a record. In a category's collection.
+    Carry(Carry),
     /// An op of a type that this version does not know, kept as it is (OPS-7).
     Unknown(Vec<u8>),
 }
@@ -125,19 +131,40 @@ pub struct Op {
     pub change: Change,
 }
 
+impl Op {
+    /// The ops that it names.
+    pub fn seen(&self) -> &[Dot] {
+        match &self.change {
+            Change::Write { seen, .. } | Change::Delete { seen, .. } => seen,
+            _ => &[],
+        }
+    }
+
+    /// The record that it writes or deletes.
+    pub fn record(&self) -> Option<RecordId> {
+        match &self.change {
+            Change::Write { record, .. } | Change::Delete { record, .. } => Some(*record),
+            _ => None,
+        }
+    }
+}
+
 /// Encodes the ops of one entry (OPS-4).
 pub fn encode_body(ops: &[Op], compression: Compression) -> Vec<u8> {
     let mut feeds: Vec<(DeviceId, Incarnation)> = ops
         .iter()
-        .flat_map(|op| match &op.change {
-            Change::Write { seen, .. } | Change::Delete { seen, .. } => seen.as_slice(),
-            _ => &[],
+        .flat_map(|op| {
+            let carried = match &op.change {
+                Change::Carry(carry) => Some(carry.dots()),
+                _ => None,
+            };
+            op.seen().iter().chain(carried.into_iter().flatten())
         })
         .map(|dot| (dot.device, dot.incarnation))
         .collect();
     feeds.sort_unstable();
     feeds.dedup();
-    let bytes = ops.iter().map(|op| about_bytes(&op.change)).fold(0, usize::saturating_add);
+    let bytes = ops.iter().map(|op| op.change.about_bytes()).fold(0, usize::saturating_add);
     // With room for the padding that sealing adds, so that the body is not copied for it.
     let room = bytes.saturating_add(bytes / 8).saturating_add(ENTRY_PAD_BYTES_MIN);
     let mut writer = Writer::with_capacity(room);
@@ -151,22 +178,28 @@ pub fn encode_body(ops: &[Op], compression: Compression) -> Vec<u8> {
     writer.into_bytes()
 }
 
-/// How many bytes an op's encoding takes at most, about, before it is compressed.
-fn about_bytes(change: &Change) -> usize {
-    const OP_BYTES: usize = 128;
-    let inner = match change {
-        Change::Write { fields, seen, .. } => {
-            plain_bytes(fields).saturating_add(seen.len().saturating_mul(16))
-        }
-        Change::Delete { seen, .. } => seen.len().saturating_mul(16),
-        Change::Event(bytes) | Change::Unknown(bytes) => bytes.len(),
-        Change::Key { sealed, .. }
-        | Change::SecondKey { sealed, .. }
-        | Change::SecretKey { sealed, .. } => sealed.len(),
-        Change::Fact { name, value } => name.len().saturating_add(value.len()),
-        Change::Name { .. } => 0,
-    };
-    inner.saturating_add(OP_BYTES)
+impl Change {
+    /// How many bytes an op's encoding takes at most, about, before it is compressed.
+    pub(crate) fn about_bytes(&self) -> usize {
+        const OP_BYTES: usize = 128;
+        let inner = match self {
+            Change::Write { fields, seen, .. } => {
+                plain_bytes(fields).saturating_add(seen.len().saturating_mul(16))
+            }
+            Change::Delete { seen, .. } => seen.len().saturating_mul(16),
+            Change::Event(bytes) | Change::Unknown(bytes) => bytes.len(),
+            Change::Key { sealed, .. }
+            | Change::SecondKey { sealed, .. }
+            | Change::SecretKey { sealed, .. } => sealed.len(),
+            Change::Fact { name, value } => name.len().saturating_add(value.len()),
+            Change::Name { .. } => 0,
+            Change::Carry(carry) => {
+                let of = |carried: &Carried| carried.op.change.about_bytes();
+                carry.ops.iter().map(of).fold(0, usize::saturating_add)
+            }
+        };
+        inner.saturating_add(OP_BYTES)
+    }
 }
 
 /// How many bytes a map of fields takes at most, uncompressed.
@@ -223,6 +256,10 @@ fn encode_op(op: &Op, feeds: &[(DeviceId, Incarnation)], packer: &mut Packer, w:
             start(w, 8);
             w.array(2).bytes(&slot.0).bytes(sealed);
         }
+        Change::Carry(carry) => {
+            start(w, 9);
+            carry.encode(feeds, packer, w);
+        }
         Change::Unknown(encoded) => {
             w.raw(encoded);
         }
@@ -231,10 +268,12 @@ fn encode_op(op: &Op, feeds: &[(DeviceId, Incarnation)], packer: &mut Packer, w:
 
 fn encode_dots(dots: &[Dot], feeds: &[(DeviceId, Incarnation)], w: &mut Writer) {
     w.array(dots.len());
-    for dot in dots {
-        let feed = feeds.binary_search(&(dot.device, dot.incarnation)).unwrap_or_default();
-        w.array(3).uint(feed as u64).uint(dot.number).uint(u64::from(dot.index));
-    }
+    dots.iter().for_each(|dot| encode_dot(dot, feeds, w));
+}
+
+fn encode_dot(dot: &Dot, feeds: &[(DeviceId, Incarnation)], w: &mut Writer) {
+    let feed = feeds.binary_search(&(dot.device, dot.incarnation)).unwrap_or_default();
+    w.array(3).uint(feed as u64).uint(dot.number).uint(u64::from(dot.index));
 }
 
 /// Compresses one record's fields at a time, with one working memory for all of an entry.
@@ -363,6 +402,7 @@ fn decode_op(
                     sealed: r.bytes()?.to_vec(),
                 })
             })?,
+            9 => Change::Carry(Carry::decode(r, feeds, budget)?),
             _ => {
                 r.any()?;
                 Change::Unknown(encoded.to_vec())
@@ -376,14 +416,16 @@ fn decode_dots(
     r: &mut Reader<'_>,
     feeds: &[(DeviceId, Incarnation)],
 ) -> Result<Vec<Dot>, CodecError> {
-    r.array(SEEN_MAX, |r| {
-        r.tuple(3, |r| {
-            let at = usize::try_from(r.uint()?).map_err(|_| CodecError::Bounds)?;
-            let (device, incarnation) = *feeds.get(at).ok_or(CodecError::Bounds)?;
-            let number = r.uint()?;
-            let index = u32::try_from(r.uint()?).map_err(|_| CodecError::Bounds)?;
-            Ok(Dot { device, incarnation, number, index })
-        })
+    r.array(SEEN_MAX, |r| decode_dot(r, feeds))
+}
+
+fn decode_dot(r: &mut Reader<'_>, feeds: &[(DeviceId, Incarnation)]) -> Result<Dot, CodecError> {
+    r.tuple(3, |r| {
+        let at = usize::try_from(r.uint()?).map_err(|_| CodecError::Bounds)?;
+        let (device, incarnation) = *feeds.get(at).ok_or(CodecError::Bounds)?;
+        let number = r.uint()?;
+        let index = u32::try_from(r.uint()?).map_err(|_| CodecError::Bounds)?;
+        Ok(Dot { device, incarnation, number, index })
     })
 }
 

@@ -5,6 +5,8 @@
 //! own. Each view knows how far it has been applied; what a crash took from a view is applied again
 //! from the log when the vault is opened. Nothing here decides who may do what: that is `crate::gate`.
 
+mod adopt;
+
 mod reach;
 
 mod second;
@@ -14,9 +16,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aura_crypto::entropy::Entropy;
+use aura_protocol::authority::{Base, Roster};
 use aura_protocol::codec::{Decode, Encode, Reader, Writer};
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{CollectionId, FeedId, RecordId, VaultId};
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, RecordId, VaultId};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
 
@@ -37,6 +40,9 @@ const MOMENTS_MAX: usize = 16;
 /// Where each feed stands, and the newest head of each incarnation.
 pub(crate) type Moment = (Vec<(FeedId, Position)>, Vec<Signed<Head>>);
 
+use adopt::Covered;
+pub(crate) use adopt::Told;
+pub use adopt::Unsound;
 pub(crate) use reach::{Reach, Reaches};
 
 const FEEDS_MAX: usize = 65_536;
@@ -141,6 +147,14 @@ pub struct Open {
     pub(crate) entropy_source: EntropySource,
     /// How far other devices' feeds count.
     pub(crate) reaches: RwLock<Reaches>,
+    /// Snapshots that count, and that no other one covers.
+    pub(crate) bases: RwLock<Vec<Base>>,
+    /// What this device's late changes stood on, to be said again.
+    pub(crate) unsaid: Mutex<Vec<adopt::Unsaid>>,
+    /// The device that this is.
+    pub(crate) own: DeviceId,
+    /// Those that were refused, and why.
+    pub(crate) refused: Mutex<BTreeMap<Hash, Unsound>>,
     pub(crate) quarantine: Mutex<Vec<Quarantined>>,
     pub(crate) reads: Mutex<Reads>,
     pub(crate) watermark: Mutex<Watermark>,
@@ -148,6 +162,8 @@ pub struct Open {
     pub(crate) is_behind: AtomicBool,
     /// Whether an import runs: two would not see each other's drafts, nor their numbers.
     pub(crate) is_importing: AtomicBool,
+    /// Whether a snapshot is being made.
+    pub(crate) is_compacting: AtomicBool,
 }
 
 /// Locks a mutex; what a panicking thread left is consistent, since state changes in one place only.
@@ -258,6 +274,14 @@ impl Open {
         }
     }
 
+    /// Takes note of whose feeds count, and which snapshots.
+    pub(crate) fn heed(&self, roster: &Roster, heads: &[Signed<Head>], own: Option<DeviceId>) {
+        let reaches = Reaches::new(roster, heads, own);
+        *self.reaches.write().unwrap_or_else(PoisonError::into_inner) = reaches;
+        let bases = roster.bases().cloned().collect();
+        *self.bases.write().unwrap_or_else(PoisonError::into_inner) = bases;
+    }
+
     /// How far a feed counts here.
     pub(crate) fn reach(&self, feed: FeedId) -> Reach {
         self.reaches.read().unwrap_or_else(PoisonError::into_inner).of(feed)
@@ -275,9 +299,11 @@ impl Open {
 
     /// Applies to one side what the log has and its views have not.
     pub(crate) fn bring_up(&self, views: &Views, side: Side) -> Result<(), OpenError> {
+        self.reindex_if_behind(views)?;
         let behind = lock(&views.indexed).clone();
         let feeds: BTreeMap<FeedId, Position> = self.log.feeds()?.into_iter().collect();
-        check_not_ahead(views, &behind, &feeds)?;
+        let covered = adopt::adopted(views)?;
+        check_not_ahead(views, (&behind, &covered), &feeds)?;
         let mut touched = BTreeSet::new();
         for (feed, position) in feeds {
             if feed.collection == CollectionId::AUTHORITY {
@@ -296,8 +322,12 @@ impl Open {
                 return Err(OpenError::Passed);
             }
             let upto = reach.upto(position.number, applied);
+            // What a snapshot covers is ignored for ever, and what was let go of cannot be read.
+            let floor = self.log.floor(feed)?.number;
+            let applied = applied.max(covered.upto(feed)).max(floor);
             let indexed = behind.get(&feed).copied().unwrap_or_default();
             // Positions that the database applied and the index lost.
+            let indexed = indexed.max(floor);
             if indexed < applied {
                 self.each_entry(feed, indexed, applied, &mut |entries| {
                     touched.extend(entries.iter().flat_map(records));
@@ -310,14 +340,14 @@ impl Open {
                     index_rows(views, &applied.rows, Freshness::PerhapsIndexed)
                 })?;
             }
-            lock(&views.indexed).insert(feed, upto);
+            lock(&views.indexed).insert(feed, upto.max(applied));
         }
         for id in touched {
             if let Some(row) = views.db.record(id)? {
                 index_rows(views, &[row], Freshness::PerhapsIndexed)?;
             }
         }
-        Ok(())
+        self.adopt_side(views, side)
     }
 
     /// Opens the entries of a feed after one number up to another and hands them on, some at a time.
@@ -385,11 +415,14 @@ impl Open {
     /// The ops of one entry.
     pub(crate) fn entry(&self, feed: FeedId, number: u64) -> Result<Option<Applicable>, OpenError> {
         let mut found = None;
-        self.each_entry(feed, number.saturating_sub(1), number, &mut |entries| {
+        let read = self.each_entry(feed, number.saturating_sub(1), number, &mut |entries| {
             found = entries.into_iter().rfind(|entry| entry.number == number).or(found.take());
             Ok(())
-        })?;
-        Ok(found)
+        });
+        match read {
+            Err(OpenError::Store(StoreError::Forgotten { .. })) => Ok(None),
+            read => read.map(|()| found),
+        }
     }
 
     /// Empties databases and indexes and fills them again from the log; those behind the second lock
@@ -403,6 +436,7 @@ impl Open {
     pub(crate) fn rebuild_held(&self) -> Result<(), OpenError> {
         // Whatever is still of no use is set aside anew.
         lock(&self.quarantine).clear();
+        lock(&self.refused).clear();
         self.rebuild_side(&self.first, Side::First)?;
         match self.second() {
             Some(second) => self.rebuild_side(&second, Side::Second),
@@ -449,11 +483,12 @@ pub(crate) enum Side {
 /// That the views have taken nothing that the log does not have.
 fn check_not_ahead(
     views: &Views,
-    indexed: &BTreeMap<FeedId, u64>,
+    (indexed, covered): (&BTreeMap<FeedId, u64>, &Covered),
     logged: &BTreeMap<FeedId, Position>,
 ) -> Result<(), OpenError> {
     let ahead = |(feed, number): (&FeedId, &u64)| {
-        logged.get(feed).is_none_or(|position| position.number < *number)
+        let known = logged.get(feed).map_or(0, |position| position.number);
+        known.max(covered.upto(*feed)) < *number
     };
     let is_ahead = indexed.iter().any(ahead) || views.db.feeds()?.iter().any(ahead);
     if is_ahead { Err(OpenError::WentBack) } else { Ok(()) }

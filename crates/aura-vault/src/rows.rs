@@ -3,6 +3,8 @@
 //!
 //! Nothing here decides or records who may do it: that is `crate::gate`, the only caller.
 
+use std::collections::BTreeMap;
+
 use aura_crypto::entropy::Entropy;
 use aura_protocol::entry::ChunkAdded;
 use aura_protocol::id::{FeedId, RecordId};
@@ -13,7 +15,7 @@ use crate::clock::{Clock, physical_ms};
 use crate::db::Row;
 use crate::feed::Commit;
 use crate::keyring::Purpose;
-use crate::op::{Change, Op};
+use crate::op::{Carried, Change, Dot, Op};
 use crate::open::{Open, OpenError, lock};
 use crate::record::{Category, Kind};
 use crate::state::{Act, State, Touch};
@@ -40,7 +42,19 @@ pub(crate) fn next_id(last: Option<RecordId>, now_ms: i64, entropy: &mut dyn Ent
 /// One op of a record, read back from the log.
 pub(crate) struct Past {
     pub(crate) touch: Touch,
-    pub(crate) op: Op,
+    pub(crate) carried: Carried,
+    /// Whether a snapshot carries it: what was before it may be gone.
+    pub(crate) is_carried: bool,
+}
+
+/// What was before a record's newest op.
+pub(crate) enum Before {
+    /// This.
+    State(State),
+    /// Nothing: the op made the record.
+    Nothing,
+    /// What was before it is not kept any more.
+    Unknown,
 }
 
 impl Open {
@@ -105,10 +119,17 @@ impl Open {
     /// Every op of a record, oldest first, read back from the log.
     pub(crate) fn past(&self, row: &Row) -> Result<Vec<Past>, OpenError> {
         let collections: Vec<_> = self.log.feeds()?.into_iter().map(|(feed, _)| feed).collect();
+        // Where a snapshot carries an op, it says what ops did to it that are not there any more.
+        let kept = self.carried(row.id, row.category)?.into_iter();
+        let mut kept: BTreeMap<Dot, Carried> = kept.map(|carried| (carried.dot, carried)).collect();
         let mut past = Vec::new();
         let mut touches = row.state.touches().to_vec();
         touches.sort_unstable_by_key(|touch| (touch.clock, touch.dot));
         for touch in touches {
+            if let Some(carried) = kept.remove(&touch.dot) {
+                past.push(Past { touch, carried, is_carried: true });
+                continue;
+            }
             let written = |feed: &&FeedId| {
                 feed.device == touch.dot.device
                     && feed.incarnation == touch.dot.incarnation
@@ -119,7 +140,9 @@ impl Open {
             let Some(entry) = self.entry(*feed, touch.dot.number)? else { continue };
             let at = usize::try_from(touch.dot.index).unwrap_or(usize::MAX);
             if let Some(op) = entry.ops.into_iter().nth(at) {
-                past.push(Past { touch, op });
+                let dot = touch.dot;
+                let carried = Carried { dot, is_named: false, replaced: Vec::new(), op };
+                past.push(Past { touch, carried, is_carried: false });
             }
         }
         Ok(past)
@@ -127,21 +150,29 @@ impl Open {
 
     /// A record's state as some of its ops make it.
     pub(crate) fn replay<'a>(past: impl IntoIterator<Item = &'a Past>) -> State {
-        let mut state = State::default();
-        for Past { touch, op } in past {
-            state.apply(touch.dot, op);
-        }
-        state
+        crate::retain::replay(past.into_iter().map(|past| &past.carried))
     }
 
-    /// A record as it was before its newest op, and that op; nothing if it has only one.
-    pub(crate) fn before_last(&self, row: &Row) -> Result<Option<(State, Touch)>, OpenError> {
+    /// A record as it was before its newest op.
+    pub(crate) fn before_last(&self, row: &Row) -> Result<Before, OpenError> {
         let past = self.past(row)?;
-        let Some((last, earlier)) = past.split_last() else { return Ok(None) };
-        if earlier.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some((Self::replay(earlier), last.touch.clone())))
+        Ok(match past.split_last() {
+            Some((last, earlier)) if !earlier.is_empty() => {
+                let before = Self::replay(earlier);
+                // A value that was replaced before, by what is not kept any more, is not known.
+                let is_lost = |path: &String| {
+                    let is_replaced = |past: &Past| past.carried.replaced.contains(path);
+                    before.value(path).is_none() && earlier.iter().any(is_replaced)
+                };
+                let has_lost = match &last.carried.op.change {
+                    Change::Write { fields, .. } => fields.keys().any(is_lost),
+                    _ => false,
+                };
+                if has_lost { Before::Unknown } else { Before::State(before) }
+            }
+            Some((last, _)) if !last.is_carried => Before::Nothing,
+            _ => Before::Unknown,
+        })
     }
 
     /// Time, author and act of each op, for people.

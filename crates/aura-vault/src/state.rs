@@ -6,6 +6,7 @@
 //! was named before it arrived. Devices with the same ops have the same state. Values that were
 //! replaced stay in the log, which is where a record's history is read. Source: spec/ops.md, rules OPS-11 to OPS-17.
 
+mod bury;
 mod fields;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ pub struct Touch {
     pub author: String,
     /// Whether it writes or deletes.
     pub act: Act,
+    /// The code of the kind that it writes; 0 of a delete.
+    pub kind: u8,
     /// Whether a later op had seen it.
     pub is_named: bool,
 }
@@ -54,7 +57,6 @@ pub enum Act {
 /// A record, as its ops have made it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    kind: u8,
     touches: Vec<Touch>,
     fields: FieldList,
     /// Ops that were named but have not arrived, with the paths on which the naming op replaces them.
@@ -64,7 +66,11 @@ pub struct State {
 impl State {
     /// The record's kind, if this version knows it (OPS-15).
     pub fn kind(&self) -> Option<Kind> {
-        Kind::from_code(self.kind)
+        Kind::from_code(self.kind_code())
+    }
+
+    fn kind_code(&self) -> u8 {
+        self.touches.iter().map(|touch| touch.kind).max().unwrap_or_default()
     }
 
     /// The ops that touched the record, in the order in which they arrived here.
@@ -102,12 +108,9 @@ impl State {
             return false;
         }
         let Op { clock, author, change } = op;
-        let (act, seen, written) = match change {
-            Change::Write { kind, fields, seen, .. } => {
-                self.kind = self.kind.max(kind);
-                (Act::Write, seen, fields)
-            }
-            Change::Delete { seen, .. } => (Act::Delete, seen, BTreeMap::new()),
+        let (act, kind, seen, written) = match change {
+            Change::Write { kind, fields, seen, .. } => (Act::Write, kind, seen, fields),
+            Change::Delete { seen, .. } => (Act::Delete, 0, seen, BTreeMap::new()),
             _ => return false,
         };
         if !seen.is_empty() {
@@ -116,7 +119,7 @@ impl State {
         }
         let touch = u32::try_from(self.touches.len()).unwrap_or(u32::MAX);
         let (is_named, replaced) = self.arrive(dot);
-        self.touches.push(Touch { dot, clock, author, act, is_named });
+        self.touches.push(Touch { dot, clock, author, act, kind, is_named });
         let mut current = written;
         replaced.iter().for_each(|path| drop(current.remove(path)));
         self.fields.add(touch, current);
@@ -206,7 +209,7 @@ impl State {
         said.extend_from_slice(Label::StateLeaf.as_str().as_bytes());
         said.push(0);
         said.extend_from_slice(&id.0);
-        said.push(self.kind);
+        said.push(self.kind_code());
         let mut part = |text: &str| {
             said.extend_from_slice(&(text.len() as u64).to_be_bytes());
             said.extend_from_slice(text.as_bytes());
@@ -254,11 +257,11 @@ impl Encode for State {
 
     /// The local database's form; not part of any format that leaves the device.
     fn encode(&self, w: &mut Writer) {
-        w.array(4).uint(u64::from(self.kind)).array(self.touches.len());
+        w.array(3).array(self.touches.len());
         for touch in &self.touches {
-            w.array(5);
+            w.array(6);
             encode_dot(&touch.dot, w);
-            w.uint(touch.clock).text(&touch.author);
+            w.uint(touch.clock).text(&touch.author).uint(u64::from(touch.kind));
             w.boolean(touch.act == Act::Delete).boolean(touch.is_named);
         }
         w.array(self.fields.len());
@@ -308,14 +311,14 @@ fn decode_dot(r: &mut Reader<'_>) -> Result<Dot, CodecError> {
 
 impl Decode for State {
     fn decode(r: &mut Reader<'_>) -> Result<Self, CodecError> {
-        r.tuple(4, |r| {
-            let kind = u8::try_from(r.uint()?).map_err(|_| CodecError::Bounds)?;
+        r.tuple(3, |r| {
             let touches = r.array(TOUCHES_MAX, |r| {
-                r.tuple(5, |r| {
+                r.tuple(6, |r| {
                     Ok(Touch {
                         dot: decode_dot(r)?,
                         clock: r.uint()?,
                         author: r.text()?.to_owned(),
+                        kind: u8::try_from(r.uint()?).map_err(|_| CodecError::Bounds)?,
                         act: if r.boolean()? { Act::Delete } else { Act::Write },
                         is_named: r.boolean()?,
                     })
@@ -329,7 +332,7 @@ impl Decode for State {
                     Ok((dot, r.array(TOUCHES_MAX, |r| r.text().map(str::to_owned))?))
                 })
             })?;
-            Ok(Self { kind, touches, fields, awaited })
+            Ok(Self { touches, fields, awaited })
         })
     }
 }

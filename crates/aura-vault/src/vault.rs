@@ -54,6 +54,7 @@ pub use join::DeviceInfo;
 pub use revoke::Loss;
 pub use second::SecondStanding;
 pub use slots::SlotInfo;
+pub(crate) use statement::sign as sign_statement;
 
 const DEVICE_KEY: &str = "device.key";
 

@@ -56,7 +56,14 @@ pub(crate) fn origin(state: &State) -> Option<([u8; 16], Vec<u8>)> {
 
 /// A record's attachments.
 pub fn blobs(state: &State) -> Vec<(BlobId, BlobRef)> {
-    let fields = state.values().filter_map(|(path, text)| {
+    blobs_of(state.values())
+}
+
+/// The attachments among paths and texts.
+pub(crate) fn blobs_of<'a>(
+    values: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Vec<(BlobId, BlobRef)> {
+    let fields = values.filter_map(|(path, text)| {
         let id = BlobId::parse(path.strip_prefix(BLOB_PREFIX)?)?;
         Some((id, BlobRef::parse(text)?))
     });

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use aura_protocol::entry::Entry;
+use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation, RecordId};
+use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation, RecordId};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::local::LocalStore;
@@ -73,6 +73,18 @@ impl LocalLog for Cut {
 
     fn feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError> {
         self.inner.feeds()
+    }
+
+    fn floor(&self, feed: FeedId) -> Result<Position, StoreError> {
+        self.inner.floor(feed)
+    }
+
+    fn forget(&self, base: Hash) -> Result<u64, StoreError> {
+        self.write(|| LocalLog::forget(&self.inner, base))
+    }
+
+    fn claims(&self, name: ChunkName) -> Result<Vec<ChunkAdded>, StoreError> {
+        self.inner.claims(name)
     }
 
     fn heads(&self) -> Result<Vec<Signed<Head>>, StoreError> {

@@ -10,9 +10,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aura_protocol::authority::{Recipient, SlotKind};
-use aura_protocol::entry::Entry;
+use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::Position;
-use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
 use aura_store::local::LocalStore;
@@ -146,6 +146,18 @@ impl LocalLog for Altered {
 
     fn feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError> {
         self.inner.feeds()
+    }
+
+    fn floor(&self, feed: FeedId) -> Result<Position, StoreError> {
+        self.inner.floor(feed)
+    }
+
+    fn forget(&self, base: Hash) -> Result<u64, StoreError> {
+        LocalLog::forget(&self.inner, base)
+    }
+
+    fn claims(&self, name: ChunkName) -> Result<Vec<ChunkAdded>, StoreError> {
+        self.inner.claims(name)
     }
 
     fn heads(&self) -> Result<Vec<Signed<aura_protocol::head::Head>>, StoreError> {

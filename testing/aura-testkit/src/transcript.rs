@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use aura_protocol::codec::Encode as _;
-use aura_protocol::entry::Entry;
+use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Heads, LocalLog, Receipt, StoreError, StoredHead};
 
@@ -220,6 +220,18 @@ impl LocalLog for RecordedLog {
 
     fn feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError> {
         self.record(("feeds", Vec::new()), self.inner.feeds(), Vec::len)
+    }
+
+    fn floor(&self, feed: FeedId) -> Result<Position, StoreError> {
+        self.record(("floor", place(&feed, 0)), self.inner.floor(feed), |_| 0)
+    }
+
+    fn forget(&self, base: Hash) -> Result<u64, StoreError> {
+        self.record(("forget", base.0.to_vec()), self.inner.forget(base), |_| 0)
+    }
+
+    fn claims(&self, name: ChunkName) -> Result<Vec<ChunkAdded>, StoreError> {
+        self.record(("claims", name.0.to_vec()), self.inner.claims(name), Vec::len)
     }
 
     fn heads(&self) -> Result<Vec<Signed<Head>>, StoreError> {

@@ -3,10 +3,11 @@
 //!
 //! A statement that lacks a signature it needs changes nothing; the vault keeps it and says so. In which
 //! order a whole vault's statements are taken is in `judge`.
-//! Source: spec/authority.md, rules AUT-5 to AUT-20.
+//! Source: spec/authority.md, rules AUT-5 to AUT-20 and AUT-26.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::base::Base;
 use super::claim::{Claim, DeviceKeys, IdentityKeys, Recipient, SecondLock, SlotKeys, SlotKind};
 use super::device::{Device, Standing};
 use super::statement::{SignedStatement, Statement};
@@ -95,6 +96,7 @@ pub struct Roster {
     /// Which device made a second lock.
     lock_makers: BTreeMap<EpochId, DeviceId>,
     grants: BTreeSet<GrantId>,
+    bases: Vec<Base>,
     floor: (u64, u64),
     /// Slots and grants that ended; none comes back.
     ended: (BTreeMap<SlotId, Slot>, BTreeSet<GrantId>),
@@ -130,6 +132,7 @@ impl Roster {
             makers: BTreeMap::new(),
             lock_makers: BTreeMap::new(),
             grants: BTreeSet::new(),
+            bases: Vec::new(),
             floor: (0, 0),
             ended: (BTreeMap::new(), BTreeSet::new()),
             taken: BTreeSet::new(),
@@ -215,6 +218,12 @@ impl Roster {
         self.device(device).map_or(usize::MAX, |device| device.order)
     }
 
+    /// The snapshots that nobody has covered with a later one.
+    pub fn bases(&self) -> impl Iterator<Item = &Base> {
+        let is_last = |base: &&Base| !self.bases.iter().any(|later| later.supersedes(base));
+        self.bases.iter().filter(is_last)
+    }
+
     /// The least (security level, protocol version) that the person accepts.
     pub fn floor(&self) -> (u64, u64) {
         self.floor
@@ -257,7 +266,7 @@ impl Roster {
             _ => return Err(AuthorityError::Vault),
         }
         if !self.taken.contains(payload) {
-            self.admit(statement.clone(), signers)?;
+            self.admit(statement.clone(), signers, *payload)?;
             self.taken.insert(*payload);
         }
         Ok(())
@@ -273,20 +282,30 @@ impl Roster {
         }
     }
 
-    fn admit(&mut self, statement: Statement, signers: &[[u8; 32]]) -> Result<(), AuthorityError> {
+    fn admit(
+        &mut self,
+        statement: Statement,
+        signers: &[[u8; 32]],
+        payload: Hash,
+    ) -> Result<(), AuthorityError> {
         match statement.claim {
             Claim::Genesis { .. } => Err(AuthorityError::Genesis),
             Claim::Add(keys) => self.add(keys, signers),
             Claim::Confirm(device) => self.confirm(device, signers),
             claim => {
                 self.require_device(signers)?;
-                self.settle(claim, signers)
+                self.settle(claim, signers, payload)
             }
         }
     }
 
     /// Claims that take a listed, confirmed, unrevoked device (AUT-9).
-    fn settle(&mut self, claim: Claim, signers: &[[u8; 32]]) -> Result<(), AuthorityError> {
+    fn settle(
+        &mut self,
+        claim: Claim,
+        signers: &[[u8; 32]],
+        payload: Hash,
+    ) -> Result<(), AuthorityError> {
         match claim {
             Claim::Genesis { .. } | Claim::Add(_) | Claim::Confirm(_) => {
                 return Err(AuthorityError::State);
@@ -318,7 +337,7 @@ impl Roster {
                     }
                 }
             }
-            Claim::Base { feed, .. } => {
+            Claim::Base { feed, range, covered } => {
                 // AUT-14: a device speaks for its own snapshots only.
                 let is_own = self.device(feed.device).is_some_and(|device| {
                     device.is_active() && signers.contains(&device.keys.sign)
@@ -326,6 +345,8 @@ impl Roster {
                 if !is_own {
                     return Err(AuthorityError::Signer);
                 }
+                let base = Base::new(payload, feed, range, &covered);
+                self.bases.push(base.ok_or(AuthorityError::State)?);
             }
             Claim::Grant { grant, .. } => {
                 // AUT-17.

@@ -59,6 +59,10 @@ problems! {
     TooLarge = "too-large", 413, "The body is larger than this path takes; nothing of it was kept.";
     /// The body is of another media type.
     Media = "media", 415, "The body is of another media type than this path takes.";
+    /// What was asked for was let go of.
+    Forgotten = "forgotten", 410, "The server has let go of these entries; a snapshot has what is left of them.";
+    /// A snapshot is not adopted by every device.
+    Unproven = "unproven", 409, "Not every device has taken this snapshot in yet; nothing was let go of.";
     /// Something does not verify.
     Refused = "refused", 422, "Something in the request does not verify; nothing of it was kept.";
     /// Too many requests, or failed logins.
@@ -103,6 +107,8 @@ impl Problem {
             StoreError::Full => ProblemKind::Full,
             StoreError::Damaged(_) => ProblemKind::Damaged,
             StoreError::DamagedEntry { .. } => ProblemKind::DamagedEntry,
+            StoreError::Forgotten { .. } => ProblemKind::Forgotten,
+            StoreError::Unproven => ProblemKind::Unproven,
             StoreError::Io(_)
             | StoreError::Database(_)
             | StoreError::Unreachable(_)
@@ -115,6 +121,7 @@ impl Problem {
         let place = match error {
             StoreError::Gap { feed, expected } => Some((*feed, *expected)),
             StoreError::DamagedEntry { feed, number } => Some((*feed, *number)),
+            StoreError::Forgotten { feed, upto } => Some((*feed, *upto)),
             _ => None,
         };
         Self { kind, place, retry_after_s: None }

@@ -62,9 +62,10 @@ pub(super) fn admit(
     entries: &[Entry],
 ) -> Result<Admission, StoreError> {
     let standing = standing(connection, offer)?;
+    let coverage = Coverage { connection, listed, offer };
     let mut astray = None;
     for of_feed in entries.chunk_by(|a, b| a.header().feed == b.header().feed) {
-        if let Some(turn) = stage(connection, offer, of_feed)? {
+        if let Some(turn) = stage(connection, &coverage, offer, of_feed)? {
             astray = Some(turn);
             break;
         }
@@ -83,11 +84,30 @@ pub(super) fn admit(
         let authority = if is_last { Authority::Changed } else { Authority::Unchanged };
         return Ok(Admission::Taken(Receipt { missing: Vec::new() }, authority));
     }
-    match complete(connection, offer, standing)? {
+    match complete(connection, &coverage, standing)? {
         Admission::Taken(receipt, _) if is_last && receipt.missing.is_empty() => {
             Ok(Admission::Taken(receipt, Authority::Changed))
         }
         admission => Ok(admission),
+    }
+}
+
+/// What snapshots cover, by the statements that are shown or that come with the head.
+struct Coverage<'a> {
+    connection: &'a Connection,
+    listed: &'a Devices,
+    offer: &'a Offer<'a>,
+}
+
+impl Coverage<'_> {
+    /// Up to where a feed is covered. Asked only where its entries are not there.
+    fn of(&self, feed: FeedId) -> Result<Position, StoreError> {
+        let covered = self.listed.covered(feed);
+        if covered.number > 0 || !stages_statements(self.connection, &self.offer.head)? {
+            return Ok(covered);
+        }
+        let head = &self.offer.head;
+        Ok(devices(self.connection, head.vault, Some(head))?.covered(feed))
     }
 }
 
@@ -119,6 +139,8 @@ fn standing(connection: &Connection, offer: &Offer<'_>) -> Result<Standing, Stor
         let (goes_back, differs) = match (is_beyond, is_behind) {
             (true, _) => (!is_newer, false),
             (_, true) if position.number == 0 => (is_newer, false),
+            // What was let go of cannot be compared any more.
+            (_, true) if position.number < row.floor.number => (is_newer, false),
             (_, true) => {
                 (is_newer, feed::hash_at(connection, &row, position.number)? != Some(position.hash))
             }
@@ -223,6 +245,7 @@ pub(super) fn devices(
 /// Takes what follows of one feed, in order. Says so if what is staged does not lead to the head.
 fn stage(
     connection: &Connection,
+    coverage: &Coverage<'_>,
     offer: &Offer<'_>,
     entries: &[Entry],
 ) -> Result<Option<(FeedId, StoreError)>, StoreError> {
@@ -242,6 +265,13 @@ fn stage(
                 continue;
             }
             feed::unstage(connection, &mut row, number)?;
+        }
+        if number > row.held.number.saturating_add(1) {
+            let covered = coverage.of(row.feed)?;
+            if entry.follows(covered.number, &covered.hash) && covered.number > 0 {
+                // STO-30: what a snapshot covers is ignored for ever; the feed goes on after it.
+                feed::begin_after(connection, &mut row, covered)?;
+            }
         }
         if number != row.held.number.saturating_add(1) {
             let expected = row.held.number.saturating_add(1);
@@ -307,9 +337,10 @@ pub(super) fn heal(
 /// Shows the head if all that it names is there.
 fn complete(
     connection: &Connection,
-    offer: &Offer<'_>,
+    coverage: &Coverage<'_>,
     standing: Standing,
 ) -> Result<Admission, StoreError> {
+    let offer = coverage.offer;
     let head = &offer.head;
     let mut missing = Vec::new();
     let mut reached = Vec::new();
@@ -318,7 +349,16 @@ fn complete(
         if position.number == 0 {
             continue;
         }
-        match feed::find(connection, &feed)? {
+        let mut found = feed::find(connection, &feed)?;
+        let is_short = found.is_none_or(|row| row.held.number < position.number);
+        if is_short && coverage.of(feed)? == *position {
+            // STO-30: there is nothing after what a snapshot covers.
+            let mut row = feed::find_or_make(connection, &feed)?;
+            feed::begin_after(connection, &mut row, *position)?;
+            feed::update(connection, &row)?;
+            found = Some(row);
+        }
+        match found {
             None => missing.push((feed, 0)),
             Some(row) if row.held.number < position.number => {
                 missing.push((feed, row.held.number));
@@ -330,7 +370,13 @@ fn complete(
                     StoreError::Refused("entries that do not lead to what their head names");
                 return Ok(Admission::Astray(feed, error));
             }
-            Some(row) => reached.push((row, *position)),
+            Some(mut row) => {
+                let is_news = position.number > row.kept.number;
+                if is_news && feed::has_gap(connection, &row)? {
+                    row.floor = coverage.of(feed)?;
+                }
+                reached.push((row, *position));
+            }
         }
     }
     let mut authority = Authority::Unchanged;

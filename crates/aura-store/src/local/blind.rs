@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Ends, Heads, Receipt, StoreError, StoredHead};
 
@@ -92,6 +92,15 @@ impl BlindStore for LocalStore {
     async fn ends(&self, access: &Access) -> Result<Ends, StoreError> {
         self.admit_access(access)?;
         self.ended()
+    }
+
+    async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {
+        self.admit_access(access)?;
+        // Of the vault, not of some of its collections.
+        match access {
+            Access::Vault(_) => self.let_go(base),
+            Access::Collections { .. } => Err(StoreError::Forbidden),
+        }
     }
 
     async fn watch(

@@ -93,7 +93,8 @@ impl LocalStore {
         let mut writer = self.writer();
         let transaction = writer.connection.transaction().map_err(failed)?;
         let row = feed::find(&transaction, &entry.header().feed)?.ok_or(StoreError::Absent)?;
-        if entry.header().number > row.kept.number {
+        let number = entry.header().number;
+        if number > row.kept.number || number <= row.floor.number {
             return Err(StoreError::Absent);
         }
         admit::heal(&transaction, &row, entry)?;
@@ -163,7 +164,7 @@ fn verify_feed(
     row: &feed::FeedRow,
     damages: &mut Vec<Damage>,
 ) -> Result<(), StoreError> {
-    let mut after = 0;
+    let mut after = row.floor.number;
     while after < row.kept.number {
         let mut last = after;
         let range = (after, row.kept.number);

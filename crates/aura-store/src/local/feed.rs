@@ -22,9 +22,12 @@ pub(super) struct FeedRow {
     pub(super) kept: Position,
     /// How far there are entries.
     pub(super) held: Position,
+    /// Up to where they were let go of (STO-29).
+    pub(super) floor: Position,
 }
 
-const COLUMNS: &str = "id, collection, device, incarnation, kept, kept_hash, held, held_hash";
+const COLUMNS: &str = "id, collection, device, incarnation, kept, kept_hash, held, held_hash,
+    floor, floor_hash";
 
 /// The feed's row, if it has one.
 pub(super) fn find(connection: &Connection, feed: &FeedId) -> Result<Option<FeedRow>, StoreError> {
@@ -50,7 +53,8 @@ pub(super) fn find_or_make(connection: &Connection, feed: &FeedId) -> Result<Fee
                VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?5)";
     connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
     let id = connection.last_insert_rowid();
-    Ok(FeedRow { id, feed: *feed, kept: Position::NONE, held: Position::NONE })
+    let none = Position::NONE;
+    Ok(FeedRow { id, feed: *feed, kept: none, held: none, floor: none })
 }
 
 /// Every feed of one incarnation.
@@ -94,7 +98,8 @@ fn feed_row(row: &Row<'_>) -> Result<FeedRow, StoreError> {
         incarnation: Incarnation::from_slice(id(3)?).ok_or(ROW)?,
     };
     let number = row.get_ref(0).map_err(failed)?.as_i64().map_err(|_| ROW)?;
-    Ok(FeedRow { id: number, feed, kept: position(4)?, held: position(6)? })
+    let (kept, held, floor) = (position(4)?, position(6)?, position(8)?);
+    Ok(FeedRow { id: number, feed, kept, held, floor })
 }
 
 /// The number as SQLite keeps it.
@@ -147,9 +152,18 @@ pub(super) fn replace(
 
 /// Writes how far the feed is shown and held.
 pub(super) fn update(connection: &Connection, row: &FeedRow) -> Result<(), StoreError> {
-    let sql = "UPDATE feeds SET kept = ?2, kept_hash = ?3, held = ?4, held_hash = ?5 WHERE id = ?1";
+    let sql = "UPDATE feeds SET kept = ?2, kept_hash = ?3, held = ?4, held_hash = ?5,
+               floor = ?6, floor_hash = ?7 WHERE id = ?1";
     let (kept, held) = (stored(row.kept.number)?, stored(row.held.number)?);
-    let values = params![row.id, kept, &row.kept.hash.0[..], held, &row.held.hash.0[..]];
+    let values = params![
+        row.id,
+        kept,
+        &row.kept.hash.0[..],
+        held,
+        &row.held.hash.0[..],
+        stored(row.floor.number)?,
+        &row.floor.hash.0[..]
+    ];
     connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
     Ok(())
 }
@@ -188,6 +202,53 @@ pub(super) fn shorten(
     unstage(connection, row, 0)
 }
 
+/// Goes on after what a snapshot covers: what is there before stays until it is let go of.
+pub(super) fn begin_after(
+    connection: &Connection,
+    row: &mut FeedRow,
+    covered: Position,
+) -> Result<(), StoreError> {
+    unstage(connection, row, 0)?;
+    row.held = covered;
+    Ok(())
+}
+
+/// Whether the entry after what is shown is not there, nor will be: the feed goes on after a snapshot.
+pub(super) fn has_gap(connection: &Connection, row: &FeedRow) -> Result<bool, StoreError> {
+    let next = row.kept.number.saturating_add(1);
+    Ok(!has_any(connection, row, (next, next))?)
+}
+
+/// Whether there is an entry with one of these numbers.
+pub(super) fn has_any(
+    connection: &Connection,
+    row: &FeedRow,
+    (from, to): (u64, u64),
+) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS
+        (SELECT 1 FROM entries WHERE feed = ?1 AND number >= ?2 AND number <= ?3)";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let values = params![row.id, stored(from)?, stored(to)?];
+    statement.query_row(values, |row| row.get(0)).map_err(failed)
+}
+
+/// Lets go of the entries up to this one; how many there were.
+pub(super) fn let_go(
+    connection: &Connection,
+    row: &mut FeedRow,
+    upto: Position,
+) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    for table in ["names", "entries"] {
+        let sql = format!("DELETE FROM {table} WHERE feed = ?1 AND number <= ?2");
+        let values = params![row.id, stored(upto.number)?];
+        gone = connection.execute(&sql, values).map_err(failed)?;
+    }
+    row.floor = upto;
+    update(connection, row)?;
+    Ok(gone as u64)
+}
+
 /// The hash that the entry with this number had when it was taken.
 pub(super) fn hash_at(
     connection: &Connection,
@@ -199,6 +260,9 @@ pub(super) fn hash_at(
     }
     if number == row.held.number {
         return Ok(Some(row.held.hash));
+    }
+    if number == row.floor.number {
+        return Ok(Some(row.floor.hash));
     }
     let sql = "SELECT hash FROM entries WHERE feed = ?1 AND number = ?2";
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;

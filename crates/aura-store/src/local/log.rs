@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The local store as the vault's log.
 
-use aura_protocol::entry::Entry;
+use std::collections::BTreeSet;
+
+use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
 
@@ -30,6 +32,22 @@ impl LocalLog for LocalStore {
         let rows = feed::all(&self.reader())?;
         let shown = rows.into_iter().filter(|row| row.kept.number > 0);
         Ok(shown.map(|row| (row.feed, row.kept)).collect())
+    }
+
+    fn floor(&self, feed: FeedId) -> Result<Position, StoreError> {
+        Ok(feed::find(&self.reader(), &feed)?.map_or(Position::NONE, |row| row.floor))
+    }
+
+    fn forget(&self, base: Hash) -> Result<u64, StoreError> {
+        self.let_go(base)
+    }
+
+    fn claims(&self, name: ChunkName) -> Result<Vec<ChunkAdded>, StoreError> {
+        let named = chunk::named(&self.reader(), name)?;
+        let claim = |named: &chunk::Named| (named.hash, named.size_bytes);
+        let claims: BTreeSet<_> = named.iter().map(claim).collect();
+        let claims = claims.into_iter();
+        Ok(claims.map(|(hash, size_bytes)| ChunkAdded { name, hash, size_bytes }).collect())
     }
 
     fn heads(&self) -> Result<Vec<Signed<Head>>, StoreError> {

@@ -21,7 +21,7 @@ const HEADER: &[u8; 16] = b"SQLite format 3\0";
 /// "Aura" in ASCII.
 const APPLICATION_ID: i64 = 0x4175_7261;
 /// The newest version of the tables that this code knows.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// A small edit rewrites half a dozen pages and is padded to 4 KiB; larger pages would read large
 /// entries faster and make the file larger.
 const PAGE_BYTES: u32 = 4 << 10;
@@ -41,6 +41,8 @@ CREATE TABLE feeds (
     collection BLOB NOT NULL, device BLOB NOT NULL, incarnation BLOB NOT NULL,
     kept INTEGER NOT NULL, kept_hash BLOB NOT NULL,
     held INTEGER NOT NULL, held_hash BLOB NOT NULL,
+    floor INTEGER NOT NULL DEFAULT 0, floor_hash BLOB NOT NULL 
+        DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000',
     UNIQUE (device, incarnation, collection)
 ) STRICT;
 CREATE TABLE entries (
@@ -66,6 +68,13 @@ CREATE TABLE pins (
 CREATE INDEX pinned ON pins (device, incarnation, number);
 ";
 
+/// Version 1 had no floors: nothing was let go of.
+const TO_SECOND: &str = "
+ALTER TABLE feeds ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN floor_hash BLOB NOT NULL
+    DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';
+";
+
 /// Whether a database may be made where there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
@@ -81,8 +90,10 @@ pub(super) fn writer(path: &Path, presence: Presence) -> Result<Connection, Open
         Presence::Created => flags | OpenFlags::SQLITE_OPEN_CREATE,
     };
     check_header(path)?;
-    let connection = Connection::open_with_flags(path, flags).map_err(OpenError::from_sqlite)?;
+    let mut connection =
+        Connection::open_with_flags(path, flags).map_err(OpenError::from_sqlite)?;
     settings(&connection).map_err(OpenError::from_sqlite)?;
+    migrate(&mut connection)?;
     Ok(connection)
 }
 
@@ -141,6 +152,26 @@ pub(super) fn create(connection: &mut Connection, vault: VaultId) -> Result<(), 
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     };
     make(connection).map_err(OpenError::from_sqlite)
+}
+
+/// Brings the tables of an earlier version to this one, in one transaction: forward only.
+fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let version: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(OpenError::from_sqlite)?;
+    let application: i64 = connection
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .map_err(OpenError::from_sqlite)?;
+    if (application, version) != (APPLICATION_ID, 1) {
+        return Ok(());
+    }
+    let to_second = |connection: &mut Connection| {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(TO_SECOND)?;
+        transaction.pragma_update(None, "user_version", 2)?;
+        transaction.commit()
+    };
+    to_second(connection).map_err(OpenError::from_sqlite)
 }
 
 /// Whose store this is; `None` if its making was interrupted.

@@ -3,7 +3,8 @@
 //!
 //! What the taking store says is missing drives it, so that an interrupted run goes on where it ended and a
 //! run that was not needed moves nothing. A head that comes from elsewhere is offered alone first: nothing is
-//! asked for in the name of one that does not verify. Source: spec/replicate.md, rules REP-4, REP-5 and REP-18.
+//! asked for in the name of one that does not verify. Source: spec/replicate.md, rules REP-4, REP-5, REP-18
+//! and REP-24.
 
 use std::collections::BTreeSet;
 
@@ -59,11 +60,14 @@ pub(super) struct Haul<'a> {
     /// Heads in whose places the store that takes has something else.
     pub(super) forks: Vec<Told>,
     pub(super) budget: Budget,
+    /// Feeds of the present head of which the store that gives has let go of the beginning.
+    begun_later: BTreeSet<FeedId>,
 }
 
 impl<'a> Haul<'a> {
     pub(super) fn new(moved: &'a mut Moved, budget: Budget) -> Self {
-        Self { moved, unasked: BTreeSet::new(), forks: Vec::new(), budget }
+        let (unasked, begun_later) = (BTreeSet::new(), BTreeSet::new());
+        Self { moved, unasked, forks: Vec::new(), budget, begun_later }
     }
 }
 
@@ -77,6 +81,8 @@ pub(super) enum Halt {
     Incomplete(FeedId, u64),
     /// The store that gives has this entry, and it is damaged.
     Damaged(FeedId, u64),
+    /// The store that gives has let go of what the one that takes lacks, and that does not know why (REP-24).
+    Covered,
     /// There is more under this head than one run carries.
     Spent,
 }
@@ -105,6 +111,7 @@ impl Carrier<'_> {
         there: Option<&Head>,
         haul: &mut Haul<'_>,
     ) -> Result<(), Halt> {
+        haul.begun_later.clear();
         let mut missing = match self.opening {
             Opening::Entries => lacking(&told.head, there),
             Opening::Alone(_) => self.offer(told, haul).await?,
@@ -190,22 +197,35 @@ impl Carrier<'_> {
             if room.is_full() {
                 break;
             }
-            let read = self.from.read(self.access, *feed, *after, room.entries).await;
+            let upto = head.position(feed.collection).number;
+            let mut after = *after;
+            let mut read = self.from.read(self.access, *feed, after, room.entries).await;
+            if let Err(StoreError::Forgotten { upto: gone, .. }) = read {
+                // REP-24: where a snapshot covers the rest, the store that takes goes on after it.
+                if gone <= after || !haul.begun_later.insert(*feed) {
+                    return Err(Halt::Covered);
+                }
+                if gone >= upto {
+                    continue;
+                }
+                after = gone;
+                read = self.from.read(self.access, *feed, after, room.entries).await;
+            }
             let entries = match read {
                 Ok(entries) => entries,
+                Err(StoreError::Forgotten { .. }) => return Err(Halt::Covered),
                 Err(StoreError::Absent) => Vec::new(),
                 Err(StoreError::DamagedEntry { .. } | StoreError::Damaged(_)) => {
                     return Err(Halt::Damaged(*feed, after.saturating_add(1)));
                 }
                 Err(error) => return Err(Halt::From(error)),
             };
-            let upto = head.position(feed.collection).number;
-            let (mut fitting, has_more) = room.take(entries, feed, (*after, upto));
+            let (mut fitting, has_more) = room.take(entries, feed, (after, upto));
             if has_more {
                 haul.unasked.insert(*feed);
             }
             if fitting.is_empty() {
-                return Err(Halt::Incomplete(*feed, *after));
+                return Err(Halt::Incomplete(*feed, after));
             }
             batch.append(&mut fitting);
         }

@@ -56,39 +56,47 @@ impl Stores<'_> {
             let middle = same.saturating_add(other.saturating_sub(same) / 2);
             let here = self.hash(self.local, middle).await.map_err(|e| (Side::Local, e))?;
             let there = self.hash(self.remote, middle).await.map_err(|e| (Side::Remote, e))?;
-            if here == there { same = middle } else { other = middle }
+            // Every device has adopted what covers an entry that was let go of: it was the same everywhere.
+            let is_same = here.is_none() || there.is_none() || here == there;
+            if is_same { same = middle } else { other = middle }
         }
         Ok(same)
     }
 
-    async fn hash(&self, store: &dyn BlindStore, number: u64) -> Result<Hash, StoreError> {
-        let read = store.read(self.access, self.feed, number.saturating_sub(1), 1).await?;
+    /// The hash of an entry; none of one that was let go of.
+    async fn hash(&self, store: &dyn BlindStore, number: u64) -> Result<Option<Hash>, StoreError> {
+        let read = store.read(self.access, self.feed, number.saturating_sub(1), 1).await;
+        let read = match read {
+            Err(StoreError::Forgotten { upto, .. }) if number <= upto => return Ok(None),
+            read => read?,
+        };
         let entry = read.first().filter(|entry| entry.header().number == number);
-        entry.map(aura_protocol::entry::Entry::hash).ok_or(StoreError::Absent)
+        entry.map(|entry| Some(entry.hash())).ok_or(StoreError::Absent)
     }
 
     /// That what the other store has after this number leads to where its head stands.
     async fn lead(&self, alike: u64, head: Position) -> Result<(), Stopped> {
-        let mut last = Position { number: alike, hash: Hash([0; 32]) };
+        let mut last = (alike, Some(Hash([0; 32])));
         if alike > 0 {
             let hash = self.hash(self.local, alike).await;
-            last.hash = hash.map_err(|error| (Side::Local, error))?;
+            last.1 = hash.map_err(|error| (Side::Local, error))?;
         }
-        while last.number < head.number {
-            let read = self.remote.read(self.access, self.feed, last.number, READ_ENTRIES_MAX);
+        while last.0 < head.number {
+            let read = self.remote.read(self.access, self.feed, last.0, READ_ENTRIES_MAX);
             let read = read.await.map_err(|error| (Side::Remote, error))?;
             if read.is_empty() {
                 return Err((Side::Remote, ASTRAY));
             }
             for entry in read.iter().filter(|entry| entry.header().number <= head.number) {
                 let is_next = entry.header().feed == self.feed;
-                if !is_next || !entry.follows(last.number, &last.hash) {
+                let before = last.1.unwrap_or(entry.header().previous);
+                if !is_next || !entry.follows(last.0, &before) {
                     return Err((Side::Remote, ASTRAY));
                 }
-                last = Position { number: entry.header().number, hash: entry.hash() };
+                last = (entry.header().number, Some(entry.hash()));
             }
         }
-        if last.number == head.number && last.hash != head.hash {
+        if last.0 == head.number && last.1.is_some_and(|hash| hash != head.hash) {
             return Err((Side::Remote, ASTRAY));
         }
         Ok(())

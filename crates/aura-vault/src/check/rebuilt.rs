@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 use aura_protocol::id::RecordId;
 
 use crate::db::{Applicable, Db, DbError, Row, Which};
-use crate::open::{Open, OpenError};
+use crate::open::{Open, OpenError, Side};
+use crate::views::Views;
 
 /// Rows that are in memory at one time.
 const ROWS: usize = 64;
@@ -31,6 +32,15 @@ impl Rebuilt {
     pub(super) fn apply(&self, entries: Vec<Applicable>) -> Result<(), OpenError> {
         self.db.apply(entries)?;
         Ok(())
+    }
+
+    /// Adopts the snapshots that the views have adopted.
+    pub(super) fn adopt(
+        &self,
+        open: &Open,
+        (views, side): (&Views, Side),
+    ) -> Result<(), OpenError> {
+        open.adopt_beside(views, &self.db, side)
     }
 
     /// The log's records, in the order of their ids.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::DbError;
 
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// How much memory and file a connection may take for speed.
 #[derive(Clone, Copy)]

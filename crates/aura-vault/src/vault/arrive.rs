@@ -11,11 +11,12 @@ use std::sync::{Arc, PoisonError};
 
 use aura_protocol::authority::AuthorityError;
 use aura_protocol::head::{Head, Position, Seen};
-use aura_protocol::id::{CollectionId, DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation};
 
 use super::{Unlocked, Vault, VaultError, generation, read_roster, unlock};
+use crate::audit::{Action, Outcome};
 use crate::feed::Pen;
-use crate::open::{Open, OpenError, Reaches, Side, lock};
+use crate::open::{Open, OpenError, Reaches, Side, Told, Unsound, lock};
 use crate::seen::When;
 
 impl Vault<Unlocked> {
@@ -38,16 +39,18 @@ impl Vault<Unlocked> {
         let own = Some(pen.life().0);
         let is_revoked = generation::is_revoked(&self.roster, own);
         pen.set_bar(unlock::bar(refused.contains(&AuthorityError::Newer), is_revoked));
+        let told = open.told_bases()?;
         let heads = self.log.heads()?;
         let reaches = Reaches::new(&self.roster, &heads, own);
         self.take_keys(&reaches, &pen)?;
-        *open.reaches.write().unwrap_or_else(PoisonError::into_inner) = reaches;
+        open.heed(&self.roster, &heads, own);
         match open.catch_up() {
             // As when it is opened: what another device put behind the second lock leaves the first views.
             Err(error) if error.is_damage() => open.rebuild_held()?,
             caught_up => caught_up?,
         }
         open.is_behind.store(false, Ordering::Release);
+        let now_told = open.told_bases()?;
         let now_ms = open.clock.now_ms();
         let own = pen.life();
         let mut seen = Vec::new();
@@ -60,7 +63,7 @@ impl Vault<Unlocked> {
                 continue;
             }
             let held = Position { number: head.number, hash: signed.hash() };
-            let applied = if is_applied(open, &head)? {
+            let applied = if is_applied(open, &head)? && has_adopted(&now_told, &head) {
                 pen.observe(head.clock, now_ms);
                 held
             } else {
@@ -72,7 +75,38 @@ impl Vault<Unlocked> {
         pen.see(seen);
         drop(pen);
         drop(lock(&open.watermark).mark(self.log.as_ref(), (now_ms, When::Now)));
-        Ok(())
+        acknowledge(open, (&told, &now_told), now_ms)
+    }
+
+    /// Lets go of what snapshots cover that every device has adopted, in this device's own store. How many entries
+    /// went. Not for a vault that syncs with a store that lets go of nothing: it could not be filled again.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn let_go(&self) -> Result<u64, VaultError> {
+        let open = self.open();
+        let _writing = lock(&open.pen);
+        Ok(open.let_go()?)
+    }
+
+    /// Snapshots that were refused, and whose they are.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn refused_snapshots(&self) -> Result<Vec<(DeviceId, Unsound)>, VaultError> {
+        let told = self.open().told_bases()?;
+        let refused = told.bases.iter().filter_map(|base| {
+            told.refused.get(&base.id).map(|unsound| (base.feed.device, *unsound))
+        });
+        Ok(refused.collect())
+    }
+
+    /// The snapshots that this device has adopted: what a store is asked to let go of under them.
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn adopted_snapshots(&self) -> Result<Vec<Hash>, VaultError> {
+        Ok(self.open().told_bases()?.adopted.into_iter().collect())
     }
 
     /// Reads again what was set aside, where the store has been healed meanwhile (REP-21): views are built anew, if
@@ -120,7 +154,7 @@ fn is_applied(open: &Open, head: &Head) -> Result<bool, VaultError> {
         if *collection == CollectionId::AUTHORITY {
             continue;
         }
-        let views = match open.side(*collection) {
+        let second = match open.side(*collection) {
             Side::First => None,
             Side::Second => match open.second() {
                 Some(second) => Some(second),
@@ -128,10 +162,42 @@ fn is_applied(open: &Open, head: &Head) -> Result<bool, VaultError> {
                 None => continue,
             },
         };
-        let db = views.as_ref().map_or(&open.first.db, |views| &views.db);
-        if db.applied(feed)? < position.number {
+        let views = second.as_deref().unwrap_or(&open.first);
+        if open.applied(views, feed)? < position.number {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Whether the snapshots that a head's entries say to be whole were adopted here, but for those that wait or that
+/// no longer count (SNP-7).
+fn has_adopted(told: &Told, head: &Head) -> bool {
+    let of_head = told.bases.iter().filter(|base| {
+        (base.feed.device, base.feed.incarnation) == (head.device, head.incarnation)
+            && head.position(base.feed.collection).number >= base.range.1
+    });
+    let is_done = |id| told.adopted.contains(id) || told.waiting.contains(id);
+    of_head.into_iter().all(|base| is_done(&base.id))
+}
+
+/// Says on the record that snapshots were adopted or refused: with it goes a head that every store takes as this
+/// device's word.
+fn acknowledge(open: &Open, (before, now): (&Told, &Told), now_ms: i64) -> Result<(), VaultError> {
+    let adopted = now.adopted.difference(&before.adopted).count();
+    let refused = now.refused.keys().filter(|id| !before.refused.contains_key(*id)).count();
+    let mut events = Vec::new();
+    for (action, outcome, count) in
+        [(Action::Compact, Outcome::Done, adopted), (Action::Compact, Outcome::Refused, refused)]
+    {
+        if count > 0 {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            events.push(unlock::event(now_ms, action, outcome, count));
+        }
+    }
+    if !events.is_empty() {
+        open.record(events)?;
+    }
+    open.say_again()?;
+    Ok(())
 }

@@ -8,7 +8,6 @@
 //! Source: spec/replicate.md, rule REP-22.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 
 use aura_protocol::authority::decode_body;
 use aura_protocol::entry::Entry;
@@ -20,7 +19,7 @@ use crate::feed::{self, Bar, Batch, Commit, FeedError, Pen};
 use crate::home;
 use crate::keyring::Purpose;
 use crate::op::{Change, Dot, Op};
-use crate::open::{Open, OpenError, Reaches, lock};
+use crate::open::{Open, OpenError, lock};
 use crate::seen::When;
 
 type Life = (DeviceId, Incarnation);
@@ -81,8 +80,7 @@ impl Vault<Unlocked> {
         self.log.give_way(common)?;
         lock(&open.watermark).forget(life.0, life.1);
         self.roster = read_roster(self.log.as_ref(), self.vault)?.0;
-        let reaches = Reaches::new(&self.roster, &self.log.heads()?, Some(own.0));
-        *open.reaches.write().unwrap_or_else(PoisonError::into_inner) = reaches;
+        open.heed(&self.roster, &self.log.heads()?, Some(own.0));
         open.rebuild_held()?;
         unlock::forget_frontier(&open)?;
         // A head that still named what was let go of would accuse whoever has what others have in its place.
@@ -151,6 +149,8 @@ impl Gathered {
             let read = open.with_keyring(|keyring| feed::open(entry, keyring, open.vault));
             // One that does not open here opens nowhere: it is let go of, but keeps its place.
             let mut ops = read.unwrap_or_default();
+            // A snapshot stands in the life that said so; in another one it says nothing.
+            ops.retain(|op| !matches!(op.change, Change::Carry(_)));
             if open.with_keyring(|keyring| keyring.purpose(collection)) == Some(Purpose::Audit) {
                 commit.events.extend(ops.iter().filter_map(event));
                 continue;

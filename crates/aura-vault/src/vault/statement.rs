@@ -8,7 +8,7 @@ use aura_protocol::codec::Encode as _;
 use aura_protocol::id::Nonce16;
 
 /// A signed statement by these keys.
-pub(super) fn sign(statement: &Statement, signers: &[&dyn LabelledSigner]) -> SignedStatement {
+pub(crate) fn sign(statement: &Statement, signers: &[&dyn LabelledSigner]) -> SignedStatement {
     let payload = statement.to_bytes();
     let label = SignedStatement::label(&statement.claim);
     let by = |signer: &&dyn LabelledSigner| (signer.verifying_key(), signer.sign(label, &payload));

@@ -116,6 +116,8 @@ pub(super) fn open(
         Err(error) if error.is_damage() => open.rebuild()?,
         recorded => recorded?,
     }
+    // Snapshots may have come while it was shut.
+    open.say_again()?;
     if attempts != Attempts::default() {
         // The wrong tries are on the record now.
         let cleared = Attempts::default().write(&home.attempts());
@@ -249,7 +251,8 @@ pub(super) fn assemble(
     let first = Views::open(places, &parts.views, &keys, decode_positions);
     let first = first.map_err(OpenError::from)?;
     let Parts { vault, roster, keyring, pen, watermark, .. } = parts;
-    let reaches = Reaches::new(roster, &log.heads()?, Some(pen.life().0));
+    let own = pen.life().0;
+    let reaches = Reaches::new(roster, &log.heads()?, Some(own));
     let open = Open {
         vault,
         log,
@@ -263,11 +266,16 @@ pub(super) fn assemble(
         entropy: Mutex::new((environment.entropy)()),
         entropy_source: environment.entropy,
         reaches: RwLock::new(reaches),
+        bases: RwLock::new(roster.bases().cloned().collect()),
+        unsaid: Mutex::default(),
+        own,
+        refused: Mutex::default(),
         quarantine: Mutex::new(Vec::new()),
         reads: Mutex::new(Reads::default()),
         watermark: Mutex::new(watermark),
         is_behind: AtomicBool::new(false),
         is_importing: AtomicBool::new(false),
+        is_compacting: AtomicBool::new(false),
     };
     let caught_up = open.catch_up().and_then(|()| Ok(open.first.db.tally().map(drop)?));
     let went_back = matches!(caught_up, Err(OpenError::WentBack));

@@ -9,11 +9,11 @@ use aura_crypto::key::{CollectionKey, RootKey, SecretKey};
 use aura_crypto::seal::open_entry;
 use aura_crypto::sign::{LabelledSigner as _, NoteSigner as _};
 use aura_protocol::codec::{Decode as _, Encode as _, Reader};
-use aura_protocol::entry::Entry;
+use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{
-    BlobId, ChunkName, CollectionId, DeviceId, EpochId, FeedId, Incarnation, Nonce16, RecordId,
-    VaultId,
+    BlobId, ChunkName, CollectionId, DeviceId, EpochId, FeedId, Hash, Incarnation, Nonce16,
+    RecordId, VaultId,
 };
 use aura_protocol::log::{Frontier, NoteKey, open_note};
 use aura_protocol::signed::Signed;
@@ -28,7 +28,7 @@ use aura_vault::device::DeviceFile;
 use aura_vault::home::{Home, Kind as HomeKind};
 use aura_vault::json::{canonical, flatten, unflatten};
 use aura_vault::keyring::{Keyring, RootKeys};
-use aura_vault::op::{Change, Dot, Op, decode_body};
+use aura_vault::op::{Carried, Change, Dot, Op, decode_body};
 use aura_vault::record::{Category, Kind};
 use aura_vault::state::State;
 use aura_vault::vault::wait_ms;
@@ -243,6 +243,17 @@ fn show(op: &Op) -> Value {
         }
         Change::Event(event) => (5, json!({ "event": hex(event) })),
         Change::Fact { name, value } => (6, json!({ "name": name, "value": value })),
+        Change::Carry(carry) => {
+            let record = |record: Option<RecordId>| record.map(|record| record.to_string());
+            let of = |carried: &Carried| {
+                let named = carried.is_named;
+                let (op, replaced) = (show(&carried.op), &carried.replaced);
+                json!({ "place": place(&carried.dot), "named": named, "replaced": replaced, "op": op })
+            };
+            let ops: Vec<_> = carry.ops.iter().map(of).collect();
+            let (after, of) = (record(carry.after), record(carry.record));
+            (9, json!({ "after": after, "record": of, "ops": ops }))
+        }
         Change::Unknown(encoded) => return json!({ "unknown": hex(encoded) }),
     };
     json!({ "type": code, "clock": op.clock, "author": op.author, "change": change })
@@ -395,6 +406,18 @@ impl LocalLog for Chunks {
     }
 
     fn feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError> {
+        Err(StoreError::Absent)
+    }
+
+    fn floor(&self, _: FeedId) -> Result<Position, StoreError> {
+        Err(StoreError::Absent)
+    }
+
+    fn forget(&self, _: Hash) -> Result<u64, StoreError> {
+        Err(StoreError::Absent)
+    }
+
+    fn claims(&self, _: ChunkName) -> Result<Vec<ChunkAdded>, StoreError> {
         Err(StoreError::Absent)
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Ends, Heads, Receipt, StoreError, StoredHead};
 
@@ -97,6 +97,10 @@ impl BlindStore for Until<'_> {
 
     async fn ends(&self, access: &Access) -> Result<Ends, StoreError> {
         self.go_on()?.ends(access).await
+    }
+
+    async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {
+        self.go_on()?.forget(access, base).await
     }
 
     async fn watch(

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Letting go of what a snapshot covers, once every device has adopted it.
+//!
+//! The proof is in the heads that the store shows: of each device that counts one that says that it has applied
+//! the head with the snapshot. A device that waits, was revoked or was retired does not count. Chunks go before
+//! the entries that name them: cut short, it is done again. Source: spec/store.md, rules STO-28 to STO-30.
+
+use std::collections::BTreeSet;
+
+use aura_protocol::authority::{Base, Device};
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{ChunkName, Hash};
+use aura_protocol::store::StoreError;
+use rusqlite::{Connection, params};
+
+use super::fault::failed;
+use super::feed::{self, FeedRow, stored};
+use super::{LocalStore, Writer, chunk, fault, head};
+use crate::devices::Devices;
+
+impl LocalStore {
+    pub(super) fn let_go(&self, base: Hash) -> Result<u64, StoreError> {
+        let mut writer = self.writer();
+        writer.devices(self.vault)?;
+        let result = self.let_go_held(&mut writer, base);
+        if let Err(error) = &result {
+            writer.has_failed |= fault::is_fatal(error);
+        }
+        result
+    }
+
+    fn let_go_held(&self, writer: &mut Writer, base: Hash) -> Result<u64, StoreError> {
+        let Some(devices) = &writer.devices else { return Err(StoreError::Unproven) };
+        let base = devices.base(base).ok_or(StoreError::Unproven)?.clone();
+        prove(&writer.connection, devices, &base)?;
+        let doomed = doomed(&writer.connection, &base)?;
+        if doomed.is_empty() {
+            return Ok(0);
+        }
+        for name in unnamed(&writer.connection, &doomed)? {
+            chunk::remove(&self.layout.chunks(), name)?;
+        }
+        let transaction = writer.connection.transaction().map_err(failed)?;
+        let mut gone = 0u64;
+        for (mut row, upto) in doomed {
+            gone = gone.saturating_add(feed::let_go(&transaction, &mut row, upto)?);
+        }
+        transaction.commit().map_err(failed)?;
+        shrink(&writer.connection);
+        Ok(gone)
+    }
+}
+
+/// STO-28: that the snapshot is here, and that every device that counts has adopted it.
+fn prove(connection: &Connection, devices: &Devices, base: &Base) -> Result<(), StoreError> {
+    let (first, last) = base.range;
+    match feed::find(connection, &base.feed)? {
+        Some(row) if row.kept.number >= last && row.floor.number < first => {}
+        _ => return Err(StoreError::Unproven),
+    }
+    let (newest, _) = head::all_newest(connection)?;
+    let heads: Vec<Head> = newest.iter().filter_map(|stored| stored.head.claim().ok()).collect();
+    let counts = |device: &Device| device.is_active() && !device.is_retired;
+    let roster = devices.roster().ok_or(StoreError::Unproven)?;
+    for (id, _) in roster.devices().iter().filter(|(_, device)| counts(device)) {
+        let mut has_adopted = false;
+        for head in heads.iter().filter(|head| head.device == *id) {
+            has_adopted |= adopts(connection, head, base)?;
+        }
+        if !has_adopted {
+            return Err(StoreError::Unproven);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a head says that its device has applied the snapshot, with its collection not waiting.
+fn adopts(connection: &Connection, head: &Head, base: &Base) -> Result<bool, StoreError> {
+    let collection = base.feed.collection;
+    if head.waiting.contains(&collection) {
+        return Ok(false);
+    }
+    let has_snapshot = |head: &Head| head.position(collection).number >= base.range.1;
+    if (head.device, head.incarnation) == (base.feed.device, base.feed.incarnation) {
+        return Ok(has_snapshot(head));
+    }
+    let of_author =
+        |(device, incarnation)| (device, incarnation) == (base.feed.device, base.feed.incarnation);
+    for seen in head.seen.iter().filter(|seen| of_author((seen.device, seen.incarnation))) {
+        // What a number alone says, anybody could say: the head that it names must say it (HED-5).
+        let named = head::at(connection, seen.device, seen.incarnation, seen.applied)?;
+        if named.is_some_and(|stored| stored.head.claim().is_ok_and(|head| has_snapshot(&head))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The feeds of which something is covered, on the chain that is here.
+fn doomed(connection: &Connection, base: &Base) -> Result<Vec<(FeedRow, Position)>, StoreError> {
+    let mut doomed = Vec::new();
+    for (feed, at) in &base.covered {
+        let Some(row) = feed::find(connection, feed)? else { continue };
+        let is_here = at.number >= row.floor.number && at.number <= row.kept.number;
+        if is_here
+            && feed::has_any(connection, &row, (0, at.number))?
+            && feed::hash_at(connection, &row, at.number)? == Some(at.hash)
+        {
+            doomed.push((row, *at));
+        }
+    }
+    Ok(doomed)
+}
+
+/// The chunks that no entry names but those that go.
+fn unnamed(
+    connection: &Connection,
+    doomed: &[(FeedRow, Position)],
+) -> Result<BTreeSet<ChunkName>, StoreError> {
+    const NAME: StoreError = StoreError::Damaged("a row of the table of chunk names");
+    let mut names = BTreeSet::new();
+    let sql = "SELECT DISTINCT name FROM names WHERE feed = ?1 AND number <= ?2";
+    let mut of_doomed = connection.prepare_cached(sql).map_err(failed)?;
+    for (row, at) in doomed {
+        let mut found = of_doomed.query(params![row.id, stored(at.number)?]).map_err(failed)?;
+        while let Some(found) = found.next().map_err(failed)? {
+            let name = found.get_ref(0).map_err(failed)?.as_blob().map_err(|_| NAME)?;
+            names.insert(ChunkName::from_slice(name).ok_or(NAME)?);
+        }
+    }
+    let sql = "SELECT feed, number FROM names WHERE name = ?1";
+    let mut naming = connection.prepare_cached(sql).map_err(failed)?;
+    let mut unnamed = BTreeSet::new();
+    for name in names {
+        let mut found = naming.query([&name.0[..]]).map_err(failed)?;
+        let mut stays = false;
+        while let Some(found) = found.next().map_err(failed)? {
+            let (feed, number): (i64, i64) =
+                (found.get(0).map_err(failed)?, found.get(1).map_err(failed)?);
+            let goes = doomed.iter().any(|(row, at)| {
+                row.id == feed && u64::try_from(number).is_ok_and(|number| number <= at.number)
+            });
+            stays |= !goes;
+        }
+        if !stays {
+            unnamed.insert(name);
+        }
+    }
+    Ok(unnamed)
+}
+
+/// Gives room back to the disk where much of the file is free. Best effort: what stays is used again.
+fn shrink(connection: &Connection) {
+    let count = |pragma: &str| {
+        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+    };
+    let (Ok(free), Ok(pages)) = (count("freelist_count"), count("page_count")) else { return };
+    if free > 256 && free > pages / 2 {
+        drop(connection.execute_batch("VACUUM"));
+        drop(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+    }
+}
