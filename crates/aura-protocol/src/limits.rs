@@ -59,6 +59,10 @@ pub const ACCOUNT_NAME_BYTES_MAX: usize = 64;
 pub const INVITATION_BYTES_MAX: usize = 64;
 /// The largest body of a request about accounts, logins and tokens.
 pub const SMALL_REQUEST_BYTES_MAX: usize = 4 << 10;
+/// The largest end of a registration: it carries the statements that list the device.
+pub const REGISTRATION_BYTES_MAX: usize = 1 << 20;
+/// Statements in it.
+pub const LINEAGE_STATEMENTS_MAX: usize = 256;
 /// The largest body of a request that names what its sender knows: positions and chunk names.
 pub const KNOWN_REQUEST_BYTES_MAX: usize = 1 << 20;
 /// The largest body of a push: a head, and entries until [`READ_BYTES_MAX`] is reached or passed (HTP-9).

@@ -245,7 +245,7 @@ impl Client {
             server,
             upload: upload.to_vec(),
         });
-        let end = AccountEnd { invitation: None, registration };
+        let end = AccountEnd { invitation: None, registration, lineage: author.lineage() };
         self.ask(path::ACCOUNT_END, None, end.to_bytes()).await;
     }
 

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Accounts and invitations, in one SQLite file. Of a password only its OPAQUE record is kept.
+//! Accounts, their vaults' devices, and invitations, in one SQLite file. Of a password only its OPAQUE record is kept.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aura_protocol::auth::AccountName;
 use aura_protocol::auth::opaque::RECORD_BYTES;
+use aura_protocol::codec::{Decode as _, Encode as _};
 use aura_protocol::http::Invitation;
 use aura_protocol::id::{DeviceId, Hash, VaultId};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+
+use crate::listing::Listing;
 
 /// "AurS" in ASCII.
 const APPLICATION_ID: i64 = 0x4175_7253;
 /// The newest version of the tables that this code knows.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
+/// The largest list of devices, in bytes.
+const LISTING_BYTES_MAX: usize = 1 << 20;
 
 const TABLES: &str = "
 CREATE TABLE accounts (
@@ -24,6 +29,10 @@ CREATE TABLE accounts (
 CREATE TABLE invitations (
     hash BLOB PRIMARY KEY, uses INTEGER NOT NULL, until_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+/// What version 2 has beside them.
+const LISTINGS: &str = "
+CREATE TABLE listings (vault BLOB PRIMARY KEY, listing BLOB NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// Why accounts could not be asked or changed.
@@ -88,11 +97,9 @@ impl Accounts {
         };
         match (number("application_id")?, number("user_version")?) {
             (APPLICATION_ID, SCHEMA_VERSION) => {}
-            (0, 0) => {
+            (found @ (0 | APPLICATION_ID), version @ (0 | 1)) if (found == 0) == (version == 0) => {
                 let transaction = connection.transaction()?;
-                transaction.execute_batch(TABLES)?;
-                transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+                bring_up(&transaction, version)?;
                 transaction.commit()?;
             }
             _ => return Err(AccountError::Foreign),
@@ -128,13 +135,13 @@ impl Accounts {
         }
     }
 
-    /// Opens an account, and takes one use of the invitation, in one transaction.
+    /// Opens an account for a vault with these devices, and takes one use of the invitation, in one transaction.
     ///
     /// # Errors
     /// When name or vault has one, the invitation does not count, or the database fails.
     pub fn open_account(
         &self,
-        account: &Account,
+        (account, listing): (&Account, &Listing),
         invitation: Option<&Invitation>,
     ) -> Result<(), AccountError> {
         let mut connection = self.connection();
@@ -162,7 +169,29 @@ impl Accounts {
         if transaction.execute(sql, row)? == 0 {
             return Err(AccountError::Taken);
         }
+        keep(&transaction, account.vault, listing)?;
         Ok(transaction.commit()?)
+    }
+
+    /// The devices of an account's vault, as they were kept last.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn listing(&self, vault: VaultId) -> Result<Listing, AccountError> {
+        let sql = "SELECT listing FROM listings WHERE vault = ?1";
+        let row = |row: &Row<'_>| row.get::<_, Vec<u8>>(0);
+        let kept = self.connection().query_row(sql, [&vault.0[..]], row).optional()?;
+        let listing = kept.map(|bytes| Listing::from_bytes(&bytes, LISTING_BYTES_MAX));
+        listing.unwrap_or_else(|| Ok(Listing::default())).map_err(|_| broken(0).into())
+    }
+
+    /// Keeps another list of an account's devices.
+    ///
+    /// # Errors
+    /// When there is no such account, or the database fails.
+    pub fn keep_listing(&self, vault: VaultId, listing: &Listing) -> Result<(), AccountError> {
+        let sql = "UPDATE listings SET listing = ?2 WHERE vault = ?1";
+        self.change(sql, params![&vault.0[..], listing.to_bytes()])
     }
 
     /// The account of this name.
@@ -222,7 +251,13 @@ impl Accounts {
     /// # Errors
     /// When there is no such account, or the database fails.
     pub fn close(&self, vault: VaultId) -> Result<(), AccountError> {
-        self.change("DELETE FROM accounts WHERE vault = ?1", params![&vault.0[..]])
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        transaction.execute("DELETE FROM listings WHERE vault = ?1", [&vault.0[..]])?;
+        if transaction.execute("DELETE FROM accounts WHERE vault = ?1", [&vault.0[..]])? == 0 {
+            return Err(AccountError::Absent);
+        }
+        Ok(transaction.commit()?)
     }
 
     /// Keeps an invitation for so many accounts, until a time.
@@ -282,10 +317,40 @@ fn hash(invitation: &Invitation) -> [u8; 32] {
     Hash::of(&[invitation.as_str().as_bytes()]).0
 }
 
-fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
-    let broken = |at| {
-        rusqlite::Error::InvalidColumnType(at, "bytes".to_owned(), rusqlite::types::Type::Blob)
+/// Makes the tables, or those that an older version did not have.
+fn bring_up(transaction: &Transaction<'_>, version: i64) -> Result<(), AccountError> {
+    if version == 0 {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    transaction.execute_batch(LISTINGS)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    let opened = {
+        let mut statement = transaction.prepare(&format!("{SELECT} ORDER BY vault"))?;
+        let rows = statement.query_map([], account)?;
+        rows.collect::<Result<Vec<_>, _>>()?
     };
+    for Account { vault, device, transport, .. } in opened {
+        keep(transaction, vault, &Listing::of_one(device, transport))?;
+    }
+    Ok(())
+}
+
+fn keep(
+    transaction: &Transaction<'_>,
+    vault: VaultId,
+    listing: &Listing,
+) -> Result<(), AccountError> {
+    let sql = "INSERT OR REPLACE INTO listings (vault, listing) VALUES (?1, ?2)";
+    transaction.execute(sql, params![&vault.0[..], listing.to_bytes()])?;
+    Ok(())
+}
+
+fn broken(at: usize) -> rusqlite::Error {
+    rusqlite::Error::InvalidColumnType(at, "bytes".to_owned(), rusqlite::types::Type::Blob)
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     let name: String = row.get(1)?;
     let quota: Option<i64> = row.get(5)?;
     Ok(Account {
@@ -317,15 +382,22 @@ mod tests {
         }
     }
 
+    fn listing() -> Listing {
+        Listing::of_one(DeviceId([4; 16]), [5; 32])
+    }
+
     /// ACC-10: one name, one vault, one account.
     #[test]
     fn neither_name_nor_vault_has_two_accounts() {
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::open(&folder.path().join("accounts.db")).unwrap();
         let ada = an_account("ada", 1);
-        accounts.open_account(&ada, None).unwrap();
+        accounts.open_account((&ada, &listing()), None).unwrap();
         for other in [an_account("ada", 2), an_account("bo", 1)] {
-            assert!(matches!(accounts.open_account(&other, None), Err(AccountError::Taken)));
+            assert!(matches!(
+                accounts.open_account((&other, &listing()), None),
+                Err(AccountError::Taken)
+            ));
         }
         assert!(matches!(accounts.admit(&ada.name, None, 0), Err(AccountError::Taken)));
         drop(accounts);
@@ -343,15 +415,15 @@ mod tests {
         let accounts = Accounts::open(&folder.path().join("accounts.db")).unwrap();
         let invitation = Invitation::parse("x7").unwrap();
         let uninvited = |done| assert!(matches!(done, Err(AccountError::Uninvited)));
-        uninvited(accounts.open_account(&an_account("ada", 1), Some(&invitation)));
+        uninvited(accounts.open_account((&an_account("ada", 1), &listing()), Some(&invitation)));
         accounts.invite(&invitation, 2, 100).unwrap();
-        accounts.open_account(&an_account("ada", 1), Some(&invitation)).unwrap();
-        let taken = accounts.open_account(&an_account("ada", 1), Some(&invitation));
+        accounts.open_account((&an_account("ada", 1), &listing()), Some(&invitation)).unwrap();
+        let taken = accounts.open_account((&an_account("ada", 1), &listing()), Some(&invitation));
         assert!(matches!(taken, Err(AccountError::Taken)));
         accounts.admit(&an_account("bo", 2).name, Some(&invitation), 99).unwrap();
         uninvited(accounts.admit(&an_account("bo", 2).name, Some(&invitation), 100));
-        accounts.open_account(&an_account("bo", 2), Some(&invitation)).unwrap();
-        uninvited(accounts.open_account(&an_account("cy", 3), Some(&invitation)));
+        accounts.open_account((&an_account("bo", 2), &listing()), Some(&invitation)).unwrap();
+        uninvited(accounts.open_account((&an_account("cy", 3), &listing()), Some(&invitation)));
     }
 
     #[test]
@@ -359,7 +431,44 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("accounts.db");
         drop(Accounts::open(&path).unwrap());
-        Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
         assert!(matches!(Accounts::open(&path), Err(AccountError::Foreign)));
+    }
+
+    /// ACC-13: a list is kept with its account, and goes with it.
+    #[test]
+    fn a_list_of_devices_goes_with_its_account() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accounts.db");
+        let accounts = Accounts::open(&path).unwrap();
+        let ada = an_account("ada", 1);
+        accounts.open_account((&ada, &listing()), None).unwrap();
+        assert_eq!(accounts.listing(ada.vault).unwrap(), listing());
+        let other = Listing::of_one(DeviceId([6; 16]), [7; 32]);
+        accounts.keep_listing(ada.vault, &other).unwrap();
+        drop(accounts);
+        let accounts = Accounts::open(&path).unwrap();
+        assert_eq!(accounts.listing(ada.vault).unwrap(), other);
+        accounts.close(ada.vault).unwrap();
+        assert_eq!(accounts.listing(ada.vault).unwrap(), Listing::default());
+        assert!(matches!(accounts.keep_listing(ada.vault, &other), Err(AccountError::Absent)));
+    }
+
+    /// What the first version wrote is read: an account has the device that opened it.
+    #[test]
+    fn accounts_of_the_first_version_are_brought_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accounts.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(TABLES).unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        let sql = "INSERT INTO accounts VALUES (?1, 'ada', ?2, ?3, ?4, NULL, 6)";
+        let row = params![[1u8; 32], [3u8; RECORD_BYTES], [4u8; 16], [5u8; 32]];
+        old.execute(sql, row).unwrap();
+        drop(old);
+        let accounts = Accounts::open(&path).unwrap();
+        assert_eq!(accounts.all().unwrap(), [an_account("ada", 1)]);
+        assert_eq!(accounts.listing(VaultId([1; 32])).unwrap(), listing());
     }
 }

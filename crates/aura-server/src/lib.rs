@@ -8,6 +8,8 @@ pub mod config;
 
 pub mod secrets;
 
+pub mod listing;
+
 pub mod accounts;
 
 pub mod guard;
@@ -17,6 +19,8 @@ mod crowd;
 mod token;
 
 mod bell;
+
+mod quota;
 
 mod vaults;
 

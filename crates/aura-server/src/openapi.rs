@@ -5,7 +5,8 @@ use aura_protocol::http::{
     CBOR, OCTETS, PROBLEM_JSON, PROTOCOL, PROTOCOL_HEADER, ProblemKind, path,
 };
 use aura_protocol::limits::{
-    CHUNK_BYTES_MAX, KNOWN_REQUEST_BYTES_MAX, PUSH_BYTES_MAX, SMALL_REQUEST_BYTES_MAX,
+    CHUNK_BYTES_MAX, KNOWN_REQUEST_BYTES_MAX, PUSH_BYTES_MAX, REGISTRATION_BYTES_MAX,
+    SMALL_REQUEST_BYTES_MAX,
 };
 use serde_json::{Map, Value, json};
 
@@ -58,7 +59,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         (200, Some(CBOR)),
         "Begins an account",
     ),
-    row(("post", path::ACCOUNT_END), Takes::Nothing, SMALL, (201, None), "Makes an account"),
+    row(
+        ("post", path::ACCOUNT_END),
+        Takes::Nothing,
+        Some((CBOR, REGISTRATION_BYTES_MAX)),
+        (201, None),
+        "Makes an account",
+    ),
     row(("post", path::LOGIN_BEGIN), Takes::Nothing, SMALL, (200, Some(CBOR)), "Begins a login"),
     row(("post", path::LOGIN_END), Takes::Nothing, SMALL, (200, Some(CBOR)), "Ends a login"),
     row(

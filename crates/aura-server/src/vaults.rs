@@ -8,21 +8,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::Head;
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId, Incarnation, VaultId};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore as _, LocalLog, Receipt, StoreError};
-use aura_store::devices::Devices;
-use aura_store::local::{LocalStore, OpenError};
+use aura_store::local::{LocalStore, OpenError, cost};
 use pollster::block_on;
 
 use crate::bell::News;
+use crate::listing::Listing;
+use crate::quota::{Cost, Used};
 
-/// How often bytes are counted anew at most.
-const MEASURE: Duration = Duration::from_mins(1);
 /// How names of what was taken away begin.
 const REMOVED: &str = "removed-";
 
@@ -33,28 +31,19 @@ pub(crate) type Now = fn() -> i64;
 #[derive(Debug)]
 pub(crate) struct Hosted {
     store: LocalStore,
-    /// Bytes that it keeps, not less than there are.
-    used: AtomicU64,
-    /// Of the authority entries that are shown; read again after each push that brings some.
-    devices: Mutex<Option<Arc<Devices>>>,
+    /// What it costs.
+    used: Used,
+    /// Who may ask; judged again after each push that brings authority entries.
+    listing: Mutex<Option<Arc<Listing>>>,
     /// Up to which of its authority entries each incarnation was heard.
     heard: Mutex<BTreeMap<(DeviceId, Incarnation), u64>>,
-    /// When bytes were counted last.
-    measured: Mutex<Instant>,
 }
 
 impl Hosted {
     fn open(folder: &Path, vault: VaultId, now_ms: Now) -> Result<Self, StoreError> {
         let store = LocalStore::hosted(folder, vault, Box::new(now_ms)).map_err(opened)?;
-        let hosted = Self {
-            store,
-            used: AtomicU64::new(0),
-            devices: Mutex::default(),
-            heard: Mutex::default(),
-            measured: Mutex::new(Instant::now()),
-        };
-        hosted.measure()?;
-        Ok(hosted)
+        let used = Used::new(store.cost_bytes()?);
+        Ok(Self { store, used, listing: Mutex::default(), heard: Mutex::default() })
     }
 
     /// The store itself, for what only reads.
@@ -62,62 +51,57 @@ impl Hosted {
         &self.store
     }
 
-    /// Counts what is kept, anew.
-    fn measure(&self) -> Result<u64, StoreError> {
-        let (entries, chunks) = self.store.size_bytes()?;
-        let used = entries.saturating_add(chunks);
-        self.used.store(used, Ordering::Relaxed);
-        Ok(used)
-    }
-
-    /// Bytes that are kept.
+    /// Bytes that it costs.
     pub(crate) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
+        self.used.bytes()
     }
 
-    /// HTP-13: room for so many bytes more. What was counted twice is counted anew before it is refused.
-    fn make_room(&self, bytes: u64, quota: u64) -> Result<(), StoreError> {
-        let fits = |used: u64| quota == 0 || used.saturating_add(bytes) <= quota;
-        if fits(self.used()) {
-            return Ok(());
+    /// Counts what is kept, anew.
+    fn measure(&self, listing: &Listing) -> Result<Cost, StoreError> {
+        let bytes = self.store.cost_bytes()?;
+        Ok(Cost { bytes, waiting: self.store.cost_of(&listing.waiting())? })
+    }
+
+    /// Who may ask, as `settle` has it of what the store's own entries come to.
+    pub(crate) fn listing<E: From<StoreError>>(
+        &self,
+        settle: impl FnOnce(Option<Listing>) -> Result<Listing, E>,
+    ) -> Result<Arc<Listing>, E> {
+        // Held until it is settled: a push that makes it old waits to say so.
+        let mut kept = lock(&self.listing);
+        if let Some(listing) = kept.as_ref() {
+            return Ok(Arc::clone(listing));
         }
-        // Counting walks through all chunks: not each time that somebody is told that there is no room.
-        let is_due = {
-            let mut measured = lock(&self.measured);
-            let is_due = measured.elapsed() >= MEASURE;
-            *measured = if is_due { Instant::now() } else { *measured };
-            is_due
-        };
-        if is_due && fits(self.measure()?) { Ok(()) } else { Err(StoreError::Full) }
+        let listing = Arc::new(settle(self.judged()?)?);
+        *kept = Some(Arc::clone(&listing));
+        Ok(listing)
     }
 
-    /// Which devices the vault lists.
-    pub(crate) fn devices(&self) -> Result<Arc<Devices>, StoreError> {
-        let mut kept = lock(&self.devices);
-        if let Some(devices) = kept.as_ref() {
-            return Ok(Arc::clone(devices));
+    /// What the store's own authority entries come to; nothing without a genesis, or where they cannot be read.
+    fn judged(&self) -> Result<Option<Listing>, StoreError> {
+        let feeds = LocalLog::feeds(&self.store)?;
+        match self.store.devices() {
+            Ok(devices) => Ok(devices.roster().map(|roster| Listing::of(roster, &feeds))),
+            Err(StoreError::DamagedEntry { .. } | StoreError::Damaged(_)) => Ok(None),
+            Err(error) => Err(error),
         }
-        let devices = Arc::new(self.store.devices()?);
-        *kept = Some(Arc::clone(&devices));
-        Ok(devices)
     }
 
-    /// Takes a push.
+    /// Takes a push, within the quota.
     pub(crate) fn push(
         &self,
         head: &Signed<Head>,
         entries: &[Entry],
-        quota: u64,
+        (quota, listing): (u64, &Listing),
     ) -> Result<(Receipt, News), StoreError> {
-        let size = |entry: &Entry| (entry.header_bytes().len() + entry.body().len()) as u64;
-        let bytes = entries.iter().map(size).fold(head.payload().len() as u64, u64::saturating_add);
-        self.make_room(bytes, quota)?;
+        let room = self.used.room(cost(head, entries, listing), quota, || self.measure(listing))?;
         let access = Access::Vault(self.store.vault());
         let receipt = block_on(self.store.push(&access, head, entries))?;
-        self.used.fetch_add(bytes, Ordering::Relaxed);
+        room.is_kept();
         let is_changed = receipt.missing.is_empty() && self.has_news_of_devices(head);
         if is_changed {
-            *lock(&self.devices) = None;
+            *lock(&self.listing) = None;
+            self.used.doubt();
         }
         Ok((receipt, if is_changed { News::Devices } else { News::Heads }))
     }
@@ -134,18 +118,36 @@ impl Hosted {
         is_new
     }
 
-    /// Takes a chunk.
-    pub(crate) fn put(&self, name: ChunkName, sealed: &[u8], quota: u64) -> Result<(), StoreError> {
+    /// Takes a chunk, within the quota.
+    pub(crate) fn put(
+        &self,
+        (name, sealed): (ChunkName, &[u8]),
+        (quota, listing): (u64, &Listing),
+    ) -> Result<(), StoreError> {
         let access = Access::Vault(self.store.vault());
         if block_on(self.store.has(&access, &[name]))?.first() == Some(&true) {
             return block_on(self.store.put(&access, name, sealed));
         }
-        let bytes = sealed.len() as u64;
-        self.make_room(bytes, quota)?;
+        // Whoever named it has paid for it, where they wait.
+        let cost = Cost { bytes: cost::chunk(sealed.len() as u64), waiting: 0 };
+        let room = self.used.room(cost, quota, || self.measure(listing))?;
         block_on(self.store.put(&access, name, sealed))?;
-        self.used.fetch_add(bytes, Ordering::Relaxed);
+        room.is_kept();
         Ok(())
     }
+}
+
+/// What a push costs. Of a device that is not confirmed the chunks count as well that it names.
+fn cost(head: &Signed<Head>, entries: &[Entry], listing: &Listing) -> Cost {
+    let claim = head.claim().ok();
+    let seen = claim.as_ref().map_or(0, |head| head.seen.len());
+    let bytes = entries.iter().map(cost::entry).fold(cost::head(head, seen), u64::saturating_add);
+    if claim.is_some_and(|head| listing.is_confirmed(head.device)) {
+        return Cost { bytes, waiting: 0 };
+    }
+    let chunks = entries.iter().flat_map(|entry| &entry.header().added);
+    let chunks = chunks.map(|chunk| cost::chunk(chunk.size_bytes));
+    Cost { bytes, waiting: chunks.fold(bytes, u64::saturating_add) }
 }
 
 /// What the operator may know of a store that does not open is in the log; a client learns that it is damaged.

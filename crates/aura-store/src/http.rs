@@ -16,6 +16,8 @@ mod runtime;
 
 mod call;
 
+mod lineage;
+
 mod server;
 
 mod token;
@@ -26,6 +28,7 @@ mod store;
 
 pub use address::{Address, AddressError};
 pub use fault::Fault;
+pub use lineage::{LineageError, lineage};
 pub use server::Server;
 pub use store::HttpStore;
 pub use tls::probe;

@@ -17,6 +17,8 @@ mod head;
 
 mod chunk;
 
+pub mod cost;
+
 mod admit;
 
 mod log;

@@ -91,7 +91,8 @@ fn open(server: &Server, founder: &Author) {
         server: server.pin(),
         upload: record.to_vec(),
     };
-    block_on(server.end_account(None, founder.show(&registration))).unwrap();
+    let lineage = founder.lineage();
+    block_on(server.end_account(None, founder.show(&registration), lineage)).unwrap();
 }
 
 macro_rules! conformance {

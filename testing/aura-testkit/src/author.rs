@@ -34,6 +34,7 @@ pub struct Author {
     published: Position,
     seen: Vec<Seen>,
     clock: u64,
+    lineage: Vec<SignedStatement>,
 }
 
 impl Author {
@@ -55,6 +56,7 @@ impl Author {
             Statement { vault: None, claim: genesis, clock: 1, extra: Extra::default() };
         let genesis = signed(&statement, &[&author.identity, &author.key]);
         author.vault = VaultId(genesis.hash().0);
+        author.lineage = vec![genesis.clone()];
         let entry = author.authority(&[genesis]);
         (author, entry)
     }
@@ -79,6 +81,7 @@ impl Author {
             published: Position::NONE,
             seen: Vec::new(),
             clock: 1,
+            lineage: Vec::new(),
         }
     }
 
@@ -87,7 +90,9 @@ impl Author {
         let mut other = Self::stranger(seed, self.vault);
         other.identity = self.identity.clone();
         let add = other.statement(Claim::Add(other.keys.clone()));
-        let entry = self.authority(&[signed(&add, &[&other.key, &self.key])]);
+        let add = signed(&add, &[&other.key, &self.key]);
+        other.lineage = [self.lineage.clone(), vec![add.clone()]].concat();
+        let entry = self.authority(&[add]);
         (other, entry)
     }
 
@@ -97,6 +102,7 @@ impl Author {
         other.identity = self.identity.clone();
         let add = other.statement(Claim::Add(other.keys.clone()));
         let statement = signed(&add, &[&other.key, &other.identity]);
+        other.lineage = [self.lineage.clone(), vec![statement.clone()]].concat();
         let entry = other.authority(&[statement]);
         (other, entry)
     }
@@ -107,9 +113,33 @@ impl Author {
         self.authority(&[signed(&revoke, &[&self.key])])
     }
 
+    /// The entry that confirms another device.
+    pub fn confirm(&mut self, device: DeviceId) -> Entry {
+        let confirm = self.statement(Claim::Confirm(device));
+        self.authority(&[signed(&confirm, &[&self.key])])
+    }
+
     /// The key with which it shows servers who it is.
     pub fn transport_key(&self) -> [u8; 32] {
         self.keys.transport
+    }
+
+    /// The statements by which it is a device of its vault.
+    pub fn lineage(&self) -> Vec<SignedStatement> {
+        self.lineage.clone()
+    }
+
+    /// The same, which shows other statements.
+    #[must_use]
+    pub fn with_lineage(self, lineage: Vec<SignedStatement>) -> Self {
+        Self { lineage, ..self }
+    }
+
+    /// This device's transport key under another device's name.
+    #[must_use]
+    pub fn posing_as(&self, other: &Self) -> Self {
+        let keys = DeviceKeys { transport: self.keys.transport, ..other.keys.clone() };
+        Self { keys, transport: self.transport.clone(), ..other.clone() }
     }
 
     /// Signs something for a server with that key.

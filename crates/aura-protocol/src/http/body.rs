@@ -7,12 +7,14 @@ use crate::auth::opaque::{
     REGISTRATION_REQUEST_BYTES, REGISTRATION_RESPONSE_BYTES,
 };
 use crate::auth::{AccountName, Registration, ServerKey, Token};
+use crate::authority::SignedStatement;
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::entry::Entry;
 use crate::head::{Head, Position};
 use crate::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation, VaultId};
 use crate::limits::{
-    HAS_NAMES_MAX, INVITATION_BYTES_MAX, LIVES_MAX, READ_BYTES_MAX, READ_ENTRIES_MAX,
+    HAS_NAMES_MAX, INVITATION_BYTES_MAX, LINEAGE_STATEMENTS_MAX, LIVES_MAX, READ_BYTES_MAX,
+    READ_ENTRIES_MAX,
 };
 use crate::signed::Signed;
 use crate::store::{Heads, Receipt, StoredHead};
@@ -77,11 +79,13 @@ bodies! {
     }
 
     /// Makes an account.
-    AccountEnd[2] {
+    AccountEnd[3] {
         /// The invitation, where one is needed.
         invitation: Option<Invitation>,
         /// What the device asks for, signed by its transport key.
         registration: Signed<Registration>,
+        /// The vault's statements by which the device is one of its own (ACC-13).
+        lineage: Vec<SignedStatement>,
     }
 
     /// Begins a login of a new device (ACC-11).
@@ -335,7 +339,7 @@ macro_rules! encoded_members {
     )*};
 }
 
-encoded_members! { AccountName, FeedId, Entry, Signed<Registration>, Signed<Head>, }
+encoded_members! { AccountName, FeedId, Entry, SignedStatement, Signed<Registration>, Signed<Head>, }
 
 impl Member for bool {
     fn write(&self, writer: &mut Writer) {
@@ -378,6 +382,7 @@ macro_rules! list_members {
 list_members! {
     (DeviceId, Incarnation, Position), LIVES_MAX;
     Entry, READ_ENTRIES_MAX;
+    SignedStatement, LINEAGE_STATEMENTS_MAX;
     ChunkName, HAS_NAMES_MAX;
     bool, HAS_NAMES_MAX;
 }

@@ -5,26 +5,28 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aura_protocol::auth::opaque::{self, OpaqueError};
-use aura_protocol::auth::{Challenge, Token};
+use aura_protocol::auth::{Challenge, Registration as Asking, Token};
+use aura_protocol::authority::{Roster, SignedStatement};
 use aura_protocol::codec::{Decode, Encode as _};
 use aura_protocol::http::{
-    AccountBegin, AccountEnd, AccountView, Answer, Ask, Asked, Begun, Granted, Invitation,
+    AccountBegin, AccountEnd, AccountView, Answer, Ask, Asked, Begun, CBOR, Granted, Invitation,
     LoginAnswer, LoginBegin, LoginEnd, PROTOCOL, PROTOCOL_MIN, PasswordBegin, PasswordEnd,
     ProblemKind, RegistrationPolicy, ServerView,
 };
 use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::label::Label;
-use aura_protocol::limits::SMALL_REQUEST_BYTES_MAX;
+use aura_protocol::limits::{REGISTRATION_BYTES_MAX, SMALL_REQUEST_BYTES_MAX};
 use aura_protocol::signed::{Signature, is_key, verify};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
-use super::entry::{Answered, DONE, Source, decode, token as token_of};
+use super::entry::{Answered, DONE, Source, decode, take, token as token_of};
 use super::state::{Server, random};
 use crate::accounts::Account;
 use crate::bell::News;
 use crate::config::Registration;
+use crate::listing::Listing;
 use crate::problem::Refusal;
 use crate::secrets;
 use crate::token::{Login, Scope, Session, TOKEN_SECONDS};
@@ -82,7 +84,7 @@ pub(super) async fn begin(
     Ok(Answered::new(&begun.await?))
 }
 
-/// Makes an account (ACC-4, ACC-10).
+/// Makes an account (ACC-4, ACC-10, ACC-13).
 pub(super) async fn end(
     State(server): Shared,
     source: Source,
@@ -90,7 +92,8 @@ pub(super) async fn end(
     body: Body,
 ) -> Result<StatusCode, Refusal> {
     server.slow_source(source.0)?;
-    let end: AccountEnd = small(&headers, body).await?;
+    let taken = take((&server, None), &headers, body, (CBOR, REGISTRATION_BYTES_MAX)).await?;
+    let end = AccountEnd::from_bytes(&taken.bytes, REGISTRATION_BYTES_MAX)?;
     let invitation = needed(&server, end.invitation)?;
     let claim = end.registration.claim().map_err(|_| ProblemKind::Malformed)?;
     let verified = end.registration.verify(&claim.transport).map_err(|_| ProblemKind::Refused)?;
@@ -99,6 +102,11 @@ pub(super) async fn end(
         return Err(ProblemKind::Refused.into());
     }
     let made = server.work(move |server| {
+        let _room = taken;
+        let now_ms = (server.now_ms)();
+        // Before anything is judged, which costs more.
+        server.accounts.admit(&registration.name, invitation.as_ref(), now_ms)?;
+        let listing = listed(&registration, &end.lineage)?;
         let account = Account {
             vault: registration.vault,
             record: opaque::record(&registration.upload)?,
@@ -106,14 +114,28 @@ pub(super) async fn end(
             device: registration.device,
             transport: registration.transport,
             quota_bytes: None,
-            made_ms: (server.now_ms)(),
+            made_ms: now_ms,
         };
-        server.accounts.open_account(&account, invitation.as_ref())?;
+        server.accounts.open_account((&account, &listing), invitation.as_ref())?;
         // What an earlier account of the vault has left is not this one's to read.
         server.tokens.forget(account.vault);
         Ok(server.vaults.remove(account.vault)?)
     });
     made.await.map(|()| StatusCode::CREATED)
+}
+
+/// ACC-13: who opens an account is a device of the vault that waits for nobody, and shows why.
+fn listed(asking: &Asking, lineage: &[SignedStatement]) -> Result<Listing, Refusal> {
+    let judged = Roster::judge(asking.vault, lineage);
+    let (roster, _) = judged.map_err(|_| ProblemKind::Refused)?;
+    let listing = Listing::of(&roster, &[]);
+    let own = listing.member(asking.device);
+    let is_its = own.is_some_and(|listed| listed.transport == asking.transport);
+    match (is_its, listing.is_confirmed(asking.device)) {
+        (true, true) => Ok(listing),
+        (true, false) => Err(ProblemKind::Forbidden.into()),
+        (false, _) => Err(ProblemKind::Refused.into()),
+    }
 }
 
 /// Begins a login: counted as failed until its end fits (ACC-9).
@@ -223,18 +245,12 @@ pub(super) async fn token(
     grant(&server, vault, Scope::Device(device))
 }
 
-/// The transport key of a device that is listed, or that opened the account of a vault that is not here yet.
+/// The transport key of a device that is listed.
 fn transport_key(server: &Server, vault: VaultId, device: DeviceId) -> Result<[u8; 32], Refusal> {
     // A vault without an account has no files, and gets none by being asked for.
-    let account = server.accounts.of_vault(vault)?.ok_or(ProblemKind::Unauthenticated)?;
-    let devices = server.vaults.hosted(vault)?.devices()?;
-    let key = match devices.roster() {
-        Some(roster) => {
-            let listed = roster.device(device).filter(|device| device.revoked.is_none());
-            listed.map(|device| device.keys.transport)
-        }
-        None => (account.device == device).then_some(account.transport),
-    };
+    server.accounts.of_vault(vault)?.ok_or(ProblemKind::Unauthenticated)?;
+    let listing = server.listing(&*server.vaults.hosted(vault)?)?;
+    let key = listing.member(device).map(|listed| listed.transport);
     key.ok_or_else(|| ProblemKind::Unauthenticated.into())
 }
 
@@ -258,8 +274,9 @@ pub(super) async fn view(State(server): Shared, headers: HeaderMap) -> Result<An
 }
 
 /// Whether a device may change the account: it is not quarantined.
-fn may_change(hosted: &Hosted, device: DeviceId) -> Result<(), Refusal> {
-    if hosted.devices()?.waits(device) { Err(ProblemKind::Forbidden.into()) } else { Ok(()) }
+fn may_change(server: &Server, hosted: &Hosted, device: DeviceId) -> Result<(), Refusal> {
+    let is_confirmed = server.listing(hosted)?.is_confirmed(device);
+    if is_confirmed { Ok(()) } else { Err(ProblemKind::Forbidden.into()) }
 }
 
 /// Lets go of the account and everything that is kept for it.
@@ -269,7 +286,7 @@ pub(super) async fn close(
 ) -> Result<StatusCode, Refusal> {
     let (session, device) = of_device(&server, &headers)?;
     let vault = session.vault;
-    server.with_vault(session, move |_, hosted, _| may_change(hosted, device)).await?;
+    server.with_vault(session, move |server, hosted, _| may_change(server, hosted, device)).await?;
     let closed = server.work(move |server| {
         server.accounts.close(vault)?;
         server.tokens.forget(vault);
@@ -288,7 +305,7 @@ pub(super) async fn password(
     let (session, device) = of_device(&server, &headers)?;
     let begin: PasswordBegin = small(&headers, body).await?;
     let begun = server.with_vault(session, move |server, hosted, account| {
-        may_change(hosted, device)?;
+        may_change(server, hosted, device)?;
         Ok(Begun { response: server.setup.register(&account.name, &begin.request)? })
     });
     Ok(Answered::new(&begun.await?))
@@ -304,7 +321,7 @@ pub(super) async fn replace(
     let end: PasswordEnd = small(&headers, body).await?;
     let vault = session.vault;
     let replaced = server.with_vault(session, move |server, hosted, _| {
-        may_change(hosted, device)?;
+        may_change(server, hosted, device)?;
         server.accounts.replace_record(vault, &opaque::record(&end.upload)?)?;
         server.tokens.forget_logins(vault);
         Ok(())

@@ -79,9 +79,9 @@ async fn collect(body: Body, max: usize, time: Duration) -> Result<Bytes, Refusa
     Ok(collected.to_bytes())
 }
 
-/// Takes a large body, for a vault: with room set aside, and as fast as a slow line is.
+/// Takes a large body, for a vault if it is known: with room set aside, and as fast as a slow line is.
 pub(super) async fn take(
-    (server, vault): (&Server, VaultId),
+    (server, vault): (&Server, Option<VaultId>),
     headers: &HeaderMap,
     body: Body,
     (media, max): (&str, usize),

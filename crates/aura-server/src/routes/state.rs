@@ -21,6 +21,7 @@ use crate::bell::Bells;
 use crate::config::{Config, Registration};
 use crate::crowd::{Crowd, Place};
 use crate::guard::Guard;
+use crate::listing::Listing;
 use crate::metrics::Metrics;
 use crate::problem::Refusal;
 use crate::secrets;
@@ -115,14 +116,14 @@ impl Server {
         self.asking.enter(source)
     }
 
-    /// Room for a large body of so many bytes, for one vault.
-    pub(super) async fn room(&self, vault: VaultId, bytes: usize) -> Result<Room, Refusal> {
-        let place = if bytes > LARGE_BYTES {
+    /// Room for a large body of so many bytes, for one vault if it is known.
+    pub(super) async fn room(&self, vault: Option<VaultId>, bytes: usize) -> Result<Room, Refusal> {
+        let vault = vault.filter(|_| bytes > LARGE_BYTES);
+        let place = vault.map(|vault| {
             let place = self.sending.enter(vault);
-            Some(place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))?)
-        } else {
-            None
-        };
+            place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))
+        });
+        let place = place.transpose()?;
         Ok((place, room(&self.bodies, bytes).await?))
     }
 
@@ -222,10 +223,28 @@ impl Server {
             let account = server.accounts.of_vault(session.vault)?;
             let account = account.ok_or(ProblemKind::Unauthenticated)?;
             let hosted = server.vaults.hosted(session.vault)?;
-            check(&session, &hosted, &account)?;
+            check(&session, &*server.listing(&hosted)?)?;
             work(server, &hosted, &account)
         })
         .await
+    }
+
+    /// Who may ask for a vault (ACC-5, ACC-13).
+    pub(super) fn listing(&self, hosted: &Hosted) -> Result<Arc<Listing>, Refusal> {
+        let vault = hosted.store().vault();
+        hosted.listing(|own| {
+            let kept = self.accounts.listing(vault)?;
+            match own {
+                Some(own) if own.covers(&kept) => {
+                    if own != kept {
+                        self.accounts.keep_listing(vault, &own)?;
+                    }
+                    Ok(own)
+                }
+                Some(own) => Ok(kept.with(&own)),
+                None => Ok(kept),
+            }
+        })
     }
 
     /// Bytes that an account may keep.
@@ -248,26 +267,13 @@ async fn room(of: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit,
     waited.map_err(|_| busy())?.map_err(|_| busy())
 }
 
-/// ACC-5: a token counts while its device is listed.
-fn check(session: &Session, hosted: &Hosted, account: &Account) -> Result<(), Refusal> {
-    let devices = hosted.devices()?;
-    let device = match session.scope {
-        Scope::Device(device) => device,
-        // It ends with the device that it listed.
-        Scope::Enrolment(transport) => {
-            let mut listed =
-                devices.roster().into_iter().flat_map(|roster| roster.devices().values());
-            let is_out =
-                listed.any(|device| device.keys.transport == transport && device.revoked.is_some());
-            return if is_out { Err(ProblemKind::Unauthenticated.into()) } else { Ok(()) };
-        }
+/// ACC-5: a token counts while its device is listed, an enrolment token until the device that it listed is out.
+fn check(session: &Session, listing: &Listing) -> Result<(), Refusal> {
+    let is_in = match session.scope {
+        Scope::Device(device) => listing.member(device).is_some(),
+        Scope::Enrolment(transport) => !listing.has_out(&transport),
     };
-    let is_listed = match devices.roster() {
-        Some(roster) => roster.device(device).is_some_and(|device| device.revoked.is_none()),
-        // Nothing of the vault is here yet: whoever opened the account may bring it.
-        None => account.device == device,
-    };
-    if is_listed { Ok(()) } else { Err(ProblemKind::Unauthenticated.into()) }
+    if is_in { Ok(()) } else { Err(ProblemKind::Unauthenticated.into()) }
 }
 
 /// Bytes that nobody can guess.

@@ -109,6 +109,18 @@ impl Desk {
         Self { seed, server, router, runtime, folder }
     }
 
+    /// The server ends, and another one works on its folder.
+    fn restarts(&mut self) {
+        let config = self.server.config.clone();
+        let setup = Setup::from_bytes(&self.server.setup.to_bytes()).unwrap();
+        let accounts = Accounts::open(&self.folder.path().join("accounts.db")).unwrap();
+        let start = Start { config, accounts, setup, key: KEY, now_ms: || 1_000 };
+        let server = Arc::new(Server::new(start));
+        // What the old one has open is shut with it.
+        self.router = router(Arc::clone(&server));
+        self.server = server;
+    }
+
     fn fill(&mut self) -> impl FnMut(&mut [u8]) + '_ {
         |bytes: &mut [u8]| bytes.copy_from_slice(&self.seed.bytes(bytes.len()))
     }
@@ -185,7 +197,8 @@ impl Desk {
             server,
             upload: upload.to_vec(),
         });
-        self.post(path::ACCOUNT_END, None, &AccountEnd { invitation, registration })
+        let lineage = author.lineage();
+        self.post(path::ACCOUNT_END, None, &AccountEnd { invitation, registration, lineage })
     }
 
     /// Logs in for a new device.

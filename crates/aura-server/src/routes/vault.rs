@@ -23,9 +23,10 @@ use pollster::block_on;
 
 use super::entry::{Answered, DONE, decode, held, take, token};
 use super::state::Server;
+use crate::bell::News;
+use crate::listing::Listing;
 use crate::problem::Refusal;
 use crate::token::Scope;
-use crate::vaults::Hosted;
 
 type Shared = State<Arc<Server>>;
 
@@ -54,15 +55,22 @@ pub(super) async fn push(
     body: Body,
 ) -> Result<Answered, Refusal> {
     let session = server.session(token(&headers).as_ref())?;
-    let taken = take((&server, session.vault), &headers, body, (CBOR, PUSH_BYTES_MAX)).await?;
+    let taken =
+        take((&server, Some(session.vault)), &headers, body, (CBOR, PUSH_BYTES_MAX)).await?;
     let (vault, scope) = (session.vault, session.scope);
     let receipt = server.with_vault(session, move |server, hosted, account| {
         let push = Push::from_bytes(&taken.bytes, PUSH_BYTES_MAX)?;
+        let listing = server.listing(hosted)?;
         if let Scope::Enrolment(transport) = scope {
-            enrols(&push, &transport, hosted)?;
+            enrols(&push, &transport, &listing)?;
         }
-        let (receipt, news) = hosted.push(&push.head, &push.entries, server.quota(account))?;
+        let within = (server.quota(account), &*listing);
+        let (receipt, news) = hosted.push(&push.head, &push.entries, within)?;
         server.metrics.received(taken.bytes.len());
+        if news == News::Devices {
+            // Kept before it is confirmed: whoever is out stays out, whatever becomes of the vault's files.
+            server.listing(hosted)?;
+        }
         if receipt.missing.is_empty() {
             server.bells.ring(vault, news);
         }
@@ -72,11 +80,10 @@ pub(super) async fn push(
 }
 
 /// HTP-12: an enrolment token lists the device that its login was bound to, and does nothing else.
-fn enrols(push: &Push, transport: &[u8; 32], hosted: &Hosted) -> Result<(), Refusal> {
+fn enrols(push: &Push, transport: &[u8; 32], listing: &Listing) -> Result<(), Refusal> {
     let head = push.head.claim().map_err(|_| ProblemKind::Malformed)?;
-    let mut is_bound = hosted.devices()?.roster().is_some_and(|roster| {
-        roster.device(head.device).is_some_and(|device| device.keys.transport == *transport)
-    });
+    let known = listing.member(head.device);
+    let mut is_bound = known.is_some_and(|listed| listed.transport == *transport);
     for entry in &push.entries {
         if entry.header().feed.collection != CollectionId::AUTHORITY {
             // What it says of itself in other feeds waits until it is confirmed.
@@ -164,9 +171,11 @@ pub(super) async fn put(
         return Err(ProblemKind::Forbidden.into());
     }
     let name = chunk_name(&name)?;
-    let taken = take((&server, session.vault), &headers, body, (OCTETS, CHUNK_BYTES_MAX)).await?;
+    let taken =
+        take((&server, Some(session.vault)), &headers, body, (OCTETS, CHUNK_BYTES_MAX)).await?;
     let kept = server.with_vault(session, move |server, hosted, account| {
-        hosted.put(name, &taken.bytes, server.quota(account))?;
+        let within = (server.quota(account), &*server.listing(hosted)?);
+        hosted.put((name, &taken.bytes), within)?;
         server.metrics.received(taken.bytes.len());
         Ok(())
     });

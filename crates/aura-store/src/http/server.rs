@@ -8,6 +8,7 @@ use aura_protocol::auth::opaque::{
     LOGIN_PROOF_BYTES, LOGIN_REQUEST_BYTES, REGISTRATION_REQUEST_BYTES,
 };
 use aura_protocol::auth::{AccountName, Registration, ServerKey};
+use aura_protocol::authority::SignedStatement;
 use aura_protocol::codec::{Decode, Encode as _};
 use aura_protocol::http::{
     AccountBegin, AccountEnd, Begun, CBOR, Granted, Invitation, LoginAnswer, LoginBegin, LoginEnd,
@@ -68,7 +69,7 @@ impl Server {
         self.ask(small(path::ACCOUNT_BEGIN, body)).await
     }
 
-    /// Makes the account.
+    /// Makes the account, for a device that these statements list (ACC-13).
     ///
     /// # Errors
     /// As for its beginning.
@@ -76,8 +77,9 @@ impl Server {
         &self,
         invitation: Option<Invitation>,
         registration: Signed<Registration>,
+        lineage: Vec<SignedStatement>,
     ) -> Result<(), Fault> {
-        let body = AccountEnd { invitation, registration }.to_bytes();
+        let body = AccountEnd { invitation, registration, lineage }.to_bytes();
         let mut call = small(path::ACCOUNT_END, body);
         call.answer.1 = 0;
         self.send(call).await.map(drop)

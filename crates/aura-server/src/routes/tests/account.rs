@@ -45,7 +45,11 @@ fn a_registration_for_another_server_or_by_another_key_is_refused() {
         upload: vec![0; 192],
     };
     let other = Author::stranger(&mut desk.seed, author.vault());
-    let end = AccountEnd { invitation: None, registration: other.show(&asking) };
+    let end = AccountEnd {
+        invitation: None,
+        registration: other.show(&asking),
+        lineage: author.lineage(),
+    };
     desk.post(path::ACCOUNT_END, None, &end).refuses(ProblemKind::Refused);
     assert!(desk.server.accounts.all().unwrap().is_empty());
 }
@@ -196,4 +200,103 @@ fn a_closed_account_leaves_nothing() {
     desk.send(delete()).refuses(ProblemKind::Unauthenticated);
     desk.prove(&author, |_| {}).refuses(ProblemKind::Unauthenticated);
     assert_eq!(desk.register(&author, "ada", None).status, 201);
+}
+
+/// ACC-13, attack DEV-01: where a vault's files are lost, or cannot be read, who was revoked stays out; another
+/// listed device gets in and fills the vault again.
+#[test]
+fn a_lost_vault_lets_no_revoked_device_in() {
+    let mut desk = Desk::new();
+    let (mut founder, genesis) = Author::founder(&mut desk.seed);
+    assert_eq!(desk.register(&founder, "ada", None).status, 201);
+    let token = desk.token(&founder);
+    let (mut second, add) = founder.pair(&mut desk.seed);
+    let head = founder.head();
+    assert_eq!(desk.push(&token, &head, &[genesis.clone(), add.clone()]).status, 200);
+    // The device that opened the account is the one that is lost.
+    let its = desk.token(&second);
+    let revoke = second.revoke(founder.device(), vec![(founder.incarnation(), at(&head))]);
+    let last = second.head();
+    assert_eq!(desk.push(&its, &last, std::slice::from_ref(&revoke)).status, 200);
+    desk.get(path::ACCOUNT, Some(&token)).refuses(ProblemKind::Unauthenticated);
+
+    let folder = crate::vaults::folder(&desk.folder.path().join("vaults"), founder.vault());
+    for is_wiped in [false, true] {
+        desk.restarts();
+        if is_wiped {
+            std::fs::remove_dir_all(&folder).unwrap();
+        } else {
+            rot_authority(&folder);
+        }
+        desk.prove(&founder, |_| {}).refuses(ProblemKind::Unauthenticated);
+        let its = desk.token(&second);
+        assert_eq!(desk.get(path::ACCOUNT, Some(&its)).status, 200);
+    }
+    // It brings the founder's entries first, which alone would have the founder in and the second one out.
+    let its = desk.token(&second);
+    assert_eq!(desk.push(&its, &head, &[genesis, add]).status, 200);
+    desk.prove(&founder, |_| {}).refuses(ProblemKind::Unauthenticated);
+    assert_eq!(desk.push(&its, &last, &[revoke]).status, 200);
+    desk.prove(&founder, |_| {}).refuses(ProblemKind::Unauthenticated);
+    assert_eq!(desk.get(path::ACCOUNT, Some(&its)).status, 200);
+}
+
+fn at(head: &Signed<Head>) -> aura_protocol::head::Position {
+    aura_protocol::head::Position { number: head.claim().unwrap().number, hash: head.hash() }
+}
+
+/// One bit of each entry's body flips.
+fn rot_authority(folder: &std::path::Path) {
+    let database = rusqlite::Connection::open(folder.join("store.db")).unwrap();
+    database.execute("UPDATE entries SET body = zeroblob(length(body))", []).unwrap();
+}
+
+/// ACC-13, attack AVL-03: a vault's id, and even its statements, open no account for whoever is none of its devices.
+#[test]
+fn a_vault_is_registered_by_its_own_devices_alone() {
+    let mut desk = Desk::new();
+    let (mut founder, _) = Author::founder(&mut desk.seed);
+    let stranger = Author::stranger(&mut desk.seed, founder.vault());
+    desk.register(&stranger, "mallory", None).refuses(ProblemKind::Refused);
+    let known = founder.lineage();
+    desk.register(&stranger.clone().with_lineage(known.clone()), "mallory", None)
+        .refuses(ProblemKind::Refused);
+    // In the name of a device that is listed, with another transport key.
+    let posed = stranger.posing_as(&founder);
+    desk.register(&posed.with_lineage(known), "mallory", None).refuses(ProblemKind::Refused);
+    let (joiner, _) = founder.joiner(&mut desk.seed);
+    desk.register(&joiner, "mallory", None).refuses(ProblemKind::Forbidden);
+    // One that the vault has put out, who shows all of it.
+    let (lost, _) = founder.pair(&mut desk.seed);
+    let revoke = founder.revoke(lost.device(), Vec::new());
+    let revoke = aura_protocol::authority::decode_body(revoke.body()).unwrap();
+    let all = [lost.lineage(), revoke].concat();
+    desk.register(&lost.with_lineage(all), "mallory", None).refuses(ProblemKind::Refused);
+    assert!(desk.server.accounts.all().unwrap().is_empty());
+    let (paired, _) = founder.pair(&mut desk.seed);
+    assert_eq!(desk.register(&paired, "ada", None).status, 201);
+    // Whoever it shows is in from the start, nobody else is.
+    desk.token(&paired);
+    desk.token(&founder);
+    desk.prove(&joiner, |_| {}).refuses(ProblemKind::Unauthenticated);
+}
+
+/// ACC-13: what opened an account brings the vault in any order, and is not put out by a part of it.
+#[test]
+fn a_device_that_registered_is_in_until_all_is_there() {
+    let mut desk = Desk::new();
+    let (mut founder, genesis) = Author::founder(&mut desk.seed);
+    let (mut joiner, join) = founder.joiner(&mut desk.seed);
+    let (paired, add) = founder.pair(&mut desk.seed);
+    assert_eq!(desk.register(&paired, "ada", None).status, 201);
+    let token = desk.token(&paired);
+    let mut early = founder.clone();
+    early.rewind(CollectionId::AUTHORITY, &genesis);
+    assert_eq!(desk.push(&token, &early.head(), &[genesis]).status, 200);
+    assert_eq!(desk.get(path::ACCOUNT, Some(&token)).status, 200, "the genesis does not list it");
+    assert_eq!(desk.push(&token, &joiner.head(), &[join]).status, 200);
+    founder.head();
+    assert_eq!(desk.push(&token, &founder.head(), &[add]).status, 200);
+    assert_eq!(desk.get(path::ACCOUNT, Some(&token)).status, 200);
+    desk.token(&joiner);
 }

@@ -3,6 +3,7 @@
 
 use aura_protocol::http::{AccountView, Entries, OCTETS, Read};
 use aura_protocol::limits::{KNOWN_REQUEST_BYTES_MAX, SMALL_REQUEST_BYTES_MAX};
+use aura_testkit::author::chunk;
 use aura_testkit::conformance::NOTES;
 use axum::http::header::{CONTENT_LENGTH, HeaderName};
 
@@ -173,4 +174,69 @@ fn metrics_name_no_account_and_no_vault() {
     assert_eq!(ask("/readyz"), "ready\n");
     desk.server.stop();
     assert!(ask("/readyz").contains("busy"));
+}
+
+/// HTP-13, attack AVL-03: whoever waits to be confirmed does not fill the account, and is not in the way of the others.
+#[test]
+fn a_device_that_waits_does_not_fill_the_account() {
+    let mut desk = Desk::with(|config| {
+        config.registration = Registration::Open;
+        config.quota_bytes = 8 << 20;
+    });
+    let (mut author, token) = desk.founder("ada");
+    let (mut joiner, join) = author.joiner(&mut desk.seed);
+    let enrolment = desk.login("ada", INPUT, &joiner.transport_key()).body::<Granted>().token;
+    assert_eq!(desk.push(&enrolment, &joiner.head(), &[join]).status, 200);
+    let its = desk.token(&joiner);
+    let small = joiner.entry(NOTES, vec![1; 100_000]);
+    assert_eq!(desk.push(&its, &joiner.head(), &[small]).status, 200);
+    let mut greedy = joiner.clone();
+    let large = greedy.entry(NOTES, vec![2; 600_000]);
+    desk.push(&its, &greedy.head(), &[large]).refuses(ProblemKind::Full);
+    // Nor with chunks, which it names and brings later.
+    let mut greedy = joiner.clone();
+    let (_, added) = chunk(&mut desk.seed, 600_000);
+    let naming = greedy.entry_with(NOTES, vec![2; 60], vec![added]);
+    desk.push(&its, &greedy.head(), &[naming]).refuses(ProblemKind::Full);
+    let entry = author.entry(NOTES, vec![3; 600_000]);
+    assert_eq!(desk.push(&token, &author.head(), &[entry]).status, 200);
+    // The share is counted anew when a store is opened again, and is gone with the quarantine.
+    desk.restarts();
+    let its = desk.token(&joiner);
+    let mut greedy = joiner.clone();
+    let two = [greedy.entry(NOTES, vec![2; 250_000]), greedy.entry(NOTES, vec![2; 250_000])];
+    desk.push(&its, &greedy.head(), &two).refuses(ProblemKind::Full);
+    let confirm = author.confirm(joiner.device());
+    let token = desk.token(&author);
+    assert_eq!(desk.push(&token, &author.head(), &[confirm]).status, 200);
+    let large = joiner.entry(NOTES, vec![2; 600_000]);
+    assert_eq!(desk.push(&its, &joiner.head(), &[large]).status, 200);
+}
+
+/// HTP-13: many small things cost what they cost, and what was counted is not less than what is there.
+#[test]
+fn small_entries_and_chunks_are_counted_with_their_blocks() {
+    let mut desk = Desk::new();
+    let (mut author, token) = desk.founder("ada");
+    let used = |desk: &Desk, token: &Token| {
+        desk.get(path::ACCOUNT, Some(token)).body::<AccountView>().used_bytes
+    };
+    let before = used(&desk, &token);
+    for _ in 0..30 {
+        let (sealed, added) = chunk(&mut desk.seed, 100);
+        let path = format!("{}{}", path::CHUNKS, added.name);
+        let entry = author.entry_with(NOTES, vec![1; 60], vec![added]);
+        assert_eq!(desk.push(&token, &author.head(), &[entry]).status, 200);
+        let mut request = Desk::request("PUT", &path, Some(&token));
+        request.headers_mut().unwrap().insert(CONTENT_TYPE, OCTETS.parse().unwrap());
+        assert_eq!(desk.send(request.body(Body::from(sealed)).unwrap()).status, 204);
+    }
+    let entries: Vec<_> = (0..30).map(|_| author.entry(NOTES, vec![1; 4_500])).collect();
+    assert_eq!(desk.push(&token, &author.head(), &entries).status, 200);
+    let counted = used(&desk, &token);
+    desk.restarts();
+    let token = desk.token(&author);
+    let there = used(&desk, &token);
+    assert!(there >= 30 * 4096 + 30 * 4096, "{before} {there}");
+    assert!(counted >= there && there > before, "{counted} {there} {before}");
 }

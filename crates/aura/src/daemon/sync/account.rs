@@ -12,9 +12,10 @@ use aura_protocol::auth::{AccountName, Registration, ServerKey};
 use aura_protocol::http::{Granted, Invitation, ProblemKind};
 use aura_protocol::id::{Hash, VaultId};
 use aura_protocol::store::Prover as _;
-use aura_store::http::{Address, Fault, Server};
+use aura_store::http::{Address, Fault, LineageError, Server, lineage};
 use aura_vault::home::Home;
 use aura_vault::transport::Transport;
+use aura_vault::vault::VaultError;
 use pollster::block_on;
 
 use super::book::{self, Kept};
@@ -182,6 +183,8 @@ fn open(
     let home = Home::new(keeper.home());
     let transport = Transport::read(&home)
         .map_err(|error| Failure::file("The device's transport key could not be read", &error))?;
+    let (_, local) = keeper.local().ok_or(VaultError::Absent)?;
+    let lineage = lineage(local.as_ref(), vault, transport.device()).map_err(unshown)?;
     let bytes = input.dangerous_bytes();
     let (registering, request) = Registering::start(&mut fill, bytes).map_err(unmade)?;
     let begun = server.begin_account(account.name.clone(), invitation.clone(), request);
@@ -196,7 +199,8 @@ fn open(
         server: account.pin,
         upload: record.map_err(unmade)?.to_vec(),
     });
-    block_on(server.end_account(invitation, registration)).map_err(|fault| failed(&fault))
+    let made = server.end_account(invitation, registration, lineage);
+    block_on(made).map_err(|fault| failed(&fault))
 }
 
 /// Logs a new device in, by its transport key: the vault, and a token to enrol with.
@@ -270,6 +274,25 @@ fn unmade(error: OpaqueError) -> Failure {
             .safe(NOTHING_CHANGED)
             .next("Close something else, and run it again."),
         _ => failed(&Fault::Answer("it answered with what is none")),
+    }
+}
+
+/// Why a device cannot show that it is one of the vault's (ACC-13).
+fn unshown(error: LineageError) -> Failure {
+    match error {
+        LineageError::Device => {
+            let what = "This device waits to be confirmed, and opens no account until then.";
+            Failure::new(Exit::Refused, what).safe(NOTHING_CHANGED).next(
+                "On a device of yours that is: aura device confirm ID. Or open the account there.",
+            )
+        }
+        LineageError::Store(error) => error.into(),
+        _ => Failure::new(
+            Exit::Refused,
+            "This vault has listed more devices than a registration carries.",
+        )
+        .safe(NOTHING_CHANGED)
+        .next("Sync through a folder instead: aura store add FOLDER"),
     }
 }
 
