@@ -2,6 +2,7 @@
 //! Accounts, their vaults' devices, and invitations, in one SQLite file. Of a password only its OPAQUE record is kept.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aura_protocol::auth::AccountName;
@@ -17,6 +18,8 @@ use crate::listing::Listing;
 const APPLICATION_ID: i64 = 0x4175_7253;
 /// The newest version of the tables that this code knows.
 const SCHEMA_VERSION: i64 = 2;
+/// Connections that read.
+const READERS: usize = 4;
 /// The largest list of devices, in bytes.
 const LISTING_BYTES_MAX: usize = 1 << 20;
 
@@ -33,6 +36,8 @@ CREATE TABLE invitations (
 /// What version 2 has beside them.
 const LISTINGS: &str = "
 CREATE TABLE listings (vault BLOB PRIMARY KEY, listing BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE closed (number INTEGER NOT NULL) STRICT;
+INSERT INTO closed VALUES (0);
 ";
 
 /// Why accounts could not be asked or changed.
@@ -78,7 +83,10 @@ pub struct Account {
 /// Every account of a server.
 #[derive(Debug)]
 pub struct Accounts {
-    connection: Mutex<Connection>,
+    writer: Mutex<Connection>,
+    /// Whoever reads waits for no write, and for few readers.
+    readers: [Mutex<Connection>; READERS],
+    turn: AtomicUsize,
 }
 
 impl Accounts {
@@ -87,11 +95,7 @@ impl Accounts {
     /// # Errors
     /// When it is not one, or of a newer version.
     pub fn open(path: &Path) -> Result<Self, AccountError> {
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
-        connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "trusted_schema", false)?;
+        let mut connection = connect(path)?;
         let number = |pragma: &str| {
             connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
         };
@@ -104,12 +108,31 @@ impl Accounts {
             }
             _ => return Err(AccountError::Foreign),
         }
-        Ok(Self { connection: Mutex::new(connection) })
+        let reader = || {
+            let reader = connect(path)?;
+            reader.pragma_update(None, "query_only", true)?;
+            Ok::<_, AccountError>(Mutex::new(reader))
+        };
+        let readers = [reader()?, reader()?, reader()?, reader()?];
+        Ok(Self { writer: Mutex::new(connection), readers, turn: AtomicUsize::new(0) })
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    fn writer(&self) -> MutexGuard<'_, Connection> {
         // SQLite rolls back what a panic cut short.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection that nobody reads with just now, or the next one's turn.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % READERS;
+        let (later, first) = self.readers.split_at(turn);
+        let mut in_turn = first.iter().chain(later);
+        let free = in_turn.clone().find_map(|reader| reader.try_lock().ok());
+        match (free, in_turn.next()) {
+            (Some(free), _) => free,
+            (None, Some(next)) => next.lock().unwrap_or_else(PoisonError::into_inner),
+            (None, None) => self.writer(),
+        }
     }
 
     /// Whether an account of this name could be opened with this invitation, where one is needed.
@@ -122,7 +145,7 @@ impl Accounts {
         invitation: Option<&Invitation>,
         now_ms: i64,
     ) -> Result<(), AccountError> {
-        let connection = self.connection();
+        let connection = self.reader();
         if let Some(invitation) = invitation {
             let sql = "SELECT 1 FROM invitations WHERE hash = ?1 AND uses > 0 AND until_ms > ?2";
             let found = connection.query_row(sql, params![hash(invitation), now_ms], |_| Ok(()));
@@ -144,7 +167,7 @@ impl Accounts {
         (account, listing): (&Account, &Listing),
         invitation: Option<&Invitation>,
     ) -> Result<(), AccountError> {
-        let mut connection = self.connection();
+        let mut connection = self.writer();
         let transaction = connection.transaction()?;
         if let Some(invitation) = invitation {
             let sql = "UPDATE invitations SET uses = uses - 1
@@ -180,7 +203,7 @@ impl Accounts {
     pub fn listing(&self, vault: VaultId) -> Result<Listing, AccountError> {
         let sql = "SELECT listing FROM listings WHERE vault = ?1";
         let row = |row: &Row<'_>| row.get::<_, Vec<u8>>(0);
-        let kept = self.connection().query_row(sql, [&vault.0[..]], row).optional()?;
+        let kept = self.reader().query_row(sql, [&vault.0[..]], row).optional()?;
         let listing = kept.map(|bytes| Listing::from_bytes(&bytes, LISTING_BYTES_MAX));
         listing.unwrap_or_else(|| Ok(Listing::default())).map_err(|_| broken(0).into())
     }
@@ -200,7 +223,7 @@ impl Accounts {
     /// When the database fails.
     pub fn named(&self, name: &AccountName) -> Result<Option<Account>, AccountError> {
         let sql = format!("{SELECT} WHERE name = ?1");
-        Ok(self.connection().query_row(&sql, [name.as_str()], account).optional()?)
+        Ok(self.reader().query_row(&sql, [name.as_str()], account).optional()?)
     }
 
     /// The account of this vault.
@@ -209,7 +232,7 @@ impl Accounts {
     /// When the database fails.
     pub fn of_vault(&self, vault: VaultId) -> Result<Option<Account>, AccountError> {
         let sql = format!("{SELECT} WHERE vault = ?1");
-        Ok(self.connection().query_row(&sql, [&vault.0[..]], account).optional()?)
+        Ok(self.reader().query_row(&sql, [&vault.0[..]], account).optional()?)
     }
 
     /// Every account, by name.
@@ -217,7 +240,7 @@ impl Accounts {
     /// # Errors
     /// When the database fails.
     pub fn all(&self) -> Result<Vec<Account>, AccountError> {
-        let connection = self.connection();
+        let connection = self.reader();
         let mut statement = connection.prepare(&format!("{SELECT} ORDER BY name"))?;
         let rows = statement.query_map([], account)?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -251,13 +274,25 @@ impl Accounts {
     /// # Errors
     /// When there is no such account, or the database fails.
     pub fn close(&self, vault: VaultId) -> Result<(), AccountError> {
-        let mut connection = self.connection();
+        let mut connection = self.writer();
         let transaction = connection.transaction()?;
         transaction.execute("DELETE FROM listings WHERE vault = ?1", [&vault.0[..]])?;
         if transaction.execute("DELETE FROM accounts WHERE vault = ?1", [&vault.0[..]])? == 0 {
             return Err(AccountError::Absent);
         }
+        transaction.execute("UPDATE closed SET number = number + 1", [])?;
         Ok(transaction.commit()?)
+    }
+
+    /// How many accounts were ever closed, here or by another program: when this changes, one may be gone whose
+    /// vault is open.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn closed(&self) -> Result<i64, AccountError> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached("SELECT number FROM closed")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
     }
 
     /// Keeps an invitation for so many accounts, until a time.
@@ -280,7 +315,7 @@ impl Accounts {
     /// When the database fails.
     pub fn is_empty(&self) -> Result<bool, AccountError> {
         let sql = "SELECT count(*) FROM accounts";
-        Ok(self.connection().query_row(sql, [], |row| row.get::<_, i64>(0))? == 0)
+        Ok(self.reader().query_row(sql, [], |row| row.get::<_, i64>(0))? == 0)
     }
 
     /// Copies the file, whole, while the server may be writing to it.
@@ -289,7 +324,7 @@ impl Accounts {
     /// When the copy cannot be written.
     pub fn back_up(&self, to: &Path) -> Result<(), AccountError> {
         let mut copy = Connection::open(to)?;
-        let connection = self.connection();
+        let connection = self.reader();
         rusqlite::backup::Backup::new(&connection, &mut copy)?.step(-1)?;
         Ok(())
     }
@@ -299,13 +334,13 @@ impl Accounts {
     /// # Errors
     /// When it cannot be asked.
     pub fn is_sound(&self) -> Result<bool, AccountError> {
-        let connection = self.connection();
+        let connection = self.reader();
         let told: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         Ok(told == "ok")
     }
 
     fn change(&self, sql: &str, row: impl rusqlite::Params) -> Result<(), AccountError> {
-        if self.connection().execute(sql, row)? == 0 { Err(AccountError::Absent) } else { Ok(()) }
+        if self.writer().execute(sql, row)? == 0 { Err(AccountError::Absent) } else { Ok(()) }
     }
 }
 
@@ -315,6 +350,15 @@ const SELECT: &str =
 /// What is kept of an invitation: who reads the file cannot use it.
 fn hash(invitation: &Invitation) -> [u8; 32] {
     Hash::of(&[invitation.as_str().as_bytes()]).0
+}
+
+fn connect(path: &Path) -> Result<Connection, AccountError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
 }
 
 /// Makes the tables, or those that an older version did not have.
@@ -470,5 +514,24 @@ mod tests {
         let accounts = Accounts::open(&path).unwrap();
         assert_eq!(accounts.all().unwrap(), [an_account("ada", 1)]);
         assert_eq!(accounts.listing(VaultId([1; 32])).unwrap(), listing());
+    }
+
+    /// Who reads waits for no write.
+    #[test]
+    fn accounts_are_read_while_one_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let accounts =
+            std::sync::Arc::new(Accounts::open(&folder.path().join("accounts.db")).unwrap());
+        let ada = an_account("ada", 1);
+        accounts.open_account((&ada, &listing()), None).unwrap();
+        let held = accounts.writer();
+        held.execute_batch("BEGIN IMMEDIATE; DELETE FROM accounts").unwrap();
+        let _busy: Vec<_> =
+            accounts.readers.iter().skip(1).map(|reader| reader.lock().unwrap()).collect();
+        let (found, finds) = std::sync::mpsc::channel();
+        let shared = std::sync::Arc::clone(&accounts);
+        std::thread::spawn(move || found.send(shared.of_vault(VaultId([1; 32])).unwrap()));
+        let found = finds.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+        assert_eq!(found, Some(ada));
     }
 }

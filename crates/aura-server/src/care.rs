@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use aura_protocol::id::VaultId;
+use aura_protocol::id::{ChunkName, VaultId};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::accounts::{AccountError, Accounts};
@@ -48,12 +48,14 @@ pub enum CareError {
 }
 
 /// What a copy came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Copied {
     /// Vaults.
     pub vaults: u64,
     /// Bytes of their chunks and databases.
     pub bytes: u64,
+    /// What stands among the vaults and is none: left out.
+    pub strays: Vec<PathBuf>,
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> CareError {
@@ -87,8 +89,9 @@ pub fn back_up(data: &Path, to: &Path) -> Result<Copied, CareError> {
             private(&to)?;
         }
     }
-    let mut copied = Copied::default();
-    for vault in all(data)? {
+    let (vaults, strays) = all(data)?;
+    let mut copied = Copied { strays, ..Copied::default() };
+    for vault in vaults {
         let (from, to) = (
             vaults::folder(&data.join("vaults"), vault),
             vaults::folder(&partial.join("vaults"), vault),
@@ -115,21 +118,41 @@ fn private(path: &Path) -> Result<(), CareError> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed(path))
 }
 
-/// The vaults in a server's folder.
-fn all(data: &Path) -> Result<Vec<VaultId>, CareError> {
-    let mut found = Vec::new();
+/// The vaults in a server's folder, and what stands among them and is none.
+fn all(data: &Path) -> Result<(Vec<VaultId>, Vec<PathBuf>), CareError> {
+    let (mut found, mut strays) = (Vec::new(), Vec::new());
     let root = data.join("vaults");
-    if !root.exists() {
-        return Ok(found);
-    }
-    for first in fs::read_dir(&root).map_err(failed(&root))? {
-        let first = first.map_err(failed(&root))?.path();
-        for vault in fs::read_dir(&first).map_err(failed(&first))? {
-            let name = vault.map_err(failed(&first))?.file_name();
-            found.extend(name.to_str().and_then(VaultId::parse));
+    for shelf in folders(&root, &mut strays)? {
+        for (path, name) in folders(&shelf.0, &mut strays)? {
+            let vault = VaultId::parse(&name);
+            match vault.filter(|vault| vaults::folder(&root, *vault) == path) {
+                Some(vault) => found.push(vault),
+                None => strays.push(path),
+            }
         }
     }
     found.sort_unstable();
+    strays.sort_unstable();
+    Ok((found, strays))
+}
+
+/// Folders in a folder, with their names; whatever else is there is a stray. What the server is taking away is neither.
+fn folders(of: &Path, strays: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, String)>, CareError> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(of) {
+        // It was never made, or was taken away since.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        entries => entries.map_err(failed(of))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed(of))?;
+        let is_folder = entry.file_type().map_err(failed(&entry.path()))?.is_dir();
+        match entry.file_name().into_string() {
+            Ok(name) if is_folder && vaults::is_removed(&name) => {}
+            Ok(name) if is_folder => found.push((entry.path(), name)),
+            _ => strays.push(entry.path()),
+        }
+    }
     Ok(found)
 }
 
@@ -150,18 +173,18 @@ fn copy_database(from: &Path, to: &Path) -> Result<u64, CareError> {
 /// Chunks never change: each is copied as it is, those that are being written are left out.
 fn copy_chunks(from: &Path, to: &Path) -> Result<u64, CareError> {
     let mut bytes = 0u64;
-    if !from.exists() {
-        return Ok(bytes);
-    }
-    for first in fs::read_dir(from).map_err(failed(from))? {
-        let first = first.map_err(failed(from))?;
-        if first.file_name().len() != 2 {
+    for (shelf, name) in folders(from, &mut Vec::new())? {
+        if name.len() != 2 {
             continue;
         }
-        let to = to.join(first.file_name());
+        let to = to.join(name);
         make(&to)?;
-        for chunk in fs::read_dir(first.path()).map_err(failed(from))? {
-            let chunk = chunk.map_err(failed(from))?;
+        for chunk in fs::read_dir(&shelf).map_err(failed(&shelf))? {
+            let chunk = chunk.map_err(failed(&shelf))?;
+            let name = chunk.file_name();
+            if name.to_str().and_then(ChunkName::parse).is_none() {
+                continue;
+            }
             let copied = fs::copy(chunk.path(), to.join(chunk.file_name()));
             bytes = bytes.saturating_add(copied.map_err(failed(&chunk.path()))?);
         }
@@ -194,7 +217,8 @@ pub fn examine(config: &Config) -> Vec<Look> {
         looks.push(Look { what: what.to_owned(), trouble });
     };
     look("folder", folder_trouble(&config.data));
-    for name in ["logins.key", "tls.key", "accounts.db"] {
+    look("logins.key", secret_trouble(&secrets::logins_path(config)));
+    for name in ["tls.key", "accounts.db"] {
         look(name, secret_trouble(&config.data.join(name)));
     }
     // What is not there is not made here: it would be whose who looks.
@@ -203,8 +227,8 @@ pub fn examine(config: &Config) -> Vec<Look> {
         let certificate = Certificate::load(config).err();
         look("certificate", certificate.map(|error| format!("{error}")));
     }
-    if is_there("logins.key") {
-        let logins = secrets::logins(&config.data).err();
+    if secrets::logins_path(config).exists() {
+        let logins = secrets::logins(config).err();
         look("logins", logins.map(|error| format!("{error}")));
     }
     if !is_there("accounts.db") {
@@ -219,7 +243,11 @@ pub fn examine(config: &Config) -> Vec<Look> {
     };
     look("accounts", accounts);
     match all(&config.data) {
-        Ok(vaults) => {
+        Ok((vaults, strays)) => {
+            for stray in strays {
+                let trouble = "it is no vault; move it away";
+                look(&stray.display().to_string(), Some(trouble.to_owned()));
+            }
             for vault in vaults {
                 let folder = vaults::folder(&config.data.join("vaults"), vault);
                 look(&format!("vault {vault}"), vault_trouble(&folder));

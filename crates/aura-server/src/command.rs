@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The operator's commands.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,11 +12,16 @@ use aura_protocol::auth::AccountName;
 use aura_protocol::http::Invitation;
 use aura_server::accounts::Accounts;
 use aura_server::care;
-use aura_server::config::{Config, Registration};
+use aura_server::config::{Config, Registration, Tls};
 use aura_server::secrets::{self, Certificate};
 use aura_server::serve::Running;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
+
+/// An invitation that somebody made up has so many characters at least.
+const GIVEN_BYTES_MIN: usize = 16;
+/// The largest file with an invitation that is looked at.
+const INVITATION_FILE_BYTES_MAX: u64 = 4 << 10;
 
 /// Keeps sealed entries and chunks of vaults that it cannot read.
 #[derive(Debug, Parser)]
@@ -27,6 +33,15 @@ struct Cli {
     /// The server's folder, instead of the one in the settings
     #[arg(long, global = true, env = "AURA_SERVER_DATA")]
     data: Option<PathBuf>,
+    /// A certificate of your own (PEM), instead of the settings'
+    #[arg(long, global = true, env = "AURA_SERVER_TLS_CERTIFICATE_FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, global = true, env = "AURA_SERVER_TLS_KEY_FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// What logins rest on, kept elsewhere than in the server's folder
+    #[arg(long, global = true, env = "AURA_SERVER_LOGINS_KEY_FILE")]
+    logins_key: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -36,10 +51,10 @@ enum Command {
     /// Serve until told to stop
     Serve {
         /// Where to listen, instead of the settings' address
-        #[arg(long)]
+        #[arg(long, env = "AURA_SERVER_LISTEN")]
         listen: Option<SocketAddr>,
         /// Who may open an account, instead of what the settings say
-        #[arg(long, value_enum)]
+        #[arg(long, value_enum, env = "AURA_SERVER_REGISTRATION")]
         registration: Option<Who>,
     },
     /// Show the key that clients compare when they add this server
@@ -52,6 +67,9 @@ enum Command {
         /// For so many days
         #[arg(long, default_value_t = 7)]
         days: u32,
+        /// Take the first line of this file for the invitation, and print nothing
+        #[arg(long, value_name = "FILE", env = "AURA_SERVER_INVITATION_FILE")]
+        from: Option<PathBuf>,
     },
     /// See to accounts
     #[command(subcommand)]
@@ -124,6 +142,10 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Some(data) = cli.data {
         config.data = data;
     }
+    if let (Some(certificate), Some(key)) = (cli.tls_certificate, cli.tls_key) {
+        config.tls = Some(Tls { certificate, key });
+    }
+    config.logins_key = cli.logins_key.or(config.logins_key);
     match cli.command {
         Command::Serve { listen, registration } => {
             config.listen = listen.unwrap_or(config.listen);
@@ -140,11 +162,22 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             out(&Certificate::load(&config)?.key().to_string());
         }
-        Command::Invite { uses, days } => out(invite(&config, uses, days)?.as_str()),
+        Command::Invite { uses, days, from } => {
+            let given = from.as_deref().map(given).transpose()?;
+            let is_given = given.is_some();
+            let invitation = given.map_or_else(made_up, Ok)?;
+            invite(&config, &invitation, (uses, days))?;
+            if !is_given {
+                out(invitation.as_str());
+            }
+        }
         Command::Account(command) => account(&config, command)?,
         Command::Backup { folder } => {
             let copied = care::back_up(&config.data, &folder)?;
             out(&format!("{} vaults, {} bytes", copied.vaults, copied.bytes));
+            for stray in copied.strays {
+                out(&format!("left out, since it is no vault: {}", stray.display()));
+            }
         }
         Command::Doctor => return Ok(doctor(&config)),
     }
@@ -192,15 +225,37 @@ fn accounts(config: &Config) -> anyhow::Result<Accounts> {
     Accounts::open(&path).with_context(|| format!("{} cannot be used", path.display()))
 }
 
-fn invite(config: &Config, uses: u32, days: u32) -> anyhow::Result<Invitation> {
+/// An invitation that nobody can guess.
+fn made_up() -> anyhow::Result<Invitation> {
     let mut bytes = [0; 16];
     secrets::fill(&mut bytes).context("the operating system has no randomness")?;
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let invitation = Invitation::parse(&text).context("an invitation could not be made")?;
+    Invitation::parse(&text).context("an invitation could not be made")
+}
+
+/// An invitation that a file holds, as a secret that is given to a container does.
+fn given(path: &Path) -> anyhow::Result<Invitation> {
+    let unread = || format!("{} could not be read", path.display());
+    let file = std::fs::File::open(path).with_context(unread)?;
+    let mut text = String::new();
+    file.take(INVITATION_FILE_BYTES_MAX).read_to_string(&mut text).with_context(unread)?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    let said =
+        "the file's first line is no invitation: 16 to 64 printable characters without blanks";
+    if line.len() < GIVEN_BYTES_MIN {
+        bail!(said);
+    }
+    Invitation::parse(line).context(said)
+}
+
+fn invite(
+    config: &Config,
+    invitation: &Invitation,
+    (uses, days): (u32, u32),
+) -> anyhow::Result<()> {
     let lasting =
         i64::try_from(Duration::from_hours(24).as_millis())?.saturating_mul(i64::from(days));
-    accounts(config)?.invite(&invitation, uses, now_ms().saturating_add(lasting))?;
-    Ok(invitation)
+    Ok(accounts(config)?.invite(invitation, uses, now_ms().saturating_add(lasting))?)
 }
 
 fn account(config: &Config, command: AccountCommand) -> anyhow::Result<()> {

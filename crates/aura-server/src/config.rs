@@ -38,6 +38,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// A certificate of the operator's own.
     pub tls: Option<Tls>,
+    /// A file with what logins rest on, kept elsewhere than in the server's folder; it is never made or changed.
+    pub logins_key: Option<PathBuf>,
     /// What one source and the whole server may ask for.
     pub limits: Limits,
 }
@@ -68,6 +70,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections of one source at once.
     pub connections_per_source: u32,
+    /// Seconds that a connection may take to say anything.
+    pub first_byte_seconds: u32,
 }
 
 impl Default for Limits {
@@ -79,6 +83,7 @@ impl Default for Limits {
             requests: 512,
             connections: 20_000,
             connections_per_source: 256,
+            first_byte_seconds: 15,
         }
     }
 }
@@ -92,6 +97,7 @@ impl Default for Config {
             quota_bytes: 20 << 30,
             metrics_listen: None,
             tls: None,
+            logins_key: None,
             limits: Limits::default(),
         }
     }
@@ -153,7 +159,9 @@ impl Config {
         let Limits {
             open_per_second, account_per_second, open_vaults, requests, connections, ..
         } = self.limits;
-        let rates = [open_per_second, account_per_second, self.limits.connections_per_source];
+        let Limits { connections_per_source, first_byte_seconds, .. } = self.limits;
+        let rates =
+            [open_per_second, account_per_second, connections_per_source, first_byte_seconds];
         let counts = [open_vaults, requests, connections];
         if rates.contains(&0) || counts.contains(&0) {
             return Err(ConfigError::Zero);
@@ -183,6 +191,8 @@ mod tests {
                 .unwrap();
         assert_eq!(config.registration, Registration::Open);
         assert_eq!(config.limits.requests, 7);
+        let given = "logins_key = \"/run/secrets/logins\"";
+        assert_eq!(read(given).unwrap().logins_key, Some(PathBuf::from("/run/secrets/logins")));
         assert_eq!(config.limits.connections, Limits::default().connections);
     }
 

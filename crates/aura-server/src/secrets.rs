@@ -91,14 +91,23 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), SecretError> {
     write().map_err(failed(path))
 }
 
-/// What logins rest on, from the server's folder.
+/// Where what logins rest on is: in the server's folder, or in the file that the settings name.
+pub fn logins_path(config: &Config) -> PathBuf {
+    config.logins_key.clone().unwrap_or_else(|| config.data.join("logins.key"))
+}
+
+/// What logins rest on.
 ///
 /// # Errors
-/// When it cannot be read or made. A damaged file is not replaced: every account's login rests on it.
-pub fn logins(data: &Path) -> Result<Setup, SecretError> {
-    let path = data.join("logins.key");
+/// When it cannot be read or made. A damaged file is not replaced: every account's login rests on it. One that the
+/// settings name is not made.
+pub fn logins(config: &Config) -> Result<Setup, SecretError> {
+    let path = logins_path(config);
     if let Some(bytes) = read(&path)? {
         return Setup::from_bytes(&bytes).map_err(|_| SecretError::Damaged(path));
+    }
+    if config.logins_key.is_some() {
+        return Err(failed(&path)(io::ErrorKind::NotFound.into()));
     }
     let mut lack = None;
     let setup = Setup::new(&mut |bytes| lack = fill(bytes).err().or(lack.take()));
@@ -197,9 +206,8 @@ mod tests {
     fn secrets_are_made_once_and_for_their_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let config = Config { data: folder.path().to_owned(), ..Config::default() };
-        let (first, login) = (Certificate::load(&config).unwrap(), logins(folder.path()).unwrap());
-        let (again, login_again) =
-            (Certificate::load(&config).unwrap(), logins(folder.path()).unwrap());
+        let (first, login) = (Certificate::load(&config).unwrap(), logins(&config).unwrap());
+        let (again, login_again) = (Certificate::load(&config).unwrap(), logins(&config).unwrap());
         assert_eq!(first.key(), again.key());
         assert_eq!(*login.to_bytes(), *login_again.to_bytes());
         for name in ["tls.key", "logins.key"] {
@@ -216,11 +224,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = Config { data: folder.path().to_owned(), ..Config::default() };
         fs::write(folder.path().join("logins.key"), [7; 127]).unwrap();
-        assert!(matches!(logins(folder.path()), Err(SecretError::Damaged(_))));
+        assert!(matches!(logins(&config), Err(SecretError::Damaged(_))));
         assert_eq!(fs::read(folder.path().join("logins.key")).unwrap(), [7; 127]);
         Certificate::load(&config).unwrap();
         fs::write(folder.path().join("tls.key"), "-----BEGIN NOTHING-----").unwrap();
         assert!(matches!(Certificate::load(&config), Err(SecretError::Damaged(_))));
+    }
+
+    /// A secret that is given as a file is used as it is, and is not made where it is not there.
+    #[test]
+    fn a_given_secret_is_used_and_never_made() {
+        let (folder, given) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let own = Config { data: folder.path().to_owned(), ..Config::default() };
+        let path = given.path().join("logins");
+        let config = Config { logins_key: Some(path.clone()), ..own.clone() };
+        assert!(matches!(logins(&config), Err(SecretError::File { .. })));
+        assert!(!path.exists() && !folder.path().join("logins.key").exists());
+        fs::write(&path, logins(&own).unwrap().to_bytes().as_slice()).unwrap();
+        fs::remove_file(folder.path().join("logins.key")).unwrap();
+        assert_eq!(logins(&config).unwrap().to_bytes().len(), fs::read(&path).unwrap().len());
+        assert!(!folder.path().join("logins.key").exists());
     }
 
     #[test]

@@ -38,8 +38,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEAD: Duration = Duration::from_secs(30);
 /// How often a certificate's files are looked at, and what nobody needs is forgotten.
 const LOOK: Duration = Duration::from_secs(30);
-/// How long a connection may take to say anything.
-const FIRST: Duration = Duration::from_secs(15);
 /// Requests of one HTTP/2 connection at once.
 const STREAMS_MAX: u32 = 64;
 /// What a client may send before it is read, in bytes: of a request, and of a connection.
@@ -125,11 +123,11 @@ impl Running {
         let lock = hold(&config.data)?;
         let certificate = Certificate::load(&config)?;
         let accounts = Accounts::open(&config.data.join("accounts.db"))?;
-        let logins = config.data.join("logins.key");
+        let logins = secrets::logins_path(&config);
         if !logins.exists() && !accounts.is_empty()? {
             return Err(SecretError::Lost(logins).into());
         }
-        let setup = secrets::logins(&config.data)?;
+        let setup = secrets::logins(&config)?;
         let root = config.data.join("vaults");
         vaults::sweep(&root).map_err(|error| StartError::Folder { path: root, error })?;
         let tls = RustlsConfig::from_config(certificate.tls()?);
@@ -243,8 +241,9 @@ async fn serve(
         RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE).acceptor(NoDelayAcceptor::new());
     let places = Arc::new(Semaphore::new(server.config.limits.connections));
     let sources = Crowd::new(server.config.limits.connections_per_source);
+    let first = Duration::from_secs(u64::from(server.config.limits.first_byte_seconds));
     let mut listening = axum_server::from_tcp(listener)?
-        .acceptor(Bounded { acceptor, places, sources })
+        .acceptor(Bounded { acceptor, places, sources, first })
         .handle(handle);
     let http = listening.http_builder();
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
@@ -307,6 +306,8 @@ struct Bounded<A> {
     acceptor: A,
     places: Arc<Semaphore>,
     sources: Arc<Crowd<IpAddr>>,
+    /// How long a connection may take to say anything.
+    first: Duration,
 }
 
 /// A connection with its place.
@@ -330,7 +331,7 @@ where
     type Future = Pin<Box<dyn Future<Output = io::Result<(Placed<A::Stream>, A::Service)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let acceptor = self.acceptor.clone();
+        let (acceptor, first) = (self.acceptor.clone(), self.first);
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let places = stream.peer_addr().and_then(|address| {
             let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| refused())?;
@@ -339,7 +340,7 @@ where
         Box::pin(async move {
             let places = places?;
             let (stream, service) = acceptor.accept(stream, service).await?;
-            let first = Some(Box::pin(sleep(FIRST)));
+            let first = Some(Box::pin(sleep(first)));
             Ok((Placed { stream, first, _places: places }, service))
         })
     }

@@ -212,7 +212,8 @@ impl Vaults {
     pub(crate) fn keep(&self, has_account: impl Fn(VaultId) -> bool) {
         let open: Vec<VaultId> = lock(&self.places).keys().copied().collect();
         for vault in open.into_iter().filter(|vault| !has_account(*vault)) {
-            lock(&self.places).remove(&vault);
+            let gone = lock(&self.places).remove(&vault);
+            drop(gone);
         }
     }
 
@@ -232,17 +233,38 @@ impl Vaults {
             place.asked.store(ask, Ordering::Relaxed);
             return Arc::clone(place);
         }
-        while places.len() >= self.open_max {
-            // Shut here, under the lock: nobody can open it anew before it is shut.
-            let idle = places.iter().filter(|(_, place)| is_idle(place));
-            let oldest = idle.min_by_key(|(_, place)| place.asked.load(Ordering::Relaxed));
-            let Some(vault) = oldest.map(|(vault, _)| *vault) else { break };
-            places.remove(&vault);
+        let mut idle = Vec::new();
+        while places.len().saturating_sub(idle.len()) >= self.open_max {
+            let found = places.iter().filter(|(_, place)| is_idle(place));
+            let oldest = found.min_by_key(|(_, place)| place.asked.load(Ordering::Relaxed));
+            let Some((vault, place)) = oldest else { break };
+            idle.push((*vault, Arc::clone(place)));
         }
         let place = Arc::new(Place::default());
         place.asked.store(ask, Ordering::Relaxed);
         places.insert(vault, Arc::clone(&place));
+        drop(places);
+        idle.into_iter().for_each(|(vault, place)| self.shut(vault, &place));
         place
+    }
+
+    /// Shuts a store, which takes a while, and keeps nobody from the others. Its place stays until it is shut:
+    /// whoever asks for it meanwhile waits there, and opens it anew.
+    fn shut(&self, vault: VaultId, place: &Arc<Place>) {
+        {
+            let mut hosted = lock(&place.hosted);
+            if hosted.as_ref().is_some_and(|hosted| Arc::strong_count(hosted) > 1) {
+                return;
+            }
+            *hosted = None;
+        }
+        let mut places = lock(&self.places);
+        // This one, and the one that is looked at: nobody else has it.
+        let is_unused =
+            |found: &Arc<Place>| Arc::ptr_eq(found, place) && Arc::strong_count(found) == 2;
+        if places.get(&vault).is_some_and(is_unused) {
+            places.remove(&vault);
+        }
     }
 }
 
@@ -264,6 +286,11 @@ pub(crate) fn take_away(root: &Path, vault: VaultId) -> io::Result<()> {
     }
 }
 
+/// Whether this is the name of what is being taken away.
+pub(crate) fn is_removed(name: &str) -> bool {
+    name.starts_with(REMOVED)
+}
+
 /// Goes on with what was taken away by half when the server ended.
 pub(crate) fn sweep(root: &Path) -> io::Result<()> {
     let found = match fs::read_dir(root) {
@@ -272,7 +299,8 @@ pub(crate) fn sweep(root: &Path) -> io::Result<()> {
     };
     for entry in found {
         let entry = entry?;
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(REMOVED)) {
+        let is_folder = entry.file_type()?.is_dir();
+        if is_folder && entry.file_name().to_str().is_some_and(is_removed) {
             fs::remove_dir_all(entry.path())?;
         }
     }
@@ -288,4 +316,51 @@ pub(crate) fn folder(root: &Path, vault: VaultId) -> PathBuf {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use super::*;
+
+    /// A store that is being shut is waited for by who asks for it, not found in use.
+    #[test]
+    fn stores_are_shut_and_opened_by_many_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let vaults = Vaults::new(folder.path().to_owned(), 1, || 1);
+        std::thread::scope(|scope| {
+            for thread in 0..4_u8 {
+                let vaults = &vaults;
+                scope.spawn(move || {
+                    for round in 0..30_u8 {
+                        vaults.hosted(VaultId([(thread ^ round) % 3; 32])).unwrap();
+                    }
+                });
+            }
+        });
+        drop(vaults.hosted(VaultId([9; 32])).unwrap());
+        assert_eq!(vaults.open_count(), 1);
+    }
+
+    /// What is taken away by half is gone on with; what only has such a name is left alone.
+    #[test]
+    fn a_sweep_takes_what_was_taken_away_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        sweep(&root.join("nothing")).unwrap();
+        for name in ["removed-7/chunks/aa", "aa/vault"] {
+            fs::create_dir_all(root.join(name)).unwrap();
+        }
+        fs::write(root.join("removed-7/chunks/aa/chunk"), "sealed").unwrap();
+        fs::write(root.join("removed-notes.txt"), "a stray file").unwrap();
+        sweep(root).unwrap();
+        assert!(!root.join("removed-7").exists() && root.join("aa/vault").exists());
+        assert!(root.join("removed-notes.txt").exists());
+        let vault = VaultId([7; 32]);
+        fs::create_dir_all(super::folder(root, vault).join("chunks")).unwrap();
+        take_away(root, vault).unwrap();
+        take_away(root, vault).unwrap();
+        assert!(!super::folder(root, vault).exists());
+    }
 }

@@ -2,7 +2,7 @@
 //! What all answers share: accounts, vaults, tokens, limits.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,8 @@ pub(crate) struct Server {
     pub(crate) now_ms: Now,
     key: RwLock<ServerKey>,
     is_stopping: AtomicBool,
+    /// How many accounts were closed when that was looked at last.
+    closed: AtomicI64,
     pub(super) watchers: Arc<Crowd<VaultId>>,
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
@@ -97,6 +99,7 @@ impl Server {
             now_ms,
             key: RwLock::new(key),
             is_stopping: AtomicBool::new(false),
+            closed: AtomicI64::new(0),
             requests: Arc::new(Semaphore::new(limits.requests)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
             answers: Arc::new(Semaphore::new(ANSWERS_KIB)),
@@ -155,12 +158,8 @@ impl Server {
 
     /// Forgets sources and accounts that have not asked for a while, and shuts what has no account any more.
     pub(crate) async fn tidy(self: &Arc<Self>) {
-        let kept = self.work(|server| {
-            server.vaults.keep(|vault| !matches!(server.accounts.of_vault(vault), Ok(None)));
-            Ok(())
-        });
-        // Next time, if not now.
-        kept.await.ok();
+        // That it works at all looks for closed accounts. Next time, if not now.
+        self.work(|_| Ok(())).await.ok();
         self.sources.retain_recent();
         self.sources.shrink_to_fit();
         self.owners.retain_recent();
@@ -192,6 +191,14 @@ impl Server {
         Ok(session)
     }
 
+    /// Shuts what has no account any more: another program may have closed one.
+    fn look_for_closed(&self) {
+        let Ok(closed) = self.accounts.closed() else { return };
+        if self.closed.swap(closed, Ordering::Relaxed) != closed {
+            self.vaults.keep(|vault| !matches!(self.accounts.of_vault(vault), Ok(None)));
+        }
+    }
+
     /// Does what blocks, where that may be done.
     pub(super) async fn work<T: Send + 'static>(
         self: &Arc<Self>,
@@ -202,6 +209,7 @@ impl Server {
         let turn = timeout(ROOM, Arc::clone(&self.requests).acquire_owned()).await;
         let turn = turn.map_err(|_| Refusal::later(ProblemKind::Busy, 1))?;
         let done = spawn_blocking(move || {
+            server.look_for_closed();
             let done = work(&server);
             drop(turn);
             done

@@ -220,6 +220,19 @@ impl Desk {
         self.post(path::LOGIN_END, None, &LoginEnd { login, proof })
     }
 
+    /// A login that has begun, and its end, which is right and was not sent.
+    fn begins_login(&mut self, name: &str, input: &[u8], device: &[u8; 32]) -> LoginEnd {
+        let name = AccountName::parse(name).unwrap();
+        let mut fill = self.fill();
+        let (logging, request) = LoggingIn::<Cheap>::start(&mut fill, input).unwrap();
+        drop(fill);
+        let begin = LoginBegin { name: name.clone(), request, transport: *device };
+        let LoginAnswer { login, response } = self.post(path::LOGIN_BEGIN, None, &begin).body();
+        let answer = (response.as_slice(), Cheap);
+        let proof = logging.finish(&mut self.fill(), (&name, input), (KEY, device), answer);
+        LoginEnd { login, proof: proof.unwrap() }
+    }
+
     /// Asks for a token, and answers the challenge with what `change` makes of it.
     fn prove(&self, author: &Author, change: impl FnOnce(&mut Challenge)) -> Said {
         let (vault, device) = (author.vault(), author.device());

@@ -173,6 +173,12 @@ fn a_new_password_takes_the_place_of_the_old_one() {
     let mut desk = Desk::new();
     let (author, token) = desk.founder("ada");
     let name = AccountName::parse("ada").unwrap();
+    // What the old one gave, and what it has begun.
+    let device = author.transport_key();
+    let enrolment = desk.login("ada", INPUT, &device).body::<Granted>().token;
+    let heads = aura_protocol::http::HeadsAsk { known: vec![] };
+    assert_eq!(desk.post(path::HEADS, Some(&enrolment), &heads).status, 200);
+    let half = desk.begins_login("ada", INPUT, &device);
     let mut fill = desk.fill();
     let (registering, request) = Registering::<Cheap>::start(&mut fill, b"new").unwrap();
     drop(fill);
@@ -181,7 +187,9 @@ fn a_new_password_takes_the_place_of_the_old_one() {
     let upload = registering.finish(&mut desk.fill(), (&name, b"new"), &response, Cheap).unwrap();
     let end = aura_protocol::http::PasswordEnd { upload };
     assert_eq!(desk.post(path::PASSWORD_END, Some(&token), &end).status, 204);
-    let device = author.transport_key();
+    desk.post(path::HEADS, Some(&enrolment), &heads).refuses(ProblemKind::Unauthenticated);
+    desk.post(path::LOGIN_END, None, &half).refuses(ProblemKind::LoginRefused);
+    assert_eq!(desk.post(path::HEADS, Some(&token), &heads).status, 200);
     desk.login("ada", INPUT, &device).refuses(ProblemKind::LoginRefused);
     assert_eq!(desk.login("ada", b"new", &device).status, 200);
 }

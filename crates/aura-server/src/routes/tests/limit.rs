@@ -240,3 +240,45 @@ fn small_entries_and_chunks_are_counted_with_their_blocks() {
     assert!(there >= 30 * 4096 + 30 * 4096, "{before} {there}");
     assert!(counted >= there && there > before, "{counted} {there} {before}");
 }
+
+/// What another program closes is shut here with the next request, whoever asks.
+#[test]
+fn an_account_that_is_closed_beside_the_server_is_shut() {
+    let mut desk = Desk::new();
+    let (author, gone) = desk.founder("ada");
+    let (_, token) = desk.founder("bo");
+    assert_eq!(desk.server.vaults.open_count(), 2);
+    let beside = Accounts::open(&desk.folder.path().join("accounts.db")).unwrap();
+    beside.close(author.vault()).unwrap();
+    crate::vaults::take_away(&desk.folder.path().join("vaults"), author.vault()).unwrap();
+    assert_eq!(desk.get(path::ACCOUNT, Some(&token)).status, 200);
+    assert_eq!(desk.server.vaults.open_count(), 1);
+    desk.get(path::ACCOUNT, Some(&gone)).refuses(ProblemKind::Unauthenticated);
+    assert_eq!(desk.server.vaults.open_count(), 1);
+}
+
+/// attack AVL-04: answers that nobody reads are so many for a vault and no more; another vault has its own.
+#[test]
+fn answers_that_are_not_read_are_bounded() {
+    let mut desk = Desk::new();
+    let (author, token) = desk.founder("ada");
+    let (other, its) = desk.founder("bo");
+    let read = |author: &Author| {
+        let feed = author.feed(aura_protocol::id::CollectionId::AUTHORITY);
+        Read { feed, after: 0, limit: 9 }.to_bytes()
+    };
+    let ask = |desk: &Desk, token: &Token, author: &Author| {
+        let request = Desk::request("POST", path::READ, Some(token));
+        desk.begin(request.body(Body::from(read(author))).unwrap())
+    };
+    let mut unread = Vec::new();
+    for _ in 0..64 {
+        let answer = ask(&desk, &token, &author);
+        assert_eq!(answer.status(), 200);
+        unread.push(answer);
+    }
+    desk.post_bytes(path::READ, Some(&token), read(&author)).refuses(ProblemKind::SlowDown);
+    assert_eq!(desk.post_bytes(path::READ, Some(&its), read(&other)).status, 200);
+    unread.pop();
+    assert_eq!(desk.post_bytes(path::READ, Some(&token), read(&author)).status, 200);
+}
