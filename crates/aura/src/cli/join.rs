@@ -87,7 +87,8 @@ impl Join {
             return Err(Failure::usage(
                 "A server lets a device in with the password and the secret key, not with the recovery \
                  code.",
-                "Leave out --recovery. Or join through a folder: aura join FOLDER --recovery",
+                "If the password is known, leave out --recovery. If not: on a device that you have, aura passwd \
+                 --recovery\nsets another one, here and at the server. Or join through a folder: aura join FOLDER --recovery",
             ));
         }
         Ok(Source::Server { at: self.known.at(&self.place)?, vault: self.vault.clone() })

@@ -110,7 +110,8 @@ fn find(home: &Path, joining: &Joining, transport: &TransportSigningKey) -> Resu
     let (Way::Password, Some(secret_key)) = (joining.way, &joining.secret_key) else {
         return Err(Failure::usage(
             "A server lets a device in with the password and the secret key, not with the recovery code.",
-            "Leave out --recovery. Or join through a folder: aura join FOLDER --recovery",
+            "If the password is known, leave out --recovery. If not: on a device that you have, aura passwd \
+             --recovery\nsets another one, here and at the server. Or join through a folder: aura join FOLDER --recovery",
         ));
     };
     let wrong = || refused(VaultError::Secret.into(), true);
