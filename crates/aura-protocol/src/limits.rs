@@ -45,6 +45,19 @@ pub const INCARNATIONS_MAX: usize = 64;
 pub const WAITING_INCARNATIONS_MAX: usize = 4;
 /// Incarnations of all devices that a store shows, so that `seen` of a head can name every other one.
 pub const LIVES_MAX: usize = DEVICES_MAX;
+/// Bytes of the newest heads of all incarnations, so that they and what stands beside them fit into
+/// [`HEADS_BYTES_MAX`].
+pub const SHOWN_HEADS_BYTES_MAX: usize = 60 << 20;
+/// The same of one device, so that none takes the room of the others.
+pub const DEVICE_HEADS_BYTES_MAX: usize = 8 << 20;
+/// The same of a device that waits to be confirmed.
+pub const WAITING_HEADS_BYTES_MAX: usize = 256 << 10;
+/// Bytes of all authority entries of a vault: whoever judges reads them all.
+pub const AUTHORITY_BYTES_MAX: usize = 64 << 20;
+/// The same of one device, so that none takes the room of the others.
+pub const DEVICE_AUTHORITY_BYTES_MAX: usize = 16 << 20;
+/// The same of a device that waits to be confirmed: it has nothing to say but that it is there.
+pub const WAITING_AUTHORITY_BYTES_MAX: usize = 128 << 10;
 /// Entries in one answer of a store.
 pub const READ_ENTRIES_MAX: usize = 1024;
 /// Bytes in one answer of a store, reached or passed by its last entry.

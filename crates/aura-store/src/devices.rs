@@ -88,6 +88,11 @@ impl Devices {
         self.last_heads().iter().any(is_same)
     }
 
+    /// Every device that is listed, revoked or not.
+    pub fn ids(&self) -> impl Iterator<Item = DeviceId> + '_ {
+        self.roster.iter().flat_map(|roster| roster.devices().keys().copied())
+    }
+
     /// Whether a device is listed, revoked or not.
     pub fn lists(&self, device: DeviceId) -> bool {
         self.roster.as_ref().is_some_and(|roster| roster.device(device).is_some())

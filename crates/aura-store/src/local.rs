@@ -11,6 +11,8 @@ mod fault;
 
 mod schema;
 
+mod copy;
+
 mod feed;
 
 mod head;
@@ -19,7 +21,11 @@ mod chunk;
 
 pub mod cost;
 
+mod room;
+
 mod admit;
+
+mod show;
 
 mod log;
 
@@ -38,7 +44,7 @@ use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{FeedId, VaultId};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Ends, LastHead, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{Receipt, StoreError};
 use rusqlite::{Connection, TransactionBehavior};
 
 pub use care::Damage;
@@ -47,6 +53,7 @@ use self::admit::{Admission, Authority, Offer};
 use self::fault::failed;
 pub(crate) use self::fault::io_failed;
 use self::schema::Presence;
+use self::show::Sound;
 use crate::devices::Devices;
 use crate::layout::LocalLayout;
 use crate::wait::{Bell, lock};
@@ -119,6 +126,7 @@ pub struct LocalStore {
     reader: Mutex<Connection>,
     /// What is known to be damaged, to be asked for elsewhere.
     damages: Mutex<BTreeSet<Damage>>,
+    sound: Mutex<Sound>,
     // Released by the system when the process ends in any way, so a stale one cannot exist (F-31).
     _lock: File,
 }
@@ -248,6 +256,7 @@ impl LocalStore {
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
             damages: Mutex::default(),
+            sound: Mutex::default(),
             _lock: lock,
         })
     }
@@ -271,50 +280,6 @@ impl LocalStore {
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
         lock(&self.reader)
-    }
-
-    /// What is said of devices and incarnations that have ended (STO-14), with the heads that are here.
-    fn ended(&self) -> Result<Ends, StoreError> {
-        let (revoked, last) = {
-            let mut writer = self.writer();
-            match writer.devices(self.vault) {
-                Ok(devices) => (devices.revoked(), devices.last_heads()),
-                // Without a statement that rotted nobody can say what has ended; heads are shown all the same.
-                Err(StoreError::DamagedEntry { .. } | StoreError::Damaged(_)) => {
-                    return Ok(Ends::default());
-                }
-                Err(error) => return Err(error),
-            }
-        };
-        let reader = self.reader();
-        let last = last.into_iter().map(|(device, incarnation, position)| {
-            let head = head::at(&reader, device, incarnation, position)?.map(|stored| stored.head);
-            Ok(LastHead { device, incarnation, position, head })
-        });
-        Ok(Ends { revoked, last: last.collect::<Result<_, StoreError>>()? })
-    }
-
-    /// The newest head of every incarnation, and the incarnations whose newest is rotten. Of an incarnation that
-    /// has ended, the last head that is accepted stands for what is beyond it.
-    fn shown_heads(&self) -> Result<(Vec<StoredHead>, head::Rotten), StoreError> {
-        let ends = self.ended()?;
-        let (mut newest, rotten) = head::all_newest(&self.reader())?;
-        if !ends.revoked.is_empty()
-            && let Ok(devices) = self.writer().devices(self.vault)
-        {
-            // Who was listed by what does not count any more is nobody.
-            newest.retain(|stored| devices.lists(stored.device));
-        }
-        for last in ends.last {
-            let is_of = |stored: &&mut StoredHead| {
-                (stored.device, stored.incarnation) == (last.device, last.incarnation)
-                    && stored.position.number > last.position.number
-            };
-            if let (Some(beyond), Some(head)) = (newest.iter_mut().find(is_of), last.head) {
-                (beyond.position, beyond.head) = (last.position, head);
-            }
-        }
-        Ok((newest, rotten))
     }
 
     fn shown(&self, feed: &FeedId) -> Result<Position, StoreError> {
@@ -350,12 +315,25 @@ impl LocalStore {
     ) -> Result<Receipt, StoreError> {
         let offer = Offer::new(self.vault, signed)?;
         let mut writer = self.writer();
+        let healed = writer.heal_statements(self.vault, entries);
+        let healed = healed.inspect_err(|error| writer.has_failed |= fault::is_fatal(error))?;
+        healed.iter().for_each(|entry| self.forget_damage(&damage(entry)));
+        let left: Vec<Entry>;
+        let entries = if healed.is_empty() {
+            entries
+        } else {
+            left = entries.iter().filter(|entry| !healed.contains(entry)).cloned().collect();
+            &left
+        };
         let result = writer.take(&offer, entries, completeness);
         if let Err(error) = &result {
             writer.has_failed |= fault::is_fatal(error);
         }
-        let receipt = result?;
         drop(writer);
+        if let Err(StoreError::DamagedEntry { feed, number }) = &result {
+            self.note_damage(Damage::Entry(*feed, *number));
+        }
+        let receipt = result?;
         if receipt.missing.is_empty() {
             self.bell.ring();
         }
@@ -370,6 +348,33 @@ impl Writer {
             Some(devices) => devices,
             none => none.insert(admit::devices(&self.connection, vault, None)?),
         })
+    }
+
+    /// Where a statement rotted in both its rows, puts those of these entries into their places that belong there: what
+    /// stands after each says so, whoever brings it (STO-25). Says which did.
+    fn heal_statements<'a>(
+        &mut self,
+        vault: VaultId,
+        entries: &'a [Entry],
+    ) -> Result<Vec<&'a Entry>, StoreError> {
+        let mut healed = Vec::new();
+        if self.has_failed {
+            return Ok(healed);
+        }
+        while let Err(StoreError::DamagedEntry { feed, number }) = self.devices(vault) {
+            let is_it =
+                |entry: &&Entry| (entry.header().feed, entry.header().number) == (feed, number);
+            let Some(entry) = entries.iter().find(is_it) else { break };
+            let transaction = self.connection.transaction().map_err(failed)?;
+            let Some(row) = feed::find(&transaction, &feed)? else { break };
+            match admit::heal(&transaction, &row, entry) {
+                Err(StoreError::Fork) => break,
+                healed => healed?,
+            }
+            transaction.commit().map_err(failed)?;
+            healed.push(entry);
+        }
+        Ok(healed)
     }
 
     fn take(
@@ -430,6 +435,10 @@ impl Writer {
         }
         transaction.commit().map_err(failed)
     }
+}
+
+fn damage(entry: &Entry) -> Damage {
+    Damage::Entry(entry.header().feed, entry.header().number)
 }
 
 /// F-31: one process at a time; the second is told so.

@@ -5,7 +5,7 @@
 use aura_protocol::entry::Entry;
 use aura_protocol::id::{ChunkName, CollectionId};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, LocalLog};
+use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::heal::heal;
 use aura_store::local::{Damage, LocalStore};
 use aura_store::replicate::{Finding, Mark, Moved, Side, replicate};
@@ -37,6 +37,22 @@ impl Rotting {
                    AND feed = (SELECT id FROM feeds WHERE collection = ?2)";
         let number = i64::try_from(number).unwrap();
         assert_eq!(connection.execute(sql, (number, &collection.0[..])).unwrap(), 1);
+    }
+
+    /// Both rows of a statement.
+    fn rot_statement(&self, number: i64) {
+        self.rot(CollectionId::AUTHORITY, number.unsigned_abs());
+        let connection = Connection::open(self.folder.path().join("store.db")).unwrap();
+        let sql = "UPDATE copies SET body = zeroblob(length(body)) WHERE number = ?1";
+        assert_eq!(connection.execute(sql, [number]).unwrap(), 1);
+    }
+
+    /// The same store, opened anew: nothing is known but what is on the disk.
+    fn reopened(self) -> Self {
+        let Self { store, folder } = self;
+        drop(store);
+        let store = LocalStore::open(folder.path(), Box::new(|| 0)).unwrap();
+        Self { store, folder }
     }
 
     fn rot_chunk(&self, name: ChunkName) {
@@ -157,21 +173,99 @@ fn rep_09_what_rotted_in_the_other_store_is_named() {
     let damaged = Finding::Damaged { feed: author.feed(NOTES), number: 2, at: Side::Remote };
     assert!(done.findings.contains(&damaged), "{done:?}");
 
-    // A rotten statement: nobody knows whose heads count, and it is said why.
+    // A rotten statement: nobody knows whose heads count, it is said why, and nobody is accused.
     let entry = author.entry(NOTES, vec![1; 60]);
     let head = author.head();
     let Scene { local, remote, .. } = scene();
     drop(block_on(remote.store.push(&access, &head, std::slice::from_ref(&entry))).unwrap());
-    local.rot(CollectionId::AUTHORITY, 1);
-    let folder = local.folder;
-    drop(local.store);
-    let local = LocalStore::open(folder.path(), Box::new(|| 0)).unwrap();
-    let done = block_on(replicate(&local, &remote.store, &access, &Mark::new()));
+    local.rot_statement(1);
+    remote.rot_statement(1);
+    let local = local.reopened();
+    let done = block_on(replicate(&local.store, &remote.store, &access, &Mark::new()));
     let feed = author.feed(CollectionId::AUTHORITY);
     let damaged = Finding::Damaged { feed, number: 1, at: Side::Local };
     assert!(done.stopped.is_none() && done.findings == [damaged], "{done:?}");
-    local.verify().unwrap();
-    assert_eq!(block_on(heal(&local, &remote.store, &access)).entries, 1);
-    let done = block_on(replicate(&local, &remote.store, &access, &Mark::new()));
-    assert_eq!((done.pulled.heads, done.findings), (1, vec![]));
+    assert_eq!(local.store.damaged(), [Damage::Entry(feed, 1)]);
+    assert_eq!(LocalLog::read(&local.store, author.feed(NOTES), 0, 9).unwrap().len(), 6);
+    assert_eq!(LocalLog::heads(&local.store).unwrap().len(), 1);
+}
+
+/// STO-31, fault F-08: one rotten row of a statement stops nobody, is named by a check, and is made again of the
+/// other row.
+#[test]
+fn f_08_a_statement_is_kept_twice() {
+    for table in ["entries", "copies"] {
+        for what in ["body = zeroblob(length(body))", "hash = zeroblob(32)", "header = x'a0'"] {
+            let Scene { mut author, access, local, .. } = scene();
+            let connection = Connection::open(local.folder.path().join("store.db")).unwrap();
+            let authority = "feed = (SELECT id FROM feeds WHERE collection = zeroblob(16))";
+            for number in [1, 2] {
+                let sql =
+                    format!("UPDATE {table} SET {what} WHERE number = {number} AND {authority}");
+                assert_eq!(connection.execute(&sql, []).unwrap(), 1);
+            }
+            let local = local.reopened();
+            let feed = author.feed(CollectionId::AUTHORITY);
+            assert_eq!(LocalLog::read(&local.store, feed, 0, 9).unwrap().len(), 2);
+            let entry = author.entry(NOTES, vec![1; 60]);
+            local.store.append(&[entry], &author.head()).unwrap();
+            let damages = [Damage::Entry(feed, 1), Damage::Entry(feed, 2)];
+            assert_eq!(local.store.verify().unwrap(), damages);
+            let healed = block_on(heal(&local.store, &Insider::default(), &access));
+            assert_eq!((healed.entries, healed.findings.len()), (2, 0));
+            assert_eq!((local.store.damaged(), local.store.verify().unwrap()), (vec![], vec![]));
+        }
+    }
+}
+
+/// STO-31: a store that an older program made keeps its statements twice from the next opening on.
+#[test]
+fn sto_28_an_older_store_gets_its_second_rows() {
+    let Scene { author, local, .. } = scene();
+    let connection = Connection::open(local.folder.path().join("store.db")).unwrap();
+    connection.execute_batch("DROP TABLE copies").unwrap();
+    let local = local.reopened();
+    local.rot(CollectionId::AUTHORITY, 1);
+    let feed = author.feed(CollectionId::AUTHORITY);
+    assert_eq!(LocalLog::read(&local.store, feed, 0, 9).unwrap().len(), 2);
+}
+
+/// STO-25, REP-24, fault F-08: a statement that rotted in both rows is healed by whoever pushes, with any head, and
+/// by nothing but itself.
+#[test]
+fn f_08_a_push_heals_a_rotten_statement() {
+    for number in [1, 2] {
+        let Scene { mut author, access, local, remote, entries, .. } = scene();
+        remote.rot_statement(number);
+        let remote = remote.reopened();
+        let mut reborn = author.reborn(&mut Seed::new(3));
+        let note = reborn.entry(NOTES, vec![1; 60]);
+        let head = reborn.head();
+        let at = usize::try_from(number - 1).unwrap();
+        let mut header = entries[at].header().clone();
+        header.epoch.counter += 1;
+        let forged = Entry::new(header, entries[at].body().to_vec());
+        for batch in [vec![note.clone()], vec![forged, note.clone()]] {
+            let answer = block_on(remote.store.push(&access, &head, &batch));
+            let is_named = |error: &StoreError| {
+                let at = u64::try_from(number).unwrap();
+                matches!(error, StoreError::DamagedEntry { number, .. } if *number == at)
+            };
+            assert!(answer.as_ref().is_err_and(is_named), "{answer:?}");
+            assert_eq!(remote.store.damaged().len(), 1);
+        }
+        let batch = [entries[at].clone(), note];
+        let receipt = block_on(remote.store.push(&access, &head, &batch)).unwrap();
+        assert!(receipt.missing.is_empty());
+        assert_eq!((remote.store.damaged(), remote.store.verify().unwrap()), (vec![], vec![]));
+
+        // A device that has it gives it by itself.
+        remote.rot_statement(number);
+        let remote = remote.reopened();
+        let entry = author.entry(NOTES, vec![1; 60]);
+        local.store.append(&[entry], &author.head()).unwrap();
+        let done = block_on(replicate(&local.store, &remote.store, &access, &Mark::new()));
+        assert!(done.findings.is_empty() && done.stopped.is_none(), "{done:?}");
+        assert_eq!((done.pushed.heads, remote.store.verify().unwrap()), (1, vec![]));
+    }
 }

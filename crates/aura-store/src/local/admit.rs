@@ -9,13 +9,13 @@
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, FeedId, VaultId};
-use aura_protocol::limits::{INCARNATIONS_MAX, LIVES_MAX, WAITING_INCARNATIONS_MAX};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Receipt, StoreError};
 use rusqlite::Connection;
 
 use super::feed::{self, FeedRow};
 use super::head;
+use super::room::{self, Share};
 use crate::devices::Devices;
 
 /// A head that is offered, decoded but not trusted yet.
@@ -71,11 +71,17 @@ pub(super) fn admit(
         }
     }
     // STO-4, after staging: a device's first head may come with the entry that lists it.
-    verify(connection, listed, offer)?;
+    let share = verify(connection, listed, offer)?;
+    if stages_statements(connection, &offer.head)? {
+        room::for_statements(connection, &offer.head, share)?;
+    }
     if let Some((feed, error)) = astray {
         return Ok(Admission::Astray(feed, error));
     }
     let is_last = listed.is_last(&offer.head, offer.signed.hash());
+    if standing != Standing::Old || is_last {
+        room::for_head(connection, &offer.head, offer.signed.payload().len(), share)?;
+    }
     if standing == Standing::Old {
         if is_last {
             // STO-14: what is beyond it is not accepted, and it says what is.
@@ -123,7 +129,7 @@ enum Standing {
 fn standing(connection: &Connection, offer: &Offer<'_>) -> Result<Standing, StoreError> {
     let head = &offer.head;
     let Some(newest) = head::newest(connection, head.device, head.incarnation)? else {
-        return room_for(connection, head).map(|()| Standing::Newer);
+        return room::for_life(connection, head).map(|()| Standing::Newer);
     };
     if newest == offer.position() {
         return Ok(Standing::Same);
@@ -162,23 +168,15 @@ fn standing(connection: &Connection, offer: &Offer<'_>) -> Result<Standing, Stor
     if beyond { Err(StoreError::Fork) } else { Ok(Standing::Old) }
 }
 
-/// STO-13: a device may begin so many incarnations and no more, and all devices so many that every head can
-/// name every other one.
-fn room_for(connection: &Connection, head: &Head) -> Result<(), StoreError> {
-    let (of_device, of_all) = head::others(connection, head.device, head.incarnation)?;
-    if of_device >= INCARNATIONS_MAX {
-        return Err(StoreError::Refused("a device that has begun too many incarnations"));
-    }
-    if of_all >= LIVES_MAX {
-        return Err(StoreError::Refused("more incarnations than a vault may have"));
-    }
-    Ok(())
-}
-
 const UNLISTED: StoreError = StoreError::Refused("a head of a device that the vault does not list");
 
 /// STO-3, STO-4: a head counts only with the signature of a device that the vault lists.
-fn verify(connection: &Connection, listed: &Devices, offer: &Offer<'_>) -> Result<(), StoreError> {
+/// Says what its device may have kept.
+fn verify(
+    connection: &Connection,
+    listed: &Devices,
+    offer: &Offer<'_>,
+) -> Result<Share, StoreError> {
     let hash = offer.signed.hash();
     let (key, is_waiting) = match listed.key_of(&offer.head, hash) {
         Some(key) => (key, listed.waits(offer.head.device)),
@@ -193,17 +191,13 @@ fn verify(connection: &Connection, listed: &Devices, offer: &Offer<'_>) -> Resul
     let checked = offer.signed.clone().verify(&key);
     checked.map_err(|_| StoreError::Refused("a head whose signature does not verify"))?;
     if is_waiting {
-        let (of_device, _) = head::others(connection, offer.head.device, offer.head.incarnation)?;
-        if of_device >= WAITING_INCARNATIONS_MAX {
-            return Err(StoreError::Refused(
-                "a device that waits to be confirmed and has begun too many incarnations",
-            ));
-        }
+        room::for_waiting_life(connection, &offer.head)?;
+        return Ok(Share::Waiting);
     }
-    Ok(())
+    Ok(Share::Whole)
 }
 
-/// Whether authority entries have come with this head.
+/// Whether authority entries have come with this head that are not shown yet.
 fn stages_statements(connection: &Connection, head: &Head) -> Result<bool, StoreError> {
     let row = feed::find(connection, &head.feed(CollectionId::AUTHORITY))?;
     Ok(row.is_some_and(|row| row.held.number > row.kept.number))

@@ -161,12 +161,6 @@ impl LocalStore {
         Ok(())
     }
 
-    /// Newest heads beside those known. A rotten one is left out: any device that has it pushes it again.
-    fn compare(&self, known: &Known) -> Result<Heads, StoreError> {
-        let (newest, _) = self.shown_heads()?;
-        Ok(Heads::answer(newest, known))
-    }
-
     /// What entries that the access extends to say of a chunk; never nothing.
     fn named_within(&self, access: &Access, name: ChunkName) -> Result<Vec<Named>, StoreError> {
         self.admit_access(access)?;

@@ -11,7 +11,7 @@ use aura_protocol::store::StoreError;
 use rusqlite::params;
 
 use super::fault::{failed, io_failed};
-use super::{LocalStore, admit, chunk, feed, head};
+use super::{LocalStore, admit, chunk, copy, feed, head};
 use crate::durable;
 use crate::layout::LocalLayout;
 use crate::wait::lock;
@@ -136,6 +136,9 @@ impl LocalStore {
             verify_feed(&reader, &row, &mut damages)?;
         }
         verify_heads(&reader, &mut damages)?;
+        lock(&self.sound).retain(|(device, incarnation), _| {
+            !damages.contains(&Damage::Head(*device, *incarnation))
+        });
         drop(reader);
         for (name, _) in chunk::all(&self.layout.chunks())? {
             match chunk::read(&self.layout.chunks(), name, &self.claimed(name)?) {
@@ -168,7 +171,7 @@ fn verify_feed(
     while after < row.kept.number {
         let mut last = after;
         let range = (after, row.kept.number);
-        let result = feed::scan(reader, row, range, usize::MAX, &mut |entry| {
+        let result = feed::scan_rows(reader, row, range, &mut |entry| {
             last = entry.header().number;
             true
         });
@@ -180,6 +183,15 @@ fn verify_feed(
             other => other?,
         }
         after = last.max(after.saturating_add(1));
+    }
+    if copy::is_kept(&row.feed) {
+        for number in 1..=row.kept.number {
+            let damage = Damage::Entry(row.feed, number);
+            let is_sound = copy::at(reader, row.id, (&row.feed, number))?.is_some();
+            if !is_sound && !damages.contains(&damage) {
+                damages.push(damage);
+            }
+        }
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use aura_protocol::limits::{READ_BYTES_MAX, READ_ENTRIES_MAX};
 use aura_protocol::store::StoreError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::copy;
 use super::fault::failed;
 
 /// A feed's row.
@@ -118,6 +119,9 @@ pub(super) fn insert(
     let sql = "INSERT INTO entries (feed, number, hash, header, body) VALUES (?1, ?2, ?3, ?4, ?5)";
     let values = params![row.id, number, &hash.0[..], entry.header_bytes(), entry.body()];
     connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
+    if copy::is_kept(&row.feed) {
+        copy::keep(connection, row.id, number, entry)?;
+    }
     name_chunks(connection, row, entry)?;
     row.held = Position { number: entry.header().number, hash };
     Ok(())
@@ -147,7 +151,32 @@ pub(super) fn replace(
     let hash = entry.hash();
     let values = params![row.id, number, &hash.0[..], entry.header_bytes(), entry.body()];
     connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
+    if copy::is_kept(&row.feed) {
+        copy::keep(connection, row.id, number, entry)?;
+    }
     name_chunks(connection, row, entry)
+}
+
+/// Bytes of the authority entries of a device and of all devices, shown and staged.
+pub(super) fn authority_bytes(
+    connection: &Connection,
+    device: DeviceId,
+) -> Result<(u64, u64), StoreError> {
+    let sql = "SELECT feeds.device = ?1, sum(length(entries.header) + length(entries.body))
+               FROM feeds JOIN entries ON entries.feed = feeds.id
+               WHERE feeds.collection = ?2 GROUP BY feeds.device";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let values = (&device.0[..], &CollectionId::AUTHORITY.0[..]);
+    let mut rows = statement.query(values).map_err(failed)?;
+    let (mut of_device, mut of_all) = (0u64, 0u64);
+    while let Some(row) = rows.next().map_err(failed)? {
+        let is_own: bool = row.get(0).map_err(failed)?;
+        let bytes: i64 = row.get(1).map_err(failed)?;
+        let bytes = u64::try_from(bytes).unwrap_or(0);
+        of_device = of_device.saturating_add(if is_own { bytes } else { 0 });
+        of_all = of_all.saturating_add(bytes);
+    }
+    Ok((of_device, of_all))
 }
 
 /// Writes how far the feed is shown and held.
@@ -175,7 +204,7 @@ pub(super) fn unstage(
     number: u64,
 ) -> Result<(), StoreError> {
     let from = number.max(row.kept.number.saturating_add(1));
-    for table in ["entries", "names"] {
+    for table in ["entries", "names", "copies"] {
         let sql = format!("DELETE FROM {table} WHERE feed = ?1 AND number >= ?2");
         connection.execute(&sql, params![row.id, stored(from)?]).map_err(failed)?;
     }
@@ -296,7 +325,7 @@ pub(super) fn read(
 }
 
 /// Hands over entries in `(after, to]`, each checked against its hash and the one before it, until
-/// `take` has enough.
+/// `take` has enough. A statement that rotted comes from its second row.
 pub(super) fn scan(
     connection: &Connection,
     feed: &FeedRow,
@@ -304,34 +333,82 @@ pub(super) fn scan(
     limit: usize,
     take: &mut dyn FnMut(Entry) -> bool,
 ) -> Result<(), StoreError> {
-    let sql = "SELECT number, hash, header, body FROM entries
-               WHERE feed = ?1 AND number > ?2 AND number <= ?3 ORDER BY number LIMIT ?4";
-    let limit = i64::try_from(limit.min(READ_ENTRIES_MAX)).unwrap_or(i64::MAX);
-    let after_stored = i64::try_from(after).unwrap_or(i64::MAX);
-    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
-    let mut rows =
-        statement.query(params![feed.id, after_stored, stored(to)?, limit]).map_err(failed)?;
-    let mut last: Option<Hash> = None;
-    let mut number = after;
+    let mut walk = Walk { connection, feed, last: None, after, left: limit.min(READ_ENTRIES_MAX) };
     loop {
-        number = number.saturating_add(1);
-        let damaged = StoreError::DamagedEntry { feed: feed.feed, number };
-        let row = match rows.next() {
-            Ok(Some(row)) => row,
-            Ok(None) if last.is_none() && number <= to && limit > 0 => return Err(damaged),
-            Ok(None) => return Ok(()),
-            Err(error) => match failed(error) {
-                StoreError::Damaged(_) => return Err(damaged),
-                other => return Err(other),
-            },
+        let damaged = match walk.run(to, take) {
+            Err(StoreError::DamagedEntry { number, .. }) if copy::is_kept(&feed.feed) => number,
+            other => return other,
         };
-        let Some((entry, hash)) = sound(row, feed, number) else { return Err(damaged) };
-        if last.is_some_and(|last| entry.header().previous != last) {
-            return Err(damaged);
-        }
-        last = Some(hash);
-        if !take(entry) {
+        let second = copy::at(connection, feed.id, (&feed.feed, damaged))?;
+        let Some((entry, hash)) = second.filter(|(entry, _)| walk.links(entry)) else {
+            return Err(StoreError::DamagedEntry { feed: feed.feed, number: damaged });
+        };
+        walk.step(hash);
+        if !take(entry) || walk.left == 0 {
             return Ok(());
+        }
+    }
+}
+
+/// The same from the first rows alone, for whoever looks for damage.
+pub(super) fn scan_rows(
+    connection: &Connection,
+    feed: &FeedRow,
+    (after, to): (u64, u64),
+    take: &mut dyn FnMut(Entry) -> bool,
+) -> Result<(), StoreError> {
+    Walk { connection, feed, last: None, after, left: READ_ENTRIES_MAX }.run(to, take)
+}
+
+/// A way along the entries of a feed.
+struct Walk<'a> {
+    connection: &'a Connection,
+    feed: &'a FeedRow,
+    /// The hash of the entry before, once there was one.
+    last: Option<Hash>,
+    after: u64,
+    left: usize,
+}
+
+impl Walk<'_> {
+    fn links(&self, entry: &Entry) -> bool {
+        self.last.is_none_or(|last| entry.header().previous == last)
+    }
+
+    fn step(&mut self, hash: Hash) {
+        self.last = Some(hash);
+        self.after = self.after.saturating_add(1);
+        self.left = self.left.saturating_sub(1);
+    }
+
+    fn run(&mut self, to: u64, take: &mut dyn FnMut(Entry) -> bool) -> Result<(), StoreError> {
+        let sql = "SELECT number, hash, header, body FROM entries
+                   WHERE feed = ?1 AND number > ?2 AND number <= ?3 ORDER BY number LIMIT ?4";
+        let limit = i64::try_from(self.left).unwrap_or(i64::MAX);
+        let after = i64::try_from(self.after).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut rows =
+            statement.query(params![self.feed.id, after, stored(to)?, limit]).map_err(failed)?;
+        loop {
+            let number = self.after.saturating_add(1);
+            let damaged = StoreError::DamagedEntry { feed: self.feed.feed, number };
+            let row = match rows.next() {
+                Ok(Some(row)) => row,
+                Ok(None) if self.last.is_none() && number <= to && self.left > 0 => {
+                    return Err(damaged);
+                }
+                Ok(None) => return Ok(()),
+                Err(error) => match failed(error) {
+                    StoreError::Damaged(_) => return Err(damaged),
+                    other => return Err(other),
+                },
+            };
+            let found = sound(row, self.feed, number).filter(|(entry, _)| self.links(entry));
+            let Some((entry, hash)) = found else { return Err(damaged) };
+            self.step(hash);
+            if !take(entry) {
+                return Ok(());
+            }
         }
     }
 }

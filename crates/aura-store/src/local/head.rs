@@ -170,6 +170,79 @@ pub(super) fn all_newest(connection: &Connection) -> Result<(Vec<StoredHead>, Ro
     Ok((newest, rotten))
 }
 
+/// Where the newest head of every incarnation stands, ascending; without reading them. A row whose very name is
+/// rotten has none to tell.
+pub(super) fn all_positions(
+    connection: &Connection,
+) -> Result<Vec<(DeviceId, Incarnation, Position)>, StoreError> {
+    let sql = "SELECT device, incarnation, number, hash FROM heads AS h
+               WHERE number = (SELECT max(number) FROM heads
+                   WHERE device = h.device AND incarnation = h.incarnation)
+               ORDER BY device, incarnation";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    let mut positions = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let at = || {
+            let hash = Hash::from_slice(row.get_ref(3).ok()?.as_blob().ok()?)?;
+            let number = u64::try_from(row.get_ref(2).ok()?.as_i64().ok()?).ok()?;
+            Some(Position { number, hash })
+        };
+        positions.extend(life(row).zip(at()).map(|((device, life), at)| (device, life, at)));
+    }
+    Ok(positions)
+}
+
+/// Whether there is a head in this place; it may have rotted.
+pub(super) fn is_there(
+    connection: &Connection,
+    (device, incarnation): (DeviceId, Incarnation),
+    at: Position,
+) -> Result<bool, StoreError> {
+    let Ok(number) = i64::try_from(at.number) else { return Ok(false) };
+    let sql = "SELECT EXISTS (SELECT 1 FROM heads WHERE device = ?1 AND incarnation = ?2
+               AND number = ?3 AND hash = ?4)";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let values = params![&device.0[..], &incarnation.0[..], number, &at.hash.0[..]];
+    statement.query_row(values, |row| row.get(0)).map_err(failed)
+}
+
+/// The largest head that is kept of an incarnation, in bytes.
+pub(super) fn largest(
+    connection: &Connection,
+    device: DeviceId,
+    incarnation: Incarnation,
+) -> Result<u64, StoreError> {
+    let sql = "SELECT coalesce(max(length(payload)), 0) FROM heads
+               WHERE device = ?1 AND incarnation = ?2";
+    let keys = (&device.0[..], &incarnation.0[..]);
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let bytes: i64 = statement.query_row(keys, |row| row.get(0)).map_err(failed)?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+/// The bytes of the largest heads of all other incarnations, of this device and of all.
+pub(super) fn bytes_of_others(
+    connection: &Connection,
+    device: DeviceId,
+    incarnation: Incarnation,
+) -> Result<(u64, u64), StoreError> {
+    let sql = "SELECT device = ?1, max(length(payload)) FROM heads
+               WHERE device <> ?1 OR incarnation <> ?2 GROUP BY device, incarnation";
+    let keys = (&device.0[..], &incarnation.0[..]);
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let mut rows = statement.query(keys).map_err(failed)?;
+    let (mut of_device, mut of_all) = (0u64, 0u64);
+    while let Some(row) = rows.next().map_err(failed)? {
+        let is_own: bool = row.get(0).map_err(failed)?;
+        let bytes: i64 = row.get(1).map_err(failed)?;
+        let bytes = u64::try_from(bytes).unwrap_or(0);
+        of_device = of_device.saturating_add(if is_own { bytes } else { 0 });
+        of_all = of_all.saturating_add(bytes);
+    }
+    Ok((of_device, of_all))
+}
+
 fn life(row: &Row<'_>) -> Option<(DeviceId, Incarnation)> {
     let device = DeviceId::from_slice(row.get_ref(0).ok()?.as_blob().ok()?)?;
     Some((device, Incarnation::from_slice(row.get_ref(1).ok()?.as_blob().ok()?)?))

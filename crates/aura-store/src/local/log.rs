@@ -51,8 +51,7 @@ impl LocalLog for LocalStore {
     }
 
     fn heads(&self) -> Result<Vec<Signed<Head>>, StoreError> {
-        let (sound, _) = self.shown_heads()?;
-        Ok(sound.into_iter().map(|stored| stored.head).collect())
+        Ok(self.shown_heads()?.into_iter().map(|stored| stored.head).collect())
     }
 
     fn rotten_heads(&self) -> Result<Vec<(DeviceId, Incarnation)>, StoreError> {

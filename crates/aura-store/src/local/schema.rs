@@ -68,11 +68,23 @@ CREATE TABLE pins (
 CREATE INDEX pinned ON pins (device, incarnation, number);
 ";
 
-/// Version 1 had no floors: nothing was let go of.
-const TO_SECOND: &str = "
+/// Version 1 had no floors, since it let go of nothing.
+const FLOORS: &str = "
 ALTER TABLE feeds ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE feeds ADD COLUMN floor_hash BLOB NOT NULL
     DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';
+";
+
+/// Of the authority entries, once more; what is there already goes with it. Version 1 had no table of them.
+const COPIES: &str = "
+CREATE TABLE IF NOT EXISTS copies (
+    feed INTEGER NOT NULL, number INTEGER NOT NULL,
+    hash BLOB NOT NULL, header BLOB NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (feed, number)
+) STRICT;
+INSERT OR IGNORE INTO copies
+    SELECT entries.feed, entries.number, entries.hash, entries.header, entries.body
+    FROM entries JOIN feeds ON feeds.id = entries.feed WHERE feeds.collection = zeroblob(16);
 ";
 
 /// Whether a database may be made where there is none.
@@ -144,6 +156,7 @@ pub(super) fn create(connection: &mut Connection, vault: VaultId) -> Result<(), 
     let make = |connection: &mut Connection| {
         let transaction = connection.transaction()?;
         transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(COPIES)?;
         transaction.execute("INSERT INTO vault (id) VALUES (?1)", [&vault.0[..]])?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
@@ -167,7 +180,8 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     }
     let to_second = |connection: &mut Connection| {
         let transaction = connection.transaction()?;
-        transaction.execute_batch(TO_SECOND)?;
+        transaction.execute_batch(FLOORS)?;
+        transaction.execute_batch(COPIES)?;
         transaction.pragma_update(None, "user_version", 2)?;
         transaction.commit()
     };

@@ -20,6 +20,9 @@ use super::room::{Room, size_bytes};
 /// How often an answer may bring a push no further: the first guess of what is missing may be wrong.
 const STANDSTILLS_MAX: usize = 4;
 
+/// How many statements that rotted in the store that takes are given to it with one push.
+const HEALS_MAX: usize = 16;
+
 /// What a stranger's statements count at least against the budget, in bytes: looking at them takes time too.
 const STRANGER_BYTES_MIN: u64 = 64 << 10;
 
@@ -172,16 +175,40 @@ impl Carrier<'_> {
         batch: &[Entry],
         haul: &mut Haul<'_>,
     ) -> Result<Vec<(FeedId, u64)>, Halt> {
-        let missing = match self.to.push(self.access, &told.signed, batch).await {
+        let mut answer = self.to.push(self.access, &told.signed, batch).await;
+        let mut healing = Vec::new();
+        for _ in 0..HEALS_MAX {
+            let Err(StoreError::DamagedEntry { feed, number }) = answer else { break };
+            let statement = self.healing(feed, number).await;
+            if statement.is_empty() {
+                break;
+            }
+            // Alone: what is missing after that, its answer says.
+            answer = self.to.push(self.access, &told.signed, &statement).await;
+            healing = statement;
+        }
+        let sent = if healing.is_empty() { batch } else { &healing };
+        let missing = match answer {
             Ok(receipt) => receipt.missing,
             // It has less of this feed than its head said, or forgot what it had staged.
             Err(StoreError::Gap { feed, expected }) => vec![(feed, expected.saturating_sub(1))],
             Err(error) => return Err(Halt::To(error)),
         };
         let moved = &mut *haul.moved;
-        moved.entries = moved.entries.saturating_add(batch.len() as u64);
-        moved.bytes = batch.iter().map(size_bytes).fold(moved.bytes, u64::saturating_add);
+        moved.entries = moved.entries.saturating_add(sent.len() as u64);
+        moved.bytes = sent.iter().map(size_bytes).fold(moved.bytes, u64::saturating_add);
         Ok(missing)
+    }
+
+    /// REP-24: the statement that rotted in the store that takes, which takes no head without it.
+    async fn healing(&self, feed: FeedId, number: u64) -> Vec<Entry> {
+        let after = match number.checked_sub(1) {
+            Some(after) if feed.collection == CollectionId::AUTHORITY => after,
+            _ => return Vec::new(),
+        };
+        let read = self.from.read(self.access, feed, after, 1).await.unwrap_or_default();
+        let is_it = |entry: &Entry| (entry.header().feed, entry.header().number) == (feed, number);
+        read.into_iter().take(1).filter(is_it).collect()
     }
 
     /// What follows in the feeds that lack something, as much as one answer may hold.
