@@ -4,6 +4,8 @@
 //! SQLCipher brings OpenSSL as source, which is built by perl and make. Root installs what is missing;
 //! anybody else is told what to install, and the build is tried all the same.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use crate::run::{Checkout, is_installed, output, run, succeeds};
@@ -18,10 +20,27 @@ const NEEDED: [(&str, &str); 6] = [
     ("python3", "python3"),
 ];
 
+/// Servers that tests start on free ports of their own, and the package that has each; what is not there is not tested.
+const SERVERS: [(&str, &str); 3] = [
+    ("/usr/sbin/apache2", "apache2-bin"),
+    ("/usr/sbin/sshd", "openssh-server"),
+    ("/usr/bin/ssh-keygen", "openssh-client"),
+];
+
 /// Installs what is missing, or says what that is.
 pub(crate) fn ensure(checkout: &Checkout) -> Result<()> {
     let has_venv = succeeds(checkout.program("python3").args(["-c", "import venv, ensurepip"]));
-    let missing = missing(is_installed, has_venv);
+    install(checkout, &missing(is_installed, has_venv))
+}
+
+/// The same for the servers of tests.
+pub(crate) fn ensure_servers(checkout: &Checkout) -> Result<()> {
+    let absent = SERVERS.iter().filter(|(program, _)| !Path::new(program).exists());
+    let missing: Vec<_> = absent.map(|(_, package)| *package).collect();
+    install(checkout, &missing)
+}
+
+fn install(checkout: &Checkout, missing: &[&str]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -35,7 +54,7 @@ pub(crate) fn ensure(checkout: &Checkout) -> Result<()> {
     let mut install = checkout.program("apt-get");
     install.env("DEBIAN_FRONTEND", "noninteractive");
     install.args(["install", "-y", "-qq", "--no-install-recommends"]);
-    run(install.args(&missing))
+    run(install.args(missing))
 }
 
 fn missing(is_there: impl Fn(&str) -> bool, has_venv: bool) -> Vec<&'static str> {

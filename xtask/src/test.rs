@@ -60,6 +60,9 @@ pub(crate) fn run(checkout: &Checkout, options: &Options) -> Result<()> {
         environment.push(("AURA_PYTHON", python));
     }
     if options.needs_program() {
+        if let Err(error) = system::ensure_servers(checkout) {
+            println!("note: not every server of the tests could be installed: {error:#}");
+        }
         environment.push(("AURA_BIN", build_program(checkout)?));
     }
 

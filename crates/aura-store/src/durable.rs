@@ -48,7 +48,7 @@ pub(crate) fn write(path: &Path, beside: &Path, bytes: &[u8]) -> io::Result<()> 
     path.parent().map_or(Ok(()), sync_directory)
 }
 
-fn new_file_name(path: &Path, beside: &Path) -> PathBuf {
+pub(crate) fn new_file_name(path: &Path, beside: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let count = NEXT.fetch_add(1, Ordering::Relaxed);
     beside.join(format!("{name}.{}-{count}", std::process::id()))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A plain directory as a blind store: a USB stick, a NAS, or what Syncthing or Dropbox carries.
+//! A plain directory as a blind store: a USB stick, a NAS, what Syncthing or Dropbox carries; or a bucket, a WebDAV
+//! or an SFTP server with the same files in it.
 //!
 //! Passive: nothing guards it, so files are immutable, named by what they hold, and put if absent; the
 //! writer checks that what it adds links, and every reader verifies everything again, since anybody may
@@ -7,7 +8,12 @@
 //! is incomplete or withheld is for `replicate` to say. Signatures and the device list are checked where
 //! the entries go, in an active store. Links are not followed. Source: spec/folder.md.
 
-mod place;
+mod files;
+
+mod disk;
+
+#[cfg(any(feature = "s3", feature = "webdav", feature = "sftp"))]
+pub mod far;
 
 mod run;
 
@@ -15,7 +21,8 @@ mod feed;
 
 mod head;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -26,20 +33,22 @@ use aura_protocol::limits::CHUNK_BYTES_MAX;
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
 
+use self::disk::Disk;
+#[cfg(any(feature = "s3", feature = "webdav", feature = "sftp"))]
+use self::far::{Far, Secret};
 use self::feed::FeedRuns;
-use crate::durable;
+use self::files::{Done, Files, Put};
+use self::head::{HeadFiles, Kept};
 use crate::layout::FolderLayout;
-use crate::local::{Clock, io_failed};
+use crate::local::Clock;
 use crate::wait::{Bell, deadline};
-
-/// How often a watch looks, in milliseconds: nothing tells it when a tool brings a file.
-const LOOK_MS: u64 = 1_000;
 
 type Known = [(DeviceId, Incarnation, Position)];
 
 /// A directory that keeps vaults.
 pub struct FolderStore {
-    folder: PathBuf,
+    files: Arc<dyn Files>,
+    kept: Kept,
     now_ms: Clock,
     bell: Bell,
 }
@@ -56,43 +65,61 @@ impl FolderStore {
     /// # Errors
     /// When it is not there.
     pub fn open(folder: &Path, now_ms: Clock) -> Result<Self, StoreError> {
-        match std::fs::metadata(folder) {
-            Ok(meta) if meta.is_dir() => {}
-            Ok(_) => return Err(StoreError::Absent),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(StoreError::Absent);
-            }
-            Err(error) => return Err(io_failed(error)),
-        }
-        Ok(Self { folder: folder.to_path_buf(), now_ms, bell: Bell::default() })
+        Ok(Self::of(Arc::new(Disk::open(folder)?), now_ms))
+    }
+
+    /// The store in a place that is reached over a network. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When no connection can be prepared, or the certificate's file cannot be read.
+    #[cfg(any(feature = "s3", feature = "webdav", feature = "sftp"))]
+    pub fn far(place: &Far, secret: Option<&Secret>, now_ms: Clock) -> Result<Self, StoreError> {
+        Ok(Self::of(far::open(place, secret)?, now_ms))
+    }
+
+    fn of(files: Arc<dyn Files>, now_ms: Clock) -> Self {
+        Self { files, kept: Kept::default(), now_ms, bell: Bell::default() }
     }
 
     /// The vaults that the directory keeps, ascending. Whatever is not named and made like one is passed over.
     ///
     /// # Errors
     /// When the directory cannot be read.
-    pub fn vaults(&self) -> Result<Vec<VaultId>, StoreError> {
-        let names = durable::names(&self.folder).map_err(io_failed)?;
-        let vaults = names.iter().filter_map(|name| {
-            let vault = VaultId::parse(name).filter(|vault| vault.to_string() == *name)?;
-            let layout = FolderLayout::new(&self.folder, vault);
-            let is_one = layout.heads().is_dir() && place::is_plain(&layout, &layout.heads());
-            is_one.then_some(vault)
-        });
-        Ok(vaults.collect())
+    pub async fn vaults(&self) -> Result<Vec<VaultId>, StoreError> {
+        self.files.is_there().await?;
+        let mut vaults = Vec::new();
+        for name in self.files.names(Path::new("")).await? {
+            let vault = VaultId::parse(&name).filter(|vault| vault.to_string() == name);
+            let Some(vault) = vault else { continue };
+            if self.files.has_directory(&FolderLayout::inside(vault).heads()).await? {
+                vaults.push(vault);
+            }
+        }
+        Ok(vaults)
     }
 
-    fn layout(&self, access: &Access) -> Result<FolderLayout, StoreError> {
+    /// Whether the directory is there and shows what is in it to whoever asks so.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.files.is_there().await?;
+        self.files.names(Path::new("")).await.map(drop)
+    }
+
+    async fn enter(&self, access: &Access) -> Result<FolderLayout, StoreError> {
         if let Access::Collections { until_ms, .. } = access
             && (self.now_ms)() >= *until_ms
         {
             return Err(StoreError::Forbidden);
         }
         // A disk that was pulled out is an error, not an empty vault.
-        if !self.folder.is_dir() {
-            return Err(StoreError::Absent);
-        }
-        Ok(FolderLayout::new(&self.folder, access.vault()))
+        self.files.is_there().await?;
+        Ok(FolderLayout::inside(access.vault()))
+    }
+
+    fn heads_of(&self, access: &Access) -> HeadFiles<'_> {
+        HeadFiles { files: &*self.files, kept: &self.kept, vault: access.vault() }
     }
 
     fn allow(&self, access: &Access, feed: &FeedId) -> Result<(), StoreError> {
@@ -104,8 +131,8 @@ impl FolderStore {
 #[async_trait]
 impl BlindStore for FolderStore {
     async fn heads(&self, access: &Access, known: &Known) -> Result<Heads, StoreError> {
-        let newest = head::newest(&self.layout(access)?, access.vault())?;
-        Ok(Heads::answer(newest, known))
+        self.enter(access).await?;
+        Ok(Heads::answer(self.heads_of(access).newest().await?, known))
     }
 
     async fn push(
@@ -114,7 +141,7 @@ impl BlindStore for FolderStore {
         head: &Signed<Head>,
         entries: &[Entry],
     ) -> Result<Receipt, StoreError> {
-        let layout = self.layout(access)?;
+        self.enter(access).await?;
         let claim =
             head.claim().map_err(|_| StoreError::Refused("a head that is not well-formed"))?;
         if claim.vault != access.vault() {
@@ -124,14 +151,13 @@ impl BlindStore for FolderStore {
             belongs(&claim, entry)?;
             self.allow(access, &entry.header().feed)?;
         }
-        prepare(&layout)?;
         for of_feed in entries.chunk_by(|a, b| a.header().feed == b.header().feed) {
-            feed::write(&layout, of_feed)?;
+            feed::write(&*self.files, of_feed).await?;
         }
-        let missing = missing(&layout, &claim)?;
+        let missing = self.missing(&claim).await?;
         if missing.is_empty() {
             // FLD-4: last of all, so that a tool that keeps the order brings it last too.
-            head::write(&layout, &claim, head)?;
+            self.heads_of(access).write(&claim, head).await?;
             self.bell.ring();
         }
         Ok(Receipt { missing })
@@ -144,49 +170,44 @@ impl BlindStore for FolderStore {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        let layout = self.layout(access)?;
+        self.enter(access).await?;
         self.allow(access, &feed)?;
-        let held = FeedRuns::list(&layout, access.vault(), &feed)?;
+        let held = FeedRuns::list(&*self.files, access.vault(), &feed).await?;
         if held.is_empty() {
             return Err(StoreError::Absent);
         }
-        held.read(after, limit)
+        held.read(after, limit).await
     }
 
     async fn put(&self, access: &Access, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError> {
-        let layout = self.layout(access)?;
+        let layout = self.enter(access).await?;
         if sealed.is_empty() || sealed.len() > CHUNK_BYTES_MAX {
             return Err(StoreError::Refused("a chunk of a size that none has"));
         }
-        prepare(&layout)?;
-        let chunks = layout.chunks();
-        let path = chunk_path(&layout, name)?;
-        let limit = CHUNK_BYTES_MAX as u64;
-        match durable::read(&path, limit).map_err(io_failed)? {
-            Some(present) if present == sealed => return Ok(()),
+        let (path, beside) = (layout.chunks().chunk(name), layout.new_files());
+        if self.files.write(&path, &beside, (sealed, Put::IfAbsent)).await? == Done::Written {
+            return Ok(());
+        }
+        match self.files.read(&path, CHUNK_BYTES_MAX).await? {
+            Some(present) if present == sealed => Ok(()),
             // FLD-10: names are random, so this is damage or an attack; which one is right, only what
             // names the chunk can tell.
-            Some(_) => return Err(StoreError::Fork),
-            None => {}
+            _ => Err(StoreError::Fork),
         }
-        durable::directory(chunks.root()).map_err(io_failed)?;
-        durable::directory(&chunks.shelf(name)).map_err(io_failed)?;
-        durable::write(&path, &layout.new_files(), sealed).map_err(io_failed)
     }
 
     async fn chunk(&self, access: &Access, name: ChunkName) -> Result<Vec<u8>, StoreError> {
-        let layout = self.layout(access)?;
-        let bytes = durable::read(&chunk_path(&layout, name)?, CHUNK_BYTES_MAX as u64);
-        bytes.map_err(io_failed)?.ok_or(StoreError::Absent)
+        let path = self.enter(access).await?.chunks().chunk(name);
+        self.files.read(&path, CHUNK_BYTES_MAX).await?.ok_or(StoreError::Absent)
     }
 
     async fn has(&self, access: &Access, names: &[ChunkName]) -> Result<Vec<bool>, StoreError> {
-        let layout = self.layout(access)?;
-        let has = |name: &ChunkName| {
-            let size = durable::size_bytes(&chunk_path(&layout, *name)?).map_err(io_failed)?;
-            Ok(size.is_some())
-        };
-        names.iter().map(has).collect()
+        let layout = self.enter(access).await?;
+        let mut has = Vec::with_capacity(names.len());
+        for name in names {
+            has.push(self.files.has(&layout.chunks().chunk(*name)).await?);
+        }
+        Ok(has)
     }
 
     async fn head(
@@ -195,8 +216,8 @@ impl BlindStore for FolderStore {
         life: (DeviceId, Incarnation),
         at: Position,
     ) -> Result<Signed<Head>, StoreError> {
-        let layout = self.layout(access)?;
-        head::read(&layout, access.vault(), life, at)?.ok_or(StoreError::Absent)
+        self.enter(access).await?;
+        self.heads_of(access).read(life, at).await?.ok_or(StoreError::Absent)
     }
 
     async fn watch(
@@ -213,23 +234,28 @@ impl BlindStore for FolderStore {
             if !news.is_empty() || now >= end {
                 return Ok(news);
             }
-            let look = now.checked_add(Duration::from_millis(LOOK_MS)).unwrap_or(end);
+            let pause = Duration::from_millis(self.files.look_ms());
+            let look = now.checked_add(pause).unwrap_or(end);
             self.bell.wait(rung, end.min(look)).await;
         }
     }
 }
 
-/// Makes the vault's own directories.
-fn prepare(layout: &FolderLayout) -> Result<(), StoreError> {
-    durable::directory(layout.root()).map_err(io_failed)?;
-    durable::directory(&layout.new_files()).map_err(io_failed)
-}
-
-/// Where a chunk is, unless a link stands on the way.
-fn chunk_path(layout: &FolderLayout, name: ChunkName) -> Result<PathBuf, StoreError> {
-    let is_plain = place::is_plain(layout, &layout.chunks().shelf(name));
-    let path = layout.chunks().chunk(name);
-    if is_plain { Ok(path) } else { Err(StoreError::Damaged(place::LINK)) }
+impl FolderStore {
+    /// Feeds of the head that do not yet reach it.
+    async fn missing(&self, head: &Head) -> Result<Vec<(FeedId, u64)>, StoreError> {
+        let mut missing = Vec::new();
+        for (collection, position) in &head.feeds {
+            let feed = head.feed(*collection);
+            let held = FeedRuns::list(&*self.files, head.vault, &feed).await?;
+            match held.reach() {
+                reach if reach < position.number => missing.push((feed, reach)),
+                _ if held.has_at(position).await? => {}
+                _ => return Err(StoreError::Fork),
+            }
+        }
+        Ok(missing)
+    }
 }
 
 /// STO-2, as the writer sees it.
@@ -239,21 +265,6 @@ fn belongs(head: &Head, entry: &Entry) -> Result<(), StoreError> {
         && header.feed == head.feed(header.feed.collection)
         && header.number <= head.position(header.feed.collection).number;
     if is_own { Ok(()) } else { Err(StoreError::Refused("an entry that its head does not cover")) }
-}
-
-/// Feeds of the head that do not yet reach it.
-fn missing(layout: &FolderLayout, head: &Head) -> Result<Vec<(FeedId, u64)>, StoreError> {
-    let mut missing = Vec::new();
-    for (collection, position) in &head.feeds {
-        let feed = head.feed(*collection);
-        let held = FeedRuns::list(layout, head.vault, &feed)?;
-        match held.reach() {
-            reach if reach < position.number => missing.push((feed, reach)),
-            _ if held.has_at(position) => {}
-            _ => return Err(StoreError::Fork),
-        }
-    }
-    Ok(missing)
 }
 
 #[cfg(test)]
@@ -269,6 +280,6 @@ mod tests {
         std::fs::create_dir_all(dir.path().join("AB".repeat(32)).join("heads")).unwrap();
         std::fs::write(dir.path().join(VaultId([3; 32]).to_string()), "a file").unwrap();
         let store = FolderStore::open(dir.path(), Box::new(|| 0)).unwrap();
-        assert_eq!(store.vaults().unwrap(), [one]);
+        assert_eq!(pollster::block_on(store.vaults()).unwrap(), [one]);
     }
 }

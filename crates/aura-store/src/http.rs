@@ -33,3 +33,6 @@ pub use server::Server;
 pub use store::HttpStore;
 pub use tls::probe;
 pub use token::Proof;
+
+pub(crate) use runtime::run;
+pub(crate) use tls::CONNECT;

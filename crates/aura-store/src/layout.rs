@@ -84,12 +84,9 @@ pub(crate) struct FolderLayout {
 }
 
 impl FolderLayout {
-    pub(crate) fn new(folder: &Path, vault: VaultId) -> Self {
-        Self { root: folder.join(vault.to_string()) }
-    }
-
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    /// Paths relative to the folder.
+    pub(crate) fn inside(vault: VaultId) -> Self {
+        Self { root: PathBuf::from(vault.to_string()) }
     }
 
     /// `heads/DEVICE/INCARNATION/NUMBER-HASH`.

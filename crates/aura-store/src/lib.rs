@@ -13,9 +13,9 @@ pub mod devices;
 
 pub mod local;
 
-pub mod folder;
-
 pub mod http;
+
+pub mod folder;
 
 pub mod replicate;
 

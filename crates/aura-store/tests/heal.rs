@@ -220,10 +220,12 @@ fn f_08_a_statement_is_kept_twice() {
 
 /// STO-31: a store that an older program made keeps its statements twice from the next opening on.
 #[test]
-fn sto_28_an_older_store_gets_its_second_rows() {
+fn sto_31_an_older_store_gets_its_second_rows() {
     let Scene { author, local, .. } = scene();
     let connection = Connection::open(local.folder.path().join("store.db")).unwrap();
-    connection.execute_batch("DROP TABLE copies").unwrap();
+    let first = "DROP TABLE copies; ALTER TABLE feeds DROP COLUMN floor;
+        ALTER TABLE feeds DROP COLUMN floor_hash; PRAGMA user_version = 1";
+    connection.execute_batch(first).unwrap();
     let local = local.reopened();
     local.rot(CollectionId::AUTHORITY, 1);
     let feed = author.feed(CollectionId::AUTHORITY);

@@ -2,7 +2,7 @@
 //! The vault directory: which file is where, and how small files are replaced without a torn moment.
 //!
 //! Everything in it is sealed but the marker, the secret key and the transport key; the directory is
-//! readable by the person alone. Source: spec/vault-directory.md, rules DIR-1 to DIR-14.
+//! readable by the person alone. Source: spec/vault-directory.md, rules DIR-1 to DIR-16.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -115,6 +115,11 @@ impl Home {
     /// The stores that this device syncs with (DIR-13).
     pub fn stores(&self) -> PathBuf {
         self.0.join("stores.json")
+    }
+
+    /// What lets this device into far folders (DIR-16).
+    pub fn far_key(&self) -> PathBuf {
+        self.0.join("far.key")
     }
 
     /// Stands here while a device joins, and nothing else does for long (DIR-14).

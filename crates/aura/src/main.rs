@@ -13,6 +13,8 @@ mod place;
 
 mod secret;
 
+mod faraway;
+
 mod wire;
 
 mod view;

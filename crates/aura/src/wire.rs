@@ -14,6 +14,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
+use crate::faraway::Faraway;
 use crate::secret::Secret;
 
 /// Changes with every change of what is said.
@@ -166,6 +167,11 @@ pub(crate) enum Request {
     },
     Stores,
     AddServer(Serving),
+    /// Sync with a folder over a network, or go on with one under another secret.
+    AddFar {
+        far: Faraway,
+        secret: Option<Secret>,
+    },
     RemoveStore {
         store: Where,
         account: Fate,
@@ -203,6 +209,8 @@ pub(crate) enum Request {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Where {
     Folder(PathBuf),
+    /// Over a network, by its address.
+    Far(String),
     /// By its address.
     Server(String),
 }
@@ -251,10 +259,15 @@ pub(crate) struct Joining {
 }
 
 /// Where a vault comes from.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Source {
     Folder {
         folder: PathBuf,
+        vault: String,
+    },
+    Far {
+        far: Faraway,
+        secret: Option<Secret>,
         vault: String,
     },
     Server {

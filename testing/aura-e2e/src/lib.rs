@@ -11,6 +11,8 @@
     reason = "a panic is a failed test"
 )]
 
+pub mod elsewhere;
+
 use std::env;
 use std::ffi::OsStr;
 use std::fs;

@@ -14,14 +14,13 @@ use aura_protocol::id::{FeedId, Hash, VaultId};
 use aura_protocol::limits::{READ_BYTES_MAX, READ_ENTRIES_MAX};
 use aura_protocol::store::StoreError;
 
-use super::place::{LINK, directories, is_plain};
+use super::files::{Files, Put, unless_damaged};
 use super::run;
-use crate::durable;
 use crate::layout::FolderLayout;
-use crate::local::io_failed;
 
 /// A feed's files.
-pub(super) struct FeedRuns {
+pub(super) struct FeedRuns<'a> {
+    files: &'a dyn Files,
     vault: VaultId,
     feed: FeedId,
     folder: PathBuf,
@@ -41,22 +40,20 @@ impl RunName {
     }
 }
 
-impl FeedRuns {
-    pub(super) fn list(
-        layout: &FolderLayout,
+impl<'a> FeedRuns<'a> {
+    pub(super) async fn list(
+        files: &'a dyn Files,
         vault: VaultId,
         feed: &FeedId,
     ) -> Result<Self, StoreError> {
-        let folder = layout.runs(feed);
-        if !is_plain(layout, &folder) {
-            return Err(StoreError::Damaged(LINK));
-        }
+        let folder = FolderLayout::inside(vault).runs(feed);
         let run = |name: String| {
             let (first, last) = FolderLayout::parse_run(&name)?;
             Some(RunName { first, last, name })
         };
-        let names = durable::names(&folder).map_err(io_failed)?;
-        Ok(Self { vault, feed: *feed, folder, runs: names.into_iter().filter_map(run).collect() })
+        let names = files.names(&folder).await?;
+        let runs = names.into_iter().filter_map(run).collect();
+        Ok(Self { files, vault, feed: *feed, folder, runs })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -72,28 +69,29 @@ impl FeedRuns {
     }
 
     /// Whether the entry at a position is the one with its hash.
-    pub(super) fn has_at(&self, position: &Position) -> bool {
+    pub(super) async fn has_at(&self, position: &Position) -> Result<bool, StoreError> {
         if position.number == 0 {
-            return *position == Position::NONE;
+            return Ok(*position == Position::NONE);
         }
-        let ends = |run: &&RunName| {
+        let ends = |run: &RunName| {
             run.last == position.number && FolderLayout::run_name(run.first, position) == run.name
         };
-        self.runs.iter().any(|run| ends(&run))
-            || self
-                .sound_over(position.number, position.number)
-                .get(&position.number)
-                .is_some_and(|at| at.contains(&position.hash))
+        if self.runs.iter().any(ends) {
+            return Ok(true);
+        }
+        let sound = self.sound_over(position.number, position.number).await?;
+        Ok(sound.get(&position.number).is_some_and(|at| at.contains(&position.hash)))
     }
 
     /// Entries from `after` on, as far as there are sound ones, within the bounds of one answer.
-    pub(super) fn read(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    pub(super) async fn read(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let limit = limit.min(READ_ENTRIES_MAX);
         let (mut entries, mut bytes) = (Vec::<Entry>::new(), 0usize);
         let mut last = Position { number: after, hash: Hash([0; 32]) };
         while entries.len() < limit && bytes < READ_BYTES_MAX {
             let is_known = !entries.is_empty() || after == 0;
-            let Some(more) = self.from(last.number, is_known.then_some(last.hash)) else { break };
+            let more = self.from(last.number, is_known.then_some(last.hash)).await?;
+            let Some(more) = more else { break };
             for entry in more {
                 bytes = bytes.saturating_add(size_bytes(&entry));
                 last = Position { number: entry.header().number, hash: entry.hash() };
@@ -111,22 +109,34 @@ impl FeedRuns {
     }
 
     /// What one run has after `number`, if it links to `hash`; of several runs the first sound one.
-    fn from(&self, number: u64, hash: Option<Hash>) -> Option<Vec<Entry>> {
-        let next = number.checked_add(1)?;
-        self.runs.iter().filter(|run| run.covers(next)).find_map(|run| {
-            let mut entries = self.open(run)?;
-            let skip = usize::try_from(next.saturating_sub(run.first)).ok()?;
-            let previous = entries.get(skip)?.header().previous;
-            hash.is_none_or(|hash| hash == previous).then(|| entries.split_off(skip))
-        })
+    async fn from(
+        &self,
+        number: u64,
+        hash: Option<Hash>,
+    ) -> Result<Option<Vec<Entry>>, StoreError> {
+        let Some(next) = number.checked_add(1) else { return Ok(None) };
+        for run in self.runs.iter().filter(|run| run.covers(next)) {
+            let Some(mut entries) = self.open(run).await? else { continue };
+            let skip = usize::try_from(next.saturating_sub(run.first)).unwrap_or(usize::MAX);
+            let Some(first) = entries.get(skip) else { continue };
+            let previous = first.header().previous;
+            if hash.is_none_or(|hash| hash == previous) {
+                return Ok(Some(entries.split_off(skip)));
+            }
+        }
+        Ok(None)
     }
 
     /// A run's entries, if they are what its name says: of this vault and feed, in order, linked, and
     /// ending with the hash.
-    fn open(&self, name: &RunName) -> Option<Vec<Entry>> {
-        let limit = run::RUN_FILE_BYTES_MAX as u64;
-        let bytes = durable::read(&self.folder.join(&name.name), limit).ok().flatten()?;
-        let entries = run::decode(&bytes).ok()?;
+    async fn open(&self, name: &RunName) -> Result<Option<Vec<Entry>>, StoreError> {
+        let read = self.files.read(&self.folder.join(&name.name), run::RUN_FILE_BYTES_MAX).await;
+        let bytes = unless_damaged(read)?;
+        Ok(bytes.and_then(|bytes| self.parse(name, &bytes)))
+    }
+
+    fn parse(&self, name: &RunName, bytes: &[u8]) -> Option<Vec<Entry>> {
+        let entries = run::decode(bytes).ok()?;
         let is_ours =
             |entry: &Entry| entry.header().feed == self.feed && entry.header().vault == self.vault;
         let (start, end) = (entries.first()?, entries.last()?);
@@ -138,16 +148,16 @@ impl FeedRuns {
 
     /// Hashes of the sound entries between two numbers, both included; more than one where two
     /// histories lie in the folder.
-    fn sound_over(&self, from: u64, to: u64) -> BTreeMap<u64, Vec<Hash>> {
+    async fn sound_over(&self, from: u64, to: u64) -> Result<BTreeMap<u64, Vec<Hash>>, StoreError> {
         let mut hashes: BTreeMap<u64, Vec<Hash>> = BTreeMap::new();
         for run in self.runs.iter().filter(|run| run.first <= to && run.last >= from) {
-            for entry in self.open(run).unwrap_or_default() {
+            for entry in self.open(run).await?.unwrap_or_default() {
                 if (from..=to).contains(&entry.header().number) {
                     hashes.entry(entry.header().number).or_default().push(entry.hash());
                 }
             }
         }
-        hashes
+        Ok(hashes)
     }
 }
 
@@ -157,11 +167,11 @@ fn size_bytes(entry: &Entry) -> usize {
 
 /// FLD-6: entries of one feed as runs. Those that lie there sound are not written again; those that lie
 /// there rotten are.
-pub(super) fn write(layout: &FolderLayout, entries: &[Entry]) -> Result<(), StoreError> {
+pub(super) async fn write(files: &dyn Files, entries: &[Entry]) -> Result<(), StoreError> {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
     let feed = first.header().feed;
     let (from, to) = (first.header().number, last.header().number);
-    let held = FeedRuns::list(layout, first.header().vault, &feed)?;
+    let held = FeedRuns::list(files, first.header().vault, &feed).await?;
     let reach = held.reach();
     let links = entries.windows(2).all(|pair| match pair {
         [before, after] => after.follows(before.header().number, &before.hash()),
@@ -171,10 +181,10 @@ pub(super) fn write(layout: &FolderLayout, entries: &[Entry]) -> Result<(), Stor
         return Err(StoreError::Gap { feed, expected: reach.saturating_add(1) });
     }
     let before = Position { number: from.saturating_sub(1), hash: first.header().previous };
-    if from > reach && !held.has_at(&before) {
+    if from > reach && !held.has_at(&before).await? {
         return Err(StoreError::Fork);
     }
-    let sound = if from > reach { BTreeMap::new() } else { held.sound_over(from, to) };
+    let sound = if from > reach { BTreeMap::new() } else { held.sound_over(from, to).await? };
     let is_there = |entry: &Entry| match sound.get(&entry.header().number) {
         None => Ok(false),
         Some(hashes) if hashes.contains(&entry.hash()) => Ok(true),
@@ -186,20 +196,23 @@ pub(super) fn write(layout: &FolderLayout, entries: &[Entry]) -> Result<(), Stor
         let (group, after) = rest.split_at(same.len().min(rest.len()));
         rest = after;
         if same.first() == Some(&false) {
-            write_runs(layout, &held, group)?;
+            write_runs(&held, group).await?;
         }
     }
     Ok(())
 }
 
-fn write_runs(layout: &FolderLayout, held: &FeedRuns, entries: &[Entry]) -> Result<(), StoreError> {
-    directories(layout, &held.folder)?;
+async fn write_runs(held: &FeedRuns<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+    let beside = FolderLayout::inside(held.vault).new_files();
     for run in run::split(entries) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
         let position = Position { number: last.header().number, hash: last.hash() };
         let name = FolderLayout::run_name(first.header().number, &position);
-        let path = held.folder.join(name);
-        durable::write(&path, &layout.new_files(), &run::encode(run)).map_err(io_failed)?;
+        // One that has the name already is not sound, or it would not be written.
+        let is_listed = held.runs.iter().any(|run| run.name == name);
+        let put = if is_listed { Put::Anew } else { Put::IfAbsent };
+        let bytes = run::encode(run);
+        held.files.write(&held.folder.join(name), &beside, (&bytes, put)).await?;
     }
     Ok(())
 }

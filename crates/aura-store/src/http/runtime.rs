@@ -31,7 +31,7 @@ impl<T> Drop for Task<T> {
 }
 
 /// Runs to the end there what is awaited here.
-pub(super) async fn run<T: Send + 'static>(
+pub(crate) async fn run<T: Send + 'static>(
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<T, Fault> {
     let runtime = of_process().ok_or(Fault::Unreachable("no thread could be started"))?;

@@ -27,7 +27,7 @@ use rustls::{
 use super::{Address, Fault};
 
 /// How long a server may take until it has shown its key.
-pub(super) const CONNECT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT: Duration = Duration::from_secs(10);
 /// The largest certificate that is looked at, in bytes.
 const CERTIFICATE_BYTES_MAX: usize = 16 << 10;
 

@@ -5,15 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aura_protocol::id::VaultId;
+use aura_protocol::store::StoreError;
 use aura_store::folder::FolderStore;
 use aura_store::http::Address;
 use aura_vault::home::{Home, Kind};
 use aura_vault::vault::VaultError;
 use clap::Args;
+use pollster::block_on;
 use serde_json::Value;
 
 use super::ask::way;
 use super::context::{Context, Watch};
+use super::far::{self, Reached};
 use super::server;
 use crate::client::{Client, parse};
 use crate::exit::{Exit, Failure};
@@ -25,11 +28,14 @@ use crate::wire::{Cost, Joining, Request, Source, Way};
 
 #[derive(Debug, Args)]
 pub(crate) struct Join {
-    /// The folder that another device syncs through, or the server: https://HOST:PORT
+    /// The folder that another device syncs through, here or at s3://, webdavs:// or sftp://; or the
+    /// server: https://HOST:PORT
     #[arg(value_name = "WHERE")]
     place: String,
     #[command(flatten)]
     known: server::Known,
+    #[command(flatten)]
+    reached: Reached,
     /// Which vault, if a folder has several: its id, or as much of its beginning as no other one has
     #[arg(long, value_name = "ID")]
     vault: Option<String>,
@@ -78,9 +84,18 @@ impl Join {
 
     /// Where the vault comes from.
     fn source(&self) -> Result<Source, Failure> {
+        if far::is_meant(&self.place) {
+            let far = self.reached.at(&self.place, self.known.account())?;
+            let secret = self.reached.secret(&far)?;
+            let store = far.open(secret.as_ref()).map_err(|error| unread(&error))?;
+            let vault = choose(&store, self.vault.as_deref())?.to_string();
+            return Ok(Source::Far { far, secret, vault });
+        }
         if !Address::is_meant(&self.place) {
             let folder = Context::absolute(Path::new(&self.place))?;
-            let vault = choose(&folder, self.vault.as_deref())?.to_string();
+            let store = FolderStore::open(&folder, Box::new(now_ms));
+            let store = store.map_err(|error| unread(&error))?;
+            let vault = choose(&store, self.vault.as_deref())?.to_string();
             return Ok(Source::Folder { folder, vault });
         }
         if self.recovery {
@@ -103,15 +118,19 @@ fn enter(context: &Context, joining: Joining) -> Result<view::Joined, Failure> {
     parse(done?)
 }
 
-/// The vault that is meant.
-fn choose(folder: &Path, wanted: Option<&str>) -> Result<VaultId, Failure> {
-    let unread = || {
-        Failure::new(Exit::Unreachable, "The folder could not be read.")
-            .safe("Nothing was made.")
-            .next("Check the path, and whether the disk is there.")
+fn unread(error: &StoreError) -> Failure {
+    let what = match error {
+        StoreError::Io(_) | StoreError::Absent => "The folder could not be read.".to_owned(),
+        error => format!("The folder could not be read: {error}."),
     };
-    let store = FolderStore::open(folder, Box::new(now_ms)).map_err(|_| unread())?;
-    let found = store.vaults().map_err(|_| unread())?;
+    Failure::new(Exit::Unreachable, what).safe("Nothing was made.").next(
+        "Check the path or address, the account, and whether the disk or the network is there.",
+    )
+}
+
+/// The vault that is meant.
+fn choose(store: &FolderStore, wanted: Option<&str>) -> Result<VaultId, Failure> {
+    let found = block_on(store.vaults()).map_err(|error| unread(&error))?;
     let wanted = wanted.map(|id| id.trim().to_ascii_lowercase());
     let is_wanted = |vault: &&VaultId| {
         wanted.as_ref().is_none_or(|wanted| vault.to_string().starts_with(wanted.as_str()))

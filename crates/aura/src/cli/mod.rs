@@ -6,6 +6,7 @@ mod ask;
 mod second;
 mod device;
 mod server;
+mod far;
 mod store;
 mod vault;
 mod import;

@@ -24,7 +24,7 @@ const GROUP: usize = 4;
 /// How a server is known.
 #[derive(Debug, Args)]
 pub(crate) struct Known {
-    /// The account at a server
+    /// The account at a server; the id of a bucket's access key; the user of a WebDAV server
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
     /// The server's key, 64 digits, if you have it: then nobody is asked
@@ -36,6 +36,14 @@ impl Known {
     /// Whether anything was said of a server.
     pub(super) fn is_named(&self) -> bool {
         self.account.is_some()
+    }
+
+    pub(super) fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
+    pub(super) fn has_pin(&self) -> bool {
+        self.pin.is_some()
     }
 
     /// The server at this address, its key compared by a person or given.
@@ -66,6 +74,12 @@ pub(crate) struct Register {
     invitation_file: Option<PathBuf>,
     #[arg(long, hide = true, env = "AURA_COST", value_enum, default_value = "usual")]
     cost: Cost,
+}
+
+impl Register {
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_new
+    }
 }
 
 /// Adds a server.

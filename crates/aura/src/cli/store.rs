@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::context::{Context, Watch};
+use super::far::{self, Reached};
 use super::server;
 use crate::client::parse;
 use crate::exit::{Exit, Failure};
@@ -20,8 +21,8 @@ const INDENT: &str = "            ";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
-    /// Sync through a folder, on a USB stick, a NAS, or one that Syncthing or Dropbox carries; or through a
-    /// server
+    /// Sync through a folder, on a USB stick, a NAS, or one that Syncthing or Dropbox carries; through a
+    /// bucket, a WebDAV or an SFTP server; or through a server of Aura's
     Add(Add),
     /// List the stores, and how each stands
     Ls,
@@ -35,18 +36,21 @@ pub(crate) enum Store {
 
 #[derive(Debug, Args)]
 pub(crate) struct Add {
-    /// The folder, or the server's address: https://HOST:PORT
+    /// The folder; s3://BUCKET/PREFIX, webdavs://HOST/PATH, sftp://USER@HOST/PATH; or the server's
+    /// address: https://HOST:PORT
     #[arg(value_name = "WHERE")]
     place: String,
     #[command(flatten)]
     known: server::Known,
+    #[command(flatten)]
+    reached: Reached,
     #[command(flatten)]
     register: server::Register,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Remove {
-    /// The folder, or the server's address
+    /// The folder, or the address
     #[arg(value_name = "WHERE")]
     place: String,
     /// Delete the account at the server, and everything that is kept for it
@@ -70,6 +74,12 @@ impl Store {
 }
 
 fn add(context: &Context, args: &Add) -> Result<Exit, Failure> {
+    if far::is_meant(&args.place) {
+        return add_far(context, args);
+    }
+    if args.reached.is_named() {
+        return Err(far_alone());
+    }
     if Address::is_meant(&args.place) {
         return server::add(context, &args.place, (&args.known, &args.register));
     }
@@ -92,6 +102,39 @@ fn add(context: &Context, args: &Add) -> Result<Exit, Failure> {
     screen.line(&wrap(text, screen.width(), ""))?;
     screen.line("It is synced by itself while the vault is open; `aura sync` waits for it.")?;
     Ok(Exit::Done)
+}
+
+fn add_far(context: &Context, args: &Add) -> Result<Exit, Failure> {
+    if args.known.has_pin() || args.register.is_wanted() {
+        return Err(far_alone());
+    }
+    let far = args.reached.at(&args.place, args.known.account())?;
+    // Nobody types a secret for a vault that is not there.
+    context.reach()?;
+    let secret = args.reached.secret(&far)?;
+    let store: view::Store = context.open_first()?.ask(&Request::AddFar { far, secret })?;
+    let screen = &context.screen;
+    if screen.json {
+        screen.value(&store)?;
+        return Ok(Exit::Done);
+    }
+    screen.line(&format!("This vault syncs through {}", clean(&store.path)))?;
+    let text = "Only sealed bytes go there: whoever runs it learns how much there is, when it came and from \
+                where, and nothing of what it says. Whoever can write there can delete it; that is noticed, and \
+                any of your devices fills it again. Its secret is kept in the vault's folder, for you alone to \
+                read, and opens nothing of the vault.";
+    screen.line(&wrap(text, screen.width(), ""))?;
+    screen.line("On another device, with the kit at hand, and the same options:")?;
+    screen.line(&format!("  aura join {}", clean(&store.path)))?;
+    screen.line("It is synced by itself while the vault is open; `aura sync` waits for it.")?;
+    Ok(Exit::Done)
+}
+
+fn far_alone() -> Failure {
+    Failure::usage(
+        "An option does not go with this kind of store.",
+        "See which go with which: aura store add --help",
+    )
 }
 
 fn list(context: &Context) -> Result<Exit, Failure> {
@@ -119,12 +162,16 @@ fn list(context: &Context) -> Result<Exit, Failure> {
 
 fn remove(context: &Context, args: &Remove) -> Result<Exit, Failure> {
     let fate = if args.delete_account { Fate::Deleted } else { Fate::Kept };
-    let is_server = Address::is_meant(&args.place);
+    let is_far = far::is_meant(&args.place);
+    let is_server = !is_far && Address::is_meant(&args.place);
     if fate == Fate::Deleted && !(is_server && (args.yes || is_meant()?)) {
         return Err(if is_server { undecided() } else { no_server() });
     }
     let store = if is_server {
         server::remove(context, &args.place, fate)?
+    } else if is_far {
+        let store = Where::Far(far::address(&args.place)?.to_string());
+        context.reach()?.ask(&Request::RemoveStore { store, account: fate })?
     } else {
         let store = Where::Folder(Context::absolute(Path::new(&args.place))?);
         context.reach()?.ask(&Request::RemoveStore { store, account: fate })?
@@ -136,7 +183,7 @@ fn remove(context: &Context, args: &Remove) -> Result<Exit, Failure> {
     }
     screen.line(&format!("This vault does not sync through {} any more.", clean(&store.path)))?;
     screen.line(match fate {
-        Fate::Kept if is_server => "Nothing there was deleted; it stays sealed.",
+        Fate::Kept if is_server || is_far => "Nothing there was deleted; it stays sealed.",
         Fate::Kept => "Nothing in the folder was deleted; it stays sealed.",
         Fate::Deleted => "The account there was deleted, and everything that was kept for it.",
     })?;

@@ -101,6 +101,7 @@ impl Desk {
             }),
             Request::AddStore { .. }
             | Request::AddServer(_)
+            | Request::AddFar { .. }
             | Request::PinServer { .. }
             | Request::RenewAccount { .. }
             | Request::Stores
@@ -123,6 +124,10 @@ impl Desk {
             }
             Request::Stores => said(&syncing.stores(keeper)?),
             Request::AddServer(serving) => said(&syncing.add_server(keeper, &serving)?),
+            Request::AddFar { far, secret } => {
+                keeper.with_open(|_, _| Ok(()))?;
+                said(&syncing.add_far(keeper, &far, secret)?)
+            }
             Request::PinServer { url, pin } => {
                 keeper.with_open(|_, _| Ok(()))?;
                 said(&syncing.pin(keeper, (&url, &pin))?)

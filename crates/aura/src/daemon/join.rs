@@ -39,7 +39,7 @@ use crate::wire::{Joining, Progress, Source, Way};
 const NOTHING_MADE: &str = "Nothing was made here, and the vault's other devices are as they were.";
 
 /// What a join makes, and may have left.
-const REMAINS: [&str; 14] = [
+const REMAINS: [&str; 16] = [
     "store",
     "views",
     "secret.key",
@@ -52,6 +52,8 @@ const REMAINS: [&str; 14] = [
     "keyring.new",
     "stores.json",
     "stores.new",
+    "far.key",
+    "far.new",
     "seen",
     "aura-vault.new",
 ];
@@ -104,6 +106,14 @@ fn find(home: &Path, joining: &Joining, transport: &TransportSigningKey) -> Resu
             let store = sync::open_folder(folder);
             return Ok(Found { vault, site, store });
         }
+        Source::Far { far, secret, vault } => {
+            let vault = VaultId::parse(vault).ok_or_else(no_id)?;
+            let store: Opened = match far.open(secret.as_ref()) {
+                Ok(store) => Ok(store),
+                Err(error) => Err(error),
+            };
+            return Ok(Found { vault, site: Site::Far(far.clone()), store });
+        }
         Source::Server { at, vault } => (at, vault),
     };
     let account = sync::parse(at)?;
@@ -152,6 +162,9 @@ fn enter(
         return Err(Failure::new(Exit::Unreachable, "The store has nothing whole of this vault.")
             .safe(NOTHING_MADE)
             .next("A tool may be bringing files still: wait, and run it again. Or sync a device first."));
+    }
+    if let Source::Far { far, secret, .. } = joining.source {
+        sync::keep_secret(keeper.home(), &far.url, secret)?;
     }
     sync::begin_with(keeper.home(), &kept)?;
     let credential = credential(joining.way, joining.secret);

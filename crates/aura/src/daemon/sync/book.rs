@@ -21,9 +21,12 @@ use serde::{Deserialize, Serialize};
 use super::noted::Noted;
 use super::site::{Account, Site};
 use crate::exit::{Exit, Failure};
+use crate::faraway::Faraway;
 
+/// The version with folders over a network.
+const VERSION: u64 = 3;
 /// The version with servers.
-const VERSION: u64 = 2;
+const VERSION_SERVERS: u64 = 2;
 /// The version that knows folders alone: written where there is nothing else, for older programs.
 const VERSION_FOLDERS: u64 = 1;
 /// More stores than a person has.
@@ -73,8 +76,12 @@ pub(crate) fn read(home: &Path) -> Result<Vec<Kept>, Failure> {
 
 /// Replaces the file, durably (DIR-8).
 pub(crate) fn write(home: &Path, stores: &[Kept]) -> Result<(), Failure> {
-    let has_server = stores.iter().any(|kept| kept.site.account().is_some());
-    let version = if has_server { VERSION } else { VERSION_FOLDERS };
+    let needed = stores.iter().map(|kept| match kept.site {
+        Site::Folder(_) => VERSION_FOLDERS,
+        Site::Server(_) => VERSION_SERVERS,
+        Site::Far(_) => VERSION,
+    });
+    let version = needed.max().unwrap_or(VERSION_FOLDERS);
     let form = Form { version, stores: stores.iter().map(StoreForm::of).collect() };
     let mut bytes = serde_json::to_vec_pretty(&form).map_err(io::Error::from)?;
     bytes.push(b'\n');
@@ -99,7 +106,10 @@ fn parse(bytes: &[u8]) -> Result<Vec<Kept>, Failure> {
     }
     let form: Form = serde_json::from_slice(bytes).map_err(|_| damaged())?;
     let has_server = form.stores.iter().any(|store| store.server.is_some());
-    let is_known = version == VERSION || version == VERSION_FOLDERS && !has_server;
+    let has_far = form.stores.iter().any(|store| store.far.is_some());
+    let is_known = version == VERSION
+        || version == VERSION_SERVERS && !has_far
+        || version == VERSION_FOLDERS && !has_far && !has_server;
     if !is_known || form.stores.len() > STORES_MAX {
         return Err(damaged());
     }
@@ -126,6 +136,8 @@ struct StoreForm {
     path: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     server: Option<ServerForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    far: Option<Faraway>,
     mark: Vec<HeadForm>,
     chunks: ChunksForm,
     synced_ms: Option<i64>,
@@ -188,13 +200,15 @@ impl StoreForm {
             device: device.to_string(),
             chunks: chunks.iter().map(ToString::to_string).collect(),
         };
-        let (path, server) = match &kept.site {
-            Site::Folder(path) => (Some(path.clone()), None),
-            Site::Server(account) => (None, Some(ServerForm::of(account))),
+        let (path, server, far) = match &kept.site {
+            Site::Folder(path) => (Some(path.clone()), None, None),
+            Site::Server(account) => (None, Some(ServerForm::of(account)), None),
+            Site::Far(far) => (None, None, Some(far.clone())),
         };
         Self {
             path,
             server,
+            far,
             mark: kept.mark.iter().map(head).collect(),
             chunks: ChunksForm {
                 seen_to: kept.chunks.seen_to.iter().map(feed).collect(),
@@ -227,9 +241,13 @@ impl StoreForm {
             seen_to: self.chunks.seen_to.iter().map(feed).collect::<Option<_>>()?,
             wanted: self.chunks.wanted.iter().map(wanted).collect::<Option<_>>()?,
         };
-        let site = match (self.path, self.server) {
-            (Some(path), None) => Site::Folder(Some(path).filter(|path| path.is_absolute())?),
-            (None, Some(server)) => Site::Server(server.account()?),
+        let site = match (self.path, self.server, self.far) {
+            (Some(path), None, None) => Site::Folder(Some(path).filter(|path| path.is_absolute())?),
+            (None, Some(server), None) => Site::Server(server.account()?),
+            (None, None, Some(far)) => {
+                let place = far.place().ok()?;
+                Site::Far(Some(far).filter(|far| far.url == place.address.to_string())?)
+            }
             _ => return None,
         };
         Some(Kept {
@@ -289,6 +307,18 @@ mod tests {
         }))
     }
 
+    fn far() -> Kept {
+        Kept::new(Site::Far(Faraway {
+            url: "s3://bucket/aura".to_owned(),
+            account: Some("KEYID".to_owned()),
+            endpoint: Some("https://s3.example".to_owned()),
+            region: None,
+            certificate: None,
+            ssh_config: None,
+            plain_http: false,
+        }))
+    }
+
     /// DIR-13: a file without a server is one that programs without servers read.
     #[test]
     fn what_is_written_comes_back() {
@@ -303,6 +333,26 @@ mod tests {
         };
         assert_eq!(version(&[kept()]), 1);
         assert_eq!(version(&[kept(), server()]), 2);
+        assert_eq!(version(&[kept(), server(), far()]), 3);
+    }
+
+    /// DIR-13: a far folder's address is in its one spelling, and programs that know none leave the file alone.
+    #[test]
+    fn dir_13_a_far_folder_is_read_strictly() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[far()]).unwrap();
+        let path = Home::new(dir.path()).stores();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let wrong = [
+            whole.replace("s3:", "ftp:"),
+            whole.replace("s3://bucket/aura", "s3://bucket/aura/"),
+            whole.replace("\"version\": 3", "\"version\": 2"),
+            whole.replace("\"far\": {", "\"path\": \"/a\", \"far\": {"),
+        ];
+        for text in wrong {
+            std::fs::write(&path, &text).unwrap();
+            assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Damaged, "{text}");
+        }
     }
 
     /// DIR-13: a server's address, account and key are what they should be, and it is either that or a folder.
@@ -347,7 +397,7 @@ mod tests {
             assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Damaged, "{text}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
-        std::fs::write(&path, "{\"version\": 3}").unwrap();
+        std::fs::write(&path, "{\"version\": 4}").unwrap();
         assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Failed);
     }
 }

@@ -5,12 +5,14 @@
 //! vault's lock; only taking in what came needs that, for a moment. Ending it takes one call of a store.
 
 mod noted;
+mod latch;
 mod site;
 mod book;
 mod halt;
 mod words;
 mod visit;
 mod account;
+mod far;
 mod watch;
 pub(super) mod rounds;
 
@@ -30,6 +32,7 @@ pub(super) use self::account::{log_in, parse};
 pub(super) use self::book::Kept;
 use self::book::STORES_MAX;
 pub(super) use self::halt::Halt;
+pub(super) use self::latch::keep as keep_secret;
 use self::noted::{Kind, Noted};
 use self::site::{Lines, SiteId};
 pub(super) use self::site::{Opened, Site, open_folder};
@@ -153,6 +156,7 @@ impl Syncing {
                 let settled = folder.canonicalize().unwrap_or_else(|_| folder.clone());
                 vec![SiteId::Folder(settled), SiteId::Folder(folder.clone())]
             }
+            Where::Far(url) => vec![SiteId::Far(url.clone())],
             Where::Server(url) => vec![SiteId::Server(account::address(url)?)],
         };
         let _file = lock(&self.file);
@@ -160,6 +164,10 @@ impl Syncing {
         let at = stores.iter().position(|kept| ids.contains(&kept.site.id()));
         let kept = stores.remove(at.ok_or_else(unlisted)?);
         book::write(keeper.home(), &stores)?;
+        if let Site::Far(far) = &kept.site {
+            self.lines.forget(&far.url);
+            latch::keep(keeper.home(), &far.url, None)?;
+        }
         Ok(words::store(&kept, None))
     }
 
@@ -170,7 +178,8 @@ impl Syncing {
             return Err(Failure::usage(
                 "There is no store to sync with.",
                 "Name a folder on a USB stick, a NAS, or in Syncthing: aura store add FOLDER\n\
-                 Or a server: aura store add https://HOST --account NAME",
+                 Or a server: aura store add https://HOST --account NAME\n\
+                 Or a folder over a network: s3://, webdavs:// or sftp://",
             ));
         }
         let mut visits = Vec::new();

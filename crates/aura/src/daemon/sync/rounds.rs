@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use aura_protocol::store::Access;
 
 use super::book::Kept;
-use super::site::SiteId;
+use super::site::{Site, SiteId};
 use super::visit::{Host, Look};
 use super::watch::watch;
 use super::{Audience, Syncing, lock};
@@ -24,6 +24,8 @@ use crate::daemon::keeper::Keeper;
 const LOOK: Duration = Duration::from_secs(2);
 /// How often a server is, that tells by itself.
 const LOOK_SERVER: Duration = Duration::from_mins(1);
+/// How often a folder over a network is: each look is a request that somebody may pay for.
+const LOOK_FAR: Duration = Duration::from_secs(30);
 /// Changes that come together go together.
 const GATHER: Duration = Duration::from_millis(150);
 /// After how long a visit that left something undone is repeated, at first and at last.
@@ -86,7 +88,11 @@ fn round(keeper: &Keeper, syncing: &Syncing, kept: &Kept, memories: &mut Memorie
     let id = kept.site.id();
     let memory = memories.entry(id.clone()).or_default();
     let is_time = memory.retry.is_some_and(|(at, _)| Instant::now() >= at);
-    let pace = if kept.site.account().is_some() { LOOK_SERVER } else { LOOK };
+    let pace = match &kept.site {
+        Site::Folder(_) => LOOK,
+        Site::Far(_) => LOOK_FAR,
+        Site::Server(_) => LOOK_SERVER,
+    };
     let is_fresh = memory.looked.is_some_and(|looked| looked.elapsed() < pace);
     let is_due = !is_fresh || is_time || lock(&syncing.rung).remove(&id);
     if !is_due && !has_news(keeper, syncing, memory.look.as_ref()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where a store is: a folder, or a server with an account there.
+//! Where a store is: a folder, here or over a network, or a server with an account there.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,8 @@ use aura_store::http::{Address, HttpStore, Proof, Server};
 use aura_vault::home::Home;
 use aura_vault::transport::Transport;
 
+use super::latch;
+use crate::faraway::Faraway;
 use crate::moment::now_ms;
 
 /// A server, and how this vault is known there.
@@ -29,6 +31,7 @@ pub(crate) struct Account {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Site {
     Folder(PathBuf),
+    Far(Faraway),
     Server(Account),
 }
 
@@ -36,6 +39,8 @@ pub(crate) enum Site {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SiteId {
     Folder(PathBuf),
+    /// By its address.
+    Far(String),
     Server(Address),
 }
 
@@ -43,6 +48,7 @@ impl Site {
     pub(crate) fn id(&self) -> SiteId {
         match self {
             Self::Folder(path) => SiteId::Folder(path.clone()),
+            Self::Far(far) => SiteId::Far(far.url.clone()),
             Self::Server(account) => SiteId::Server(account.address.clone()),
         }
     }
@@ -51,13 +57,23 @@ impl Site {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Folder(path) => path.display().to_string(),
+            Self::Far(far) => far.url.clone(),
             Self::Server(account) => account.address.to_string(),
+        }
+    }
+
+    /// How it is reached, in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Folder(_) => "folder",
+            Self::Far(far) => far.kind(),
+            Self::Server(_) => "server",
         }
     }
 
     pub(crate) fn account(&self) -> Option<&Account> {
         match self {
-            Self::Folder(_) => None,
+            Self::Folder(_) | Self::Far(_) => None,
             Self::Server(account) => Some(account),
         }
     }
@@ -78,9 +94,9 @@ struct Line {
     store: Arc<HttpStore>,
 }
 
-/// Lines to servers, kept between visits: connections and tokens stay.
+/// Lines to servers and far folders, kept between visits: connections, tokens and what is known of heads stay.
 #[derive(Default)]
-pub(crate) struct Lines(Mutex<Vec<Line>>);
+pub(crate) struct Lines(Mutex<Vec<Line>>, Mutex<Vec<(Faraway, Arc<FolderStore>)>>);
 
 impl std::fmt::Debug for Lines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -93,8 +109,28 @@ impl Lines {
     pub(crate) fn open(&self, home: &Home, vault: VaultId, site: &Site) -> Opened {
         match site {
             Site::Folder(path) => open_folder(path),
+            Site::Far(far) => Ok(self.far(home, far)?),
             Site::Server(account) => Ok(self.server(home, vault, account)?),
         }
+    }
+
+    fn far(&self, home: &Home, far: &Faraway) -> Result<Arc<FolderStore>, StoreError> {
+        let mut lines = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, store)) = lines.iter().find(|(known, _)| known == far) {
+            return Ok(Arc::clone(store));
+        }
+        let secret = latch::find(home.path(), &far.url)
+            .map_err(|_| StoreError::Unreachable("its secret cannot be read: see `far.key`"))?;
+        let store = far.open(secret.as_ref())?;
+        lines.retain(|(known, _)| known.url != far.url);
+        lines.push((far.clone(), Arc::clone(&store)));
+        Ok(store)
+    }
+
+    /// Lets go of the line to a far folder: it, or its secret, is another one now.
+    pub(crate) fn forget(&self, url: &str) {
+        let mut lines = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|(known, _)| known.url != url);
     }
 
     /// The vault at a server, in this device's name.

@@ -220,7 +220,7 @@ impl Trip {
             StoreError::SlowDown(seconds) => Some(*seconds),
             _ => None,
         };
-        if matches!(error, StoreError::OtherKey) {
+        if matches!((error, site), (StoreError::OtherKey, Site::Server(_))) {
             self.found.push(Noted::new(Kind::OtherKey, None, now_ms()));
         }
     }

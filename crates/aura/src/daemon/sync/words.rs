@@ -18,7 +18,7 @@ pub(crate) const SHORT: usize = 8;
 pub(crate) fn store(kept: &Kept, waiting: Option<u64>) -> view::Store {
     let account = kept.site.account();
     view::Store {
-        kind: if account.is_some() { "server" } else { "folder" }.to_owned(),
+        kind: kept.site.kind().to_owned(),
         path: kept.site.text(),
         account: account.map(|account| account.name.to_string()),
         key: account.map(|account| account.pin.to_string()),
@@ -154,6 +154,27 @@ fn words(noted: &Noted, device: Option<&str>, by: Option<&str>) -> (String, &'st
 pub(crate) fn trouble(error: &StoreError, site: &Site) -> String {
     match (error, site) {
         (StoreError::Absent, Site::Folder(_)) => "the folder is not there".to_owned(),
+        (StoreError::Absent, Site::Far(_)) => {
+            "there is no such bucket or folder; make it there first".to_owned()
+        }
+        (StoreError::Full, Site::Far(_)) => "it is full, or its quota is reached".to_owned(),
+        (StoreError::Forbidden, Site::Far(_)) => {
+            "it does not let this account in there; check its rights, and the secret".to_owned()
+        }
+        (StoreError::Unauthenticated, Site::Far(far)) if far.kind() == "sftp" => {
+            "`ssh` was not let in without being asked; check the key and the agent".to_owned()
+        }
+        (StoreError::Unauthenticated, Site::Far(far)) => {
+            format!(
+                "it does not take the account or its secret; give it anew: aura store add {}",
+                far.url
+            )
+        }
+        (StoreError::OtherKey, Site::Far(_)) => {
+            "the host shows another key than the one that `ssh` knows, and nothing was sent to it; \
+             compare it with whoever runs the host before you use `ssh-keygen -R`"
+                .to_owned()
+        }
         (StoreError::Absent, Site::Server(_)) => "the server has nothing of this vault".to_owned(),
         (StoreError::Full, Site::Folder(_)) => "its disk is full".to_owned(),
         (StoreError::Full, Site::Server(_)) => {
