@@ -5,7 +5,7 @@
 //! any store, also one that lies. What it shows and should not, or does not show and should, is a
 //! [`Finding`]; a bad head stops none of the others. The work is proportional to what changed and to the
 //! number of heads that moved. Chunks follow apart from this. Source: spec/replicate.md, rules REP-1 to REP-10,
-//! REP-18, REP-19, REP-23 and REP-24.
+//! REP-18, REP-19 and REP-23 to REP-25.
 
 mod finding;
 

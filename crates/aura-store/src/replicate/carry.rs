@@ -3,8 +3,8 @@
 //!
 //! What the taking store says is missing drives it, so that an interrupted run goes on where it ended and a
 //! run that was not needed moves nothing. A head that comes from elsewhere is offered alone first: nothing is
-//! asked for in the name of one that does not verify. Source: spec/replicate.md, rules REP-4, REP-5, REP-18
-//! and REP-24.
+//! asked for in the name of one that does not verify. Source: spec/replicate.md, rules REP-4, REP-5, REP-18,
+//! REP-24 and REP-25.
 
 use std::collections::BTreeSet;
 
@@ -84,7 +84,7 @@ pub(super) enum Halt {
     Incomplete(FeedId, u64),
     /// The store that gives has this entry, and it is damaged.
     Damaged(FeedId, u64),
-    /// The store that gives has let go of what the one that takes lacks, and that does not know why (REP-24).
+    /// The store that gives has let go of what the one that takes lacks, and that does not know why (REP-25).
     Covered,
     /// There is more under this head than one run carries.
     Spent,
@@ -228,7 +228,7 @@ impl Carrier<'_> {
             let mut after = *after;
             let mut read = self.from.read(self.access, *feed, after, room.entries).await;
             if let Err(StoreError::Forgotten { upto: gone, .. }) = read {
-                // REP-24: where a snapshot covers the rest, the store that takes goes on after it.
+                // REP-25: where a snapshot covers the rest, the store that takes goes on after it.
                 if gone <= after || !haul.begun_later.insert(*feed) {
                     return Err(Halt::Covered);
                 }
