@@ -9,9 +9,10 @@ mod body;
 mod problem;
 
 pub use body::{
-    AccountBegin, AccountEnd, AccountView, Answer, Ask, Asked, Begun, Entries, Granted, HasAnswer,
-    HasAsk, HeadsAnswer, HeadsAsk, Invitation, LoginAnswer, LoginBegin, LoginEnd, PasswordBegin,
-    PasswordEnd, Push, PushAnswer, Read, RegistrationPolicy, ServerView,
+    AccountBegin, AccountEnd, AccountView, Answer, Ask, Asked, Begun, Entries, ForgetAnswer,
+    ForgetAsk, Granted, HasAnswer, HasAsk, HeadsAnswer, HeadsAsk, Invitation, LoginAnswer,
+    LoginBegin, LoginEnd, PasswordBegin, PasswordEnd, Push, PushAnswer, Read, RegistrationPolicy,
+    ServerView,
 };
 pub use problem::{Problem, ProblemKind};
 
@@ -62,6 +63,8 @@ pub mod path {
     pub const HAS: &str = "/v1/vault/chunks/has";
     /// GET and PUT of a chunk: this, and its name in hexadecimal.
     pub const CHUNKS: &str = "/v1/vault/chunks/";
+    /// Lets go of what a snapshot covers.
+    pub const FORGET: &str = "/v1/vault/forget";
     /// GET: server-sent events.
     pub const EVENTS: &str = "/v1/vault/events";
 }

@@ -120,6 +120,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     ),
     row(("post", path::READ), Takes::AnyToken, SMALL, (200, Some(CBOR)), "Entries of a feed"),
     row(("post", path::HAS), Takes::AnyToken, KNOWN, (200, Some(CBOR)), "Whether chunks are there"),
+    row(
+        ("post", path::FORGET),
+        Takes::DeviceToken,
+        SMALL,
+        (200, Some(CBOR)),
+        "Lets go of what a snapshot covers",
+    ),
     row(("get", CHUNK), Takes::AnyToken, None, (200, Some(OCTETS)), "A sealed chunk"),
     row(
         ("put", CHUNK),

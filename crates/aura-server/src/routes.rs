@@ -51,6 +51,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route(path::PUSH, post(vault::push))
         .route(path::READ, post(vault::read))
         .route(path::HAS, post(vault::has))
+        .route(path::FORGET, post(vault::forget))
         .route(CHUNK, get(vault::chunk).put(vault::put))
         .route(path::EVENTS, get(watch::events))
         .layer(from_fn_with_state(Arc::clone(&server), versioned))

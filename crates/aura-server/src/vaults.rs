@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::Head;
-use aura_protocol::id::{ChunkName, CollectionId, DeviceId, Incarnation, VaultId};
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId, Hash, Incarnation, VaultId};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore as _, LocalLog, Receipt, StoreError};
 use aura_store::local::{LocalStore, OpenError, cost};
@@ -116,6 +116,16 @@ impl Hosted {
         let is_new = number > *last;
         *last = number.max(*last);
         is_new
+    }
+
+    /// Lets go of what a snapshot covers. What it cost is counted anew.
+    pub(crate) fn forget(&self, base: Hash) -> Result<u64, StoreError> {
+        let access = Access::Vault(self.store.vault());
+        let gone = block_on(self.store.forget(&access, base))?;
+        if gone > 0 {
+            self.used.doubt();
+        }
+        Ok(gone)
     }
 
     /// Takes a chunk, within the quota.

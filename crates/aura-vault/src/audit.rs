@@ -90,6 +90,8 @@ actions! {
     DeviceRevoke = 22 "device-revoke",
     /// What was deleted or replaced long ago was let go of, or another device's snapshot that does so was adopted.
     Compact = 23 "compact",
+    /// A device that was silent for long holds up no letting go any more.
+    DeviceRetire = 24 "device-retire",
 }
 
 /// How it ended.

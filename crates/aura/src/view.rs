@@ -117,6 +117,23 @@ pub(crate) struct Finding {
     pub(crate) next: String,
 }
 
+/// `aura compact`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Compacted {
+    /// Whether it was done, or only counted.
+    pub(crate) done: bool,
+    /// Deleted records.
+    pub(crate) records: u64,
+    /// Changes, those of such records included.
+    pub(crate) changes: u64,
+    /// Of attachments, as they are kept.
+    pub(crate) attachment_bytes: u64,
+    /// Entries that this device let go of at once.
+    pub(crate) entries_gone: u64,
+    /// Whether a folder among the stores keeps everything all the same.
+    pub(crate) folder: bool,
+}
+
 /// `aura sync`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Synced {

@@ -61,6 +61,13 @@ pub(crate) enum Shape {
     Archive,
 }
 
+/// Whether something is done, or only counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Resolve {
+    Look,
+    Act,
+}
+
 /// Whether views are built again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Rebuild {
@@ -116,6 +123,15 @@ pub(crate) enum Request {
         id: String,
     },
     History {
+        id: String,
+    },
+    /// What was deleted or replaced so many days ago goes, or is only counted.
+    Compact {
+        deleted_days: u32,
+        replaced_days: Option<u32>,
+        resolve: Resolve,
+    },
+    RetireDevice {
         id: String,
     },
     Trash {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Bodies of requests and answers: arrays of fixed length, each member in its place.
-//! Source: spec/http.md, rules HTP-4 and HTP-7 to HTP-13.
+//! Source: spec/http.md, rules HTP-4 and HTP-7 to HTP-14.
 
 use crate::auth::opaque::{
     LOGIN_PROOF_BYTES, LOGIN_REQUEST_BYTES, LOGIN_RESPONSE_BYTES, RECORD_BYTES,
@@ -192,6 +192,18 @@ bodies! {
     Entries[1] {
         /// In order.
         entries: Vec<Entry>,
+    }
+
+    /// Asks a server to let go of what a snapshot covers (HTP-14).
+    ForgetAsk[1] {
+        /// The hash of the payload of the `base` statement.
+        base: Hash,
+    }
+
+    /// What came of it.
+    ForgetAnswer[1] {
+        /// How many entries went.
+        entries: u64,
     }
 
     /// Chunks that are asked for.

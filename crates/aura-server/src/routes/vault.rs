@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The vault's own paths: heads, entries and chunks. Source: spec/http.md, HTP-7 to HTP-13.
+//! The vault's own paths: heads, entries and chunks. Source: spec/http.md, HTP-7 to HTP-14.
 
 use std::sync::Arc;
 
 use aura_protocol::authority::{Claim, decode_body};
 use aura_protocol::codec::{Decode as _, Encode as _};
 use aura_protocol::http::{
-    CBOR, Entries, HasAnswer, HasAsk, HeadsAnswer, HeadsAsk, OCTETS, ProblemKind, Push, PushAnswer,
-    Read,
+    CBOR, Entries, ForgetAnswer, ForgetAsk, HasAnswer, HasAsk, HeadsAnswer, HeadsAsk, OCTETS,
+    ProblemKind, Push, PushAnswer, Read,
 };
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId};
 use aura_protocol::limits::{
@@ -137,6 +137,23 @@ pub(super) async fn has(
     let access = Access::Vault(session.vault);
     let answer = server.with_vault(session, move |_, hosted, _| {
         Ok(Answered::new(&HasAnswer { has: block_on(hosted.store().has(&access, &ask.names))? }))
+    });
+    answer.await
+}
+
+/// Lets go of what a snapshot covers (HTP-14); whether every device has adopted it, the store sees to.
+pub(super) async fn forget(
+    State(server): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    let session = server.session(token(&headers).as_ref())?;
+    if matches!(session.scope, Scope::Enrolment(_)) {
+        return Err(ProblemKind::Forbidden.into());
+    }
+    let ask: ForgetAsk = decode(&headers, body, SMALL_REQUEST_BYTES_MAX).await?;
+    let answer = server.with_vault(session, move |_, hosted, _| {
+        Ok(Answered::new(&ForgetAnswer { entries: hosted.forget(ask.base)? }))
     });
     answer.await
 }

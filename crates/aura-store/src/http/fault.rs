@@ -63,6 +63,8 @@ fn of_problem(problem: &Problem) -> StoreError {
         (ProblemKind::DamagedEntry, Some((feed, number))) => {
             StoreError::DamagedEntry { feed, number }
         }
+        (ProblemKind::Forgotten, Some((feed, upto))) => StoreError::Forgotten { feed, upto },
+        (ProblemKind::Unproven, _) => StoreError::Unproven,
         (ProblemKind::Damaged, _) => StoreError::Damaged("what the server keeps of this vault"),
         (ProblemKind::Unauthenticated | ProblemKind::LoginRefused, _) => {
             StoreError::Unauthenticated

@@ -12,10 +12,10 @@ use aura_protocol::codec::{Decode, Encode as _};
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::http::{
-    AccountView, Begun, CBOR, Entries, HasAnswer, HasAsk, HeadsAnswer, HeadsAsk, OCTETS,
-    PasswordBegin, PasswordEnd, Push, PushAnswer, Read, path,
+    AccountView, Begun, CBOR, Entries, ForgetAnswer, ForgetAsk, HasAnswer, HasAsk, HeadsAnswer,
+    HeadsAsk, OCTETS, PasswordBegin, PasswordEnd, Push, PushAnswer, Read, path,
 };
-use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Incarnation, VaultId};
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
 use aura_protocol::limits::{
     CHUNK_BYTES_MAX, ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, HAS_NAMES_MAX, HEAD_BYTES_MAX,
     HEADS_BYTES_MAX, LIVES_MAX, READ_BYTES_MAX, READ_ENTRIES_MAX, SMALL_REQUEST_BYTES_MAX,
@@ -226,6 +226,17 @@ impl BlindStore for HttpStore {
             has.extend(answer.has);
         }
         Ok(has)
+    }
+
+    async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {
+        self.allow(access, None)?;
+        if let Access::Collections { .. } = access {
+            return Err(StoreError::Forbidden);
+        }
+        let body = ForgetAsk { base }.to_bytes();
+        let answer: ForgetAnswer =
+            self.ask(Call::post(path::FORGET, body, RECEIPT_BYTES_MAX)).await?;
+        Ok(answer.entries)
     }
 
     async fn watch(

@@ -152,6 +152,29 @@ impl Vault<Unlocked> {
         devices.into_iter().map(told).collect()
     }
 
+    /// Says that a device which was silent for long holds up no letting go any more. What it writes counts as before;
+    /// what went meanwhile it hears of when it comes back.
+    ///
+    /// # Errors
+    /// [`VaultError::Authority`] when this device may not say so, or that one is not listed.
+    pub fn retire_device(&mut self, device: DeviceId) -> Result<(), VaultError> {
+        let (vault, open) = (self.vault, Arc::clone(self.open()));
+        let now_ms = open.clock.now_ms();
+        let statement = {
+            let mut pen = lock(&open.pen);
+            let (claim, clock) = (Claim::Retire(device), pen.tick(now_ms));
+            let said = Statement { vault: Some(vault), claim, clock, extra: Extra::default() };
+            sign(&said, &[&pen.device().sign])
+        };
+        // What others would not accept is not written.
+        self.roster.clone().apply(&statement).map_err(VaultError::Authority)?;
+        open.write(|_| {
+            let events = vec![unlock::event(now_ms, Action::DeviceRetire, Outcome::Done, 1)];
+            Ok((Commit { statements: vec![statement], events, ..Commit::default() }, ()))
+        })?;
+        self.take_in()
+    }
+
     /// Confirms a device that has joined: what it wrote counts from now on, here at once and on others when
     /// they know of it. Only a person who knows that device should say so.
     ///

@@ -23,6 +23,8 @@ pub(crate) enum Device {
     Ls,
     /// Let what a device writes count: one that has joined with the password and the secret key
     Confirm(Confirm),
+    /// A device was not seen for long: what was deleted goes for good without its word
+    Retire(Confirm),
     /// A device is lost: let nothing that it writes count any more, and make new keys and a new kit
     Revoke(Revoke),
 }
@@ -38,6 +40,7 @@ impl Device {
         match self {
             Self::Ls => list(context),
             Self::Confirm(args) => args.run(context),
+            Self::Retire(args) => args.retire(context),
             Self::Revoke(args) => args.run(context),
         }
     }
@@ -151,6 +154,22 @@ impl Confirm {
         } else {
             context.screen.line(&format!("Confirmed: {}", device.id))?;
             context.screen.line("What it writes counts from now on, here and on every device.")?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Confirm {
+    fn retire(self, context: &Context) -> Result<Exit, Failure> {
+        let mut client = context.open_first()?;
+        let device: view::Device = client.ask(&Request::RetireDevice { id: self.id })?;
+        if context.screen.json {
+            context.screen.value(&device)?;
+        } else {
+            context.screen.line(&format!("Retired: {}", device.id))?;
+            context.screen.line(
+                "Nobody waits for it any more. What it writes counts as before: if it is lost, revoke it.",
+            )?;
         }
         Ok(Exit::Done)
     }

@@ -4,6 +4,7 @@
 mod context;
 mod ask;
 mod second;
+mod compact;
 mod device;
 mod server;
 mod far;
@@ -127,6 +128,8 @@ enum Command {
     Undo(record::One),
     /// List what was deleted
     Trash(record::Trash),
+    /// Let go for good of what was deleted long ago, here and everywhere
+    Compact(compact::Compact),
     /// Bring what is new to every store and from it
     Sync,
     /// Where this device syncs
@@ -222,6 +225,7 @@ impl Cli {
             Command::History(args) => record::history(&context, &args),
             Command::Undo(args) => record::undo(&context, &args),
             Command::Trash(args) => args.run(&context),
+            Command::Compact(args) => args.run(&context),
             Command::Audit(args) => args.run(&context),
             Command::Verify(args) => args.run(&context),
             Command::Slot(args) => args.run(&context),

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::keeper::{Keeper, argon2, credential};
 use super::reply::Reply;
 use super::sync::Syncing;
-use super::{device, export, import, join, proof, record, search};
+use super::{compact, device, export, import, join, proof, record, search};
 use crate::exit::{Exit, Failure};
 use crate::kit::Kit;
 use crate::secret::Secret;
@@ -94,6 +94,13 @@ impl Desk {
                 vault.change_second(current.reveal(), second.reveal(), argon2(cost))?;
                 Ok(Value::Null)
             }),
+            Request::Compact { deleted_days, replaced_days, resolve } => {
+                let may_go = self.syncing.may_let_go(&self.keeper)?;
+                self.keeper.with_open(|vault, session| {
+                    let days = (deleted_days, replaced_days);
+                    said(&compact::compact((vault, &session), days, (resolve, may_go))?)
+                })
+            }
             // Alone: what is written meanwhile, if only an audit event, would look like damage.
             Request::Verify { rebuild } => self.keeper.with_open_mut(|vault| {
                 let session = vault.session(Principal::Owner);
@@ -110,6 +117,7 @@ impl Desk {
             | Request::Devices
             | Request::ConfirmDevice { .. }
             | Request::RevokeDevice { .. }
+            | Request::RetireDevice { .. }
             | Request::Join(_) => self.see_to_others(request, reply),
             request => self.keeper.with_open(|_, session| self.use_open(request, session, reply)),
         }
@@ -148,6 +156,9 @@ impl Desk {
             ),
             Request::ConfirmDevice { id } => {
                 keeper.with_open_mut(|vault| said(&device::confirm(vault, &id)?))
+            }
+            Request::RetireDevice { id } => {
+                keeper.with_open_mut(|vault| said(&device::retire(vault, &id)?))
             }
             Request::RevokeDevice { id, password, recovery_code, cost } => {
                 self.revoke(&id, (password, recovery_code), cost, reply)

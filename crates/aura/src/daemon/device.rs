@@ -53,6 +53,20 @@ pub(super) fn confirm(vault: &mut Vault<Unlocked>, id: &str) -> Result<view::Dev
     Ok(view::Device { confirmed: true, ..device })
 }
 
+/// Retires the one device whose id begins like this.
+pub(super) fn retire(vault: &mut Vault<Unlocked>, id: &str) -> Result<view::Device, Failure> {
+    let device = pick(&list(vault), id)?.clone();
+    if device.this || device.revoked || !device.confirmed {
+        let what = "Only another device that counts can be retired.";
+        return Err(Failure::new(Exit::Refused, what)
+            .safe("Nothing was changed.")
+            .next("See `aura device ls`."));
+    }
+    let parsed = DeviceId::parse(&device.id).ok_or_else(unknown)?;
+    vault.retire_device(parsed)?;
+    Ok(device)
+}
+
 /// Revokes the one device whose id begins like this.
 pub(super) fn revoke(
     vault: &mut Vault<Unlocked>,

@@ -11,6 +11,7 @@ mod guard;
 mod renew;
 mod reply;
 pub(crate) mod keeper;
+mod compact;
 mod sync;
 mod device;
 mod join;

@@ -22,11 +22,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aura_protocol::id::{DeviceId, VaultId};
+use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::store::{Access, BlindStore as _};
 use aura_store::folder::FolderStore;
 use aura_vault::home::Home;
-use aura_vault::vault::VaultError;
+use aura_vault::vault::{Unlocked, Vault, VaultError};
 
 pub(super) use self::account::{log_in, parse};
 pub(super) use self::book::Kept;
@@ -39,6 +39,7 @@ pub(super) use self::site::{Opened, Site, open_folder};
 pub(super) use self::visit::Host;
 use self::visit::Trip;
 pub(super) use self::words::trouble;
+use super::compact::LetGo;
 use super::keeper::Keeper;
 use super::reply::Reply;
 use crate::exit::{Exit, Failure};
@@ -62,6 +63,8 @@ pub(super) struct Syncing {
     halt: Halt,
     /// Whether something has come and is not taken in; held while that is done.
     is_behind: Mutex<bool>,
+    /// Snapshots under which a store has let go of what they cover, as it says.
+    gone: Mutex<BTreeSet<(SiteId, Hash)>>,
     lines: Lines,
     /// Stores that have something new, as a server has told.
     rung: Mutex<BTreeSet<SiteId>>,
@@ -227,6 +230,9 @@ impl Syncing {
         if self.halt.is_set() {
             return Err(ended());
         }
+        if trip.trouble.is_none() {
+            self.let_go_of_covered(keeper, &host, &kept);
+        }
         let waiting = host.waiting(&kept)?;
         account(keeper, &mut kept, (&trip, waiting));
         let told = match to {
@@ -253,6 +259,36 @@ impl Syncing {
         });
         // What came before it failed has come.
         trip.inspect_err(|_| self.arrived())
+    }
+
+    /// Asks a server to let go of what this device's snapshots cover, and does so here: as far as every device has
+    /// adopted them, which the server's own heads say. What fails is asked for again with the next visit.
+    fn let_go_of_covered(&self, keeper: &Keeper, host: &Host<'_>, kept: &Kept) {
+        let adopted = |vault: &Vault<Unlocked>| vault.adopted_snapshots().unwrap_or_default();
+        let bases = keeper.with_any(|vault, _| Ok(adopted(vault)), |_| Ok(Vec::new()));
+        let id = kept.site.id();
+        let is_left = |base: &Hash| !lock(&self.gone).contains(&(id.clone(), *base));
+        let left: Vec<Hash> = bases.unwrap_or_default().into_iter().filter(is_left).collect();
+        if left.is_empty() || kept.site.account().is_none() {
+            return;
+        }
+        let Ok(store) = self.open(keeper, host.access.vault(), &kept.site) else { return };
+        for base in left {
+            if pollster::block_on(store.forget(&host.access, base)).is_ok() {
+                lock(&self.gone).insert((id.clone(), base));
+            }
+        }
+        if self.may_let_go(keeper).is_ok_and(|may_go| may_go == LetGo::Now) {
+            let let_go = |vault: &Vault<Unlocked>| Ok(vault.let_go()?);
+            keeper.with_any(|vault, _| let_go(vault), |_| Ok(0)).ok();
+        }
+    }
+
+    /// Whether this device's own store may let go of what every device has adopted.
+    pub(super) fn may_let_go(&self, keeper: &Keeper) -> Result<LetGo, Failure> {
+        let is_server = |kept: &Kept| kept.site.account().is_some();
+        let is_asked = self.read(keeper)?.iter().all(is_server);
+        Ok(if is_asked { LetGo::Now } else { LetGo::Never })
     }
 
     /// Something may have come that is to be taken in.

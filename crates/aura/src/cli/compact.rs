@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Letting go of what was deleted long ago.
+
+use clap::Args;
+
+use super::context::Context;
+use crate::client::parse;
+use crate::exit::{Exit, Failure};
+use crate::screen::{counted, size, wrap};
+use crate::view::Compacted;
+use crate::wire::{Request, Resolve};
+
+#[derive(Debug, Args)]
+pub(crate) struct Compact {
+    /// Records that were deleted longer ago than this
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    deleted_before: u32,
+    /// Values that were replaced longer ago than this; all of them are kept without it
+    #[arg(long, value_name = "DAYS")]
+    replaced_before: Option<u32>,
+    /// Do it: without this it is only counted
+    #[arg(long)]
+    now: bool,
+}
+
+impl Compact {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let resolve = if self.now { Resolve::Act } else { Resolve::Look };
+        let (deleted_days, replaced_days) = (self.deleted_before, self.replaced_before);
+        let request = Request::Compact { deleted_days, replaced_days, resolve };
+        let found: Compacted = parse(context.open()?.ask(&request)?)?;
+        let screen = &context.screen;
+        if screen.json {
+            screen.value(&found)?;
+            return Ok(Exit::Done);
+        }
+        if found.changes == 0 {
+            screen.line("Nothing is old enough to go.")?;
+            return Ok(Exit::Done);
+        }
+        let what = format!(
+            "{}, {} and {} of attachments",
+            counted(found.records, "deleted record"),
+            counted(found.changes, "change"),
+            size(found.attachment_bytes),
+        );
+        let wrapped = |text: &str| wrap(text, screen.width(), "");
+        if !found.done {
+            screen.line(&wrapped(&format!("Would go for good: {what}.")))?;
+            screen.line("Nothing was changed. To do it, add --now.")?;
+            return Ok(Exit::Done);
+        }
+        screen.line(&wrapped(&format!("Gone for good: {what}.")))?;
+        screen.line(&wrapped(if found.folder {
+            "This vault syncs with a folder, which keeps what it has; so does this device, sealed, until it does not \
+             sync with one any more."
+        } else if found.entries_gone > 0 {
+            "It is gone from this device. A server lets go of it with the next sync."
+        } else {
+            "Your other devices adopt it when they sync; once each has, every device and server lets go of it. One \
+             that never comes back: aura device retire, or revoke if it is lost."
+        }))?;
+        Ok(Exit::Done)
+    }
+}

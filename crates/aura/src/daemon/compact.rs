@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Letting go of what was deleted or replaced long ago.
+
+use aura_vault::compact;
+use aura_vault::gate::Session;
+use aura_vault::retain::Retention;
+use aura_vault::vault::{Unlocked, Vault};
+
+use crate::exit::Failure;
+use crate::moment::now_ms;
+use crate::view;
+use crate::wire::Resolve;
+
+const DAY_MS: i64 = 86_400_000;
+/// Of a record that was changed since, everything is kept: so that what somebody else did can be taken back.
+const CHANGED_DAYS: i64 = 7;
+
+/// Counts what would go, or makes the snapshots that say so. `may_go` says whether this device's own store may let go
+/// of it.
+pub(super) fn compact(
+    (vault, session): (&Vault<Unlocked>, &Session),
+    (deleted_days, replaced_days): (u32, Option<u32>),
+    (resolve, may_go): (Resolve, LetGo),
+) -> Result<view::Compacted, Failure> {
+    let now_ms = now_ms();
+    let before = |days: i64| now_ms.saturating_sub(days.saturating_mul(DAY_MS));
+    let retention = Retention {
+        deleted_after_ms: before(i64::from(deleted_days)),
+        replaced_after_ms: replaced_days.map(|days| before(i64::from(days))),
+        changed_after_ms: before(CHANGED_DAYS.min(i64::from(deleted_days))),
+    };
+    let act = match resolve {
+        Resolve::Look => compact::Resolve::Look,
+        Resolve::Act => compact::Resolve::Act,
+    };
+    let found = session.compact(&retention, act)?;
+    let entries = match (resolve, may_go) {
+        (Resolve::Act, LetGo::Now) => vault.let_go()?,
+        _ => 0,
+    };
+    Ok(view::Compacted {
+        done: resolve == Resolve::Act,
+        records: found.records,
+        changes: found.changes,
+        attachment_bytes: found.attachment_bytes,
+        entries_gone: entries,
+        folder: may_go == LetGo::Never,
+    })
+}
+
+/// Whether this device's own store lets go of what every device has adopted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LetGo {
+    Now,
+    /// The vault syncs with a folder, which lets go of nothing and could not be filled again.
+    Never,
+}
