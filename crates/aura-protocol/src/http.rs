@@ -26,6 +26,8 @@ pub const PROTOCOL_HEADER: &str = "aura-protocol";
 pub const CBOR: &str = "application/cbor";
 /// The media type of chunks.
 pub const OCTETS: &str = "application/octet-stream";
+/// The media type of checkpoints and keys of logs.
+pub const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of problems (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The event that says that there may be new heads (HTP-11).
@@ -65,6 +67,8 @@ pub mod path {
     pub const CHUNKS: &str = "/v1/vault/chunks/";
     /// Lets go of what a snapshot covers.
     pub const FORGET: &str = "/v1/vault/forget";
+    /// GET: what the access log has: this, and `checkpoint`, `key` or the path of a tile.
+    pub const LOG: &str = "/v1/vault/log/";
     /// GET: server-sent events.
     pub const EVENTS: &str = "/v1/vault/events";
 }

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use aura_protocol::id::{ChunkName, VaultId};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::access;
 use crate::accounts::{AccountError, Accounts};
 use crate::config::Config;
 use crate::secrets::{self, Certificate};
 use crate::vaults;
 
 /// Files of the server's own that a copy takes along.
-const KEYS: [&str; 3] = ["logins.key", "tls.key", "tls.crt"];
+const KEYS: [&str; 4] = ["logins.key", "tls.key", "tls.crt", "log.key"];
 
 /// Why a copy was not made. What was written of it is in a folder that ends in `.partial`.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +102,12 @@ pub fn back_up(data: &Path, to: &Path) -> Result<Copied, CareError> {
             continue;
         }
         make(&to)?;
-        copied.bytes = copied.bytes.saturating_add(copy_database(&from, &to)?);
+        for name in ["store.db", access::FILE] {
+            if from.join(name).exists() {
+                let bytes = copy_database(&from.join(name), &to.join(name))?;
+                copied.bytes = copied.bytes.saturating_add(bytes);
+            }
+        }
         copied.bytes =
             copied.bytes.saturating_add(copy_chunks(&from.join("chunks"), &to.join("chunks"))?);
         copied.vaults = copied.vaults.saturating_add(1);
@@ -157,17 +163,16 @@ fn folders(of: &Path, strays: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, String)
 }
 
 fn copy_database(from: &Path, to: &Path) -> Result<u64, CareError> {
-    let (from, to) = (from.join("store.db"), to.join("store.db"));
     let copy = || {
-        let source = Connection::open_with_flags(&from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         source.busy_timeout(std::time::Duration::from_secs(10))?;
-        let mut copy = Connection::open(&to)?;
+        let mut copy = Connection::open(to)?;
         // In one step: a copy in several begins again whenever somebody writes in between.
         rusqlite::backup::Backup::new(&source, &mut copy)?.step(-1)
     };
-    copy().map_err(|error| CareError::Database { path: from.clone(), error })?;
-    private(&to)?;
-    Ok(fs::metadata(&to).map_err(failed(&to))?.len())
+    copy().map_err(|error| CareError::Database { path: from.to_owned(), error })?;
+    private(to)?;
+    Ok(fs::metadata(to).map_err(failed(to))?.len())
 }
 
 /// Chunks never change: each is copied as it is, those that are being written are left out.

@@ -22,6 +22,8 @@ mod bell;
 
 mod quota;
 
+mod access;
+
 mod vaults;
 
 mod metrics;

@@ -2,7 +2,7 @@
 //! The server's paths as an OpenAPI document, made from one table. Source: spec/http.md, HTP-3 and HTP-4.
 
 use aura_protocol::http::{
-    CBOR, OCTETS, PROBLEM_JSON, PROTOCOL, PROTOCOL_HEADER, ProblemKind, path,
+    CBOR, OCTETS, PROBLEM_JSON, PROTOCOL, PROTOCOL_HEADER, ProblemKind, TEXT, path,
 };
 use aura_protocol::limits::{
     CHUNK_BYTES_MAX, KNOWN_REQUEST_BYTES_MAX, PUSH_BYTES_MAX, REGISTRATION_BYTES_MAX,
@@ -33,6 +33,8 @@ pub(crate) struct Operation {
 
 /// The path of one chunk.
 pub(crate) const CHUNK: &str = "/v1/vault/chunks/{name}";
+/// What the access log has.
+pub(crate) const LOG: &str = "/v1/vault/log/{name}";
 /// A stream of server-sent events.
 const EVENT_STREAM: &str = "text/event-stream";
 
@@ -142,6 +144,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         (200, Some(EVENT_STREAM)),
         "Server-sent events",
     ),
+    row(("get", LOG), Takes::DeviceToken, None, (200, Some(TEXT)), "The vault's access log"),
 ];
 
 /// The document (OpenAPI 3.1).
@@ -178,6 +181,12 @@ fn describe(operation: &Operation) -> Value {
         parameters.push(json!({
             "name": "name", "in": "path", "required": true,
             "schema": { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+        }));
+    }
+    if operation.path == LOG {
+        parameters.push(json!({
+            "name": "name", "in": "path", "required": true,
+            "schema": { "type": "string", "pattern": "^(checkpoint|key)$" },
         }));
     }
     let (status, media) = operation.answer;

@@ -11,6 +11,8 @@ mod vault;
 
 mod watch;
 
+mod log;
+
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +36,9 @@ use crate::guard::source;
 use crate::openapi::{self, CHUNK, OPERATIONS};
 use crate::problem::Refusal;
 
+/// The paths of the access log: tiles have slashes in theirs.
+const LOG_ROUTE: &str = "/v1/vault/log/{*name}";
+
 /// Everything that clients ask for.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     Router::new()
@@ -54,6 +59,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route(path::FORGET, post(vault::forget))
         .route(CHUNK, get(vault::chunk).put(vault::put))
         .route(path::EVENTS, get(watch::events))
+        .route(LOG_ROUTE, get(log::log))
         .layer(from_fn_with_state(Arc::clone(&server), versioned))
         .route("/openapi.json", get(document))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -94,7 +100,9 @@ async fn counted(State(server): State<Arc<Server>>, request: Request, next: Next
     let began = Instant::now();
     let matched = request.extensions().get::<MatchedPath>();
     let of = |matched: &MatchedPath| {
-        let known = OPERATIONS.iter().find(|operation| operation.path == matched.as_str());
+        // A route may take a path with slashes where the document has a name.
+        let path = matched.as_str().replace("{*", "{");
+        let known = OPERATIONS.iter().find(|operation| operation.path == path);
         known.map(|operation| operation.path)
     };
     let path = matched.and_then(of).unwrap_or("other");

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use aura_protocol::auth::ServerKey;
 use aura_protocol::auth::opaque::Setup;
 use aura_protocol::id::Hash;
-use rustls::ServerConfig;
+use aura_protocol::signed::Signature;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{ServerConfig, SignatureScheme};
 
 use crate::config::Config;
 
@@ -189,6 +190,49 @@ impl Certificate {
         // A ticket would let a connection begin without the hybrid exchange, and each costs memory.
         tls.send_tls13_tickets = 0;
         Ok(Arc::new(tls))
+    }
+}
+
+/// The key that signs access logs, and nothing else (ACL-6).
+#[derive(Debug)]
+pub struct LogKey {
+    key: Arc<dyn SigningKey>,
+    public: [u8; 32],
+}
+
+impl LogKey {
+    /// The key in the server's folder; made on the first start.
+    ///
+    /// # Errors
+    /// When it cannot be read or made. A damaged one is not replaced: devices would say that the log has another key.
+    pub fn load(data: &Path) -> Result<Self, SecretError> {
+        let path = data.join("log.key");
+        if read(&path)?.is_none() {
+            let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519);
+            let pair = pair.map_err(|_| SecretError::Make)?;
+            write(&path, pair.serialize_pem().as_bytes())?;
+        }
+        let damaged = || SecretError::Damaged(path.clone());
+        let pem = read(&path)?.ok_or_else(damaged)?;
+        let secret = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| damaged())?;
+        let key = provider().key_provider.load_private_key(secret).map_err(|_| damaged())?;
+        let public = key.public_key().ok_or_else(damaged)?;
+        let public = public.as_ref().last_chunk().copied().ok_or_else(damaged)?;
+        if key.choose_scheme(&[SignatureScheme::ED25519]).is_none() {
+            return Err(damaged());
+        }
+        Ok(Self { key, public })
+    }
+
+    /// What devices know it by.
+    pub fn public(&self) -> [u8; 32] {
+        self.public
+    }
+
+    /// The signature of a checkpoint's text; nothing if the library makes none.
+    pub(crate) fn sign(&self, text: &[u8]) -> Option<Signature> {
+        let signer = self.key.choose_scheme(&[SignatureScheme::ED25519])?;
+        signer.sign(text).ok()?.try_into().ok().map(Signature)
     }
 }
 

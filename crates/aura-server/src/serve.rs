@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::crowd::{Crowd, Place};
 use crate::guard::source;
 use crate::routes::{self, Server, Start};
-use crate::secrets::{self, Certificate, SecretError};
+use crate::secrets::{self, Certificate, LogKey, SecretError};
 use crate::vaults;
 
 /// How long requests that go on may take when the server ends.
@@ -145,7 +145,8 @@ impl Running {
             .build()
             .map_err(StartError::Threads)?;
         let key = certificate.key();
-        let server = Arc::new(Server::new(Start { config, accounts, setup, key, now_ms }));
+        let log = LogKey::load(&config.data)?;
+        let server = Arc::new(Server::new(Start { config, accounts, setup, key, log, now_ms }));
         let (stop, stopped) = oneshot::channel();
         let work = move || run(&runtime, &server, tls, (listener, operator), stopped);
         let thread = thread::Builder::new().name("aura-server".to_owned()).spawn(work);

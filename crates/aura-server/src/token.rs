@@ -90,6 +90,16 @@ pub(crate) struct Session {
     pub(crate) since: Instant,
 }
 
+impl Session {
+    /// The device that proved itself.
+    pub(crate) fn device(&self) -> Option<DeviceId> {
+        match self.scope {
+            Scope::Device(device) => Some(device),
+            Scope::Enrolment(_) => None,
+        }
+    }
+}
+
 /// A login that has begun.
 #[derive(Debug)]
 pub(crate) struct Login {

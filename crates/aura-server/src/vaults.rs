@@ -17,6 +17,7 @@ use aura_protocol::store::{Access, BlindStore as _, LocalLog, Receipt, StoreErro
 use aura_store::local::{LocalStore, OpenError, cost};
 use pollster::block_on;
 
+use crate::access::AccessLog;
 use crate::bell::News;
 use crate::listing::Listing;
 use crate::quota::{Cost, Used};
@@ -33,6 +34,8 @@ pub(crate) struct Hosted {
     store: LocalStore,
     /// What it costs.
     used: Used,
+    /// What was asked in its name; nothing where that file cannot be used.
+    log: Option<AccessLog>,
     /// Who may ask; judged again after each push that brings authority entries.
     listing: Mutex<Option<Arc<Listing>>>,
     /// Up to which of its authority entries each incarnation was heard.
@@ -42,8 +45,11 @@ pub(crate) struct Hosted {
 impl Hosted {
     fn open(folder: &Path, vault: VaultId, now_ms: Now) -> Result<Self, StoreError> {
         let store = LocalStore::hosted(folder, vault, Box::new(now_ms)).map_err(opened)?;
+        let log = AccessLog::open(folder, vault, now_ms);
         let used = Used::new(store.cost_bytes()?);
-        Ok(Self { store, used, listing: Mutex::default(), heard: Mutex::default() })
+        let log =
+            log.inspect_err(|error| tracing::error!(%error, "an access log is not kept")).ok();
+        Ok(Self { store, used, log, listing: Mutex::default(), heard: Mutex::default() })
     }
 
     /// The store itself, for what only reads.
@@ -54,6 +60,11 @@ impl Hosted {
     /// Bytes that it costs.
     pub(crate) fn used(&self) -> u64 {
         self.used.bytes()
+    }
+
+    /// Its access log.
+    pub(crate) fn log(&self) -> Option<&AccessLog> {
+        self.log.as_ref()
     }
 
     /// Counts what is kept, anew.

@@ -26,9 +26,12 @@ mod events;
 
 mod store;
 
+mod log;
+
 pub use address::{Address, AddressError};
 pub use fault::Fault;
 pub use lineage::{LineageError, lineage};
+pub use log::{LogFinding, LogMark, Looked, Since};
 pub use server::Server;
 pub use store::HttpStore;
 pub use tls::probe;

@@ -87,6 +87,17 @@ impl NoteKey {
         [a, b, c, d]
     }
 
+    /// The key that this text is, in its one form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, rest) = text.split_once('+')?;
+        let (_, encoded) = rest.split_once('+')?;
+        let bytes = STANDARD.decode(encoded).ok()?;
+        let (algorithm, key) = bytes.split_first()?;
+        let key = Self { name: name.to_owned(), key: key.try_into().ok()? };
+        let is_one = *algorithm == ALGORITHM_ED25519 && is_name(name) && key.to_text() == text;
+        is_one.then_some(key)
+    }
+
     /// The key in the text form that C2SP tools take (`name+id+key`).
     pub fn to_text(&self) -> String {
         let id: String = self.id().iter().map(|byte| format!("{byte:02x}")).collect();

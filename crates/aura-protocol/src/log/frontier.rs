@@ -25,17 +25,40 @@ impl Frontier {
         self.size
     }
 
-    /// Appends a leaf by its hash.
-    pub fn push(&mut self, leaf: Hash) {
-        let mut node = leaf;
-        // Each trailing one bit of the old size is a subtree as large as `node` that stands left of it.
-        for _ in 0..self.size.trailing_ones() {
+    /// The roots of the perfect subtrees, largest first.
+    pub fn subtrees(&self) -> &[Hash] {
+        &self.subtrees
+    }
+
+    /// A tree of this size with these subtrees; nothing if they are not as many as it takes (LOG-4).
+    pub fn of(size: u64, subtrees: Vec<Hash>) -> Option<Self> {
+        (u32::try_from(subtrees.len()) == Ok(size.count_ones())).then_some(Self { size, subtrees })
+    }
+
+    /// Appends a whole subtree of 2^`height` leaves by its root. Whether it fits there: the tree's size is a multiple
+    /// of the subtree's. What does not changes nothing (ACL-7).
+    pub fn push_subtree(&mut self, height: u32, root: Hash) -> bool {
+        let Some(leaves) = 1u64.checked_shl(height) else { return false };
+        let Some(size) = self.size.checked_add(leaves) else { return false };
+        if !self.size.is_multiple_of(leaves) {
+            return false;
+        }
+        let mut node = root;
+        // Each trailing one bit of what the size is of such subtrees is one as large as `node` that stands left of it.
+        for _ in 0..(self.size >> height).trailing_ones() {
             if let Some(left) = self.subtrees.pop() {
                 node = node_hash(&left, &node);
             }
         }
         self.subtrees.push(node);
-        self.size = self.size.saturating_add(1);
+        self.size = size;
+        true
+    }
+
+    /// Appends a leaf by its hash.
+    pub fn push(&mut self, leaf: Hash) {
+        // A tree is never so large that one more does not fit.
+        self.push_subtree(0, leaf);
     }
 
     /// The root.

@@ -16,6 +16,7 @@ use aura_protocol::http::{
 use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::label::Label;
 use aura_protocol::limits::{REGISTRATION_BYTES_MAX, SMALL_REQUEST_BYTES_MAX};
+use aura_protocol::log::AccessKind;
 use aura_protocol::signed::{Signature, is_key, verify};
 use axum::body::Body;
 use axum::extract::State;
@@ -195,8 +196,21 @@ pub(super) async fn enrol(
     let login = server.tokens.end(&end.login, Instant::now()).ok_or_else(refused)?;
     let (name, transport) = (login.name.clone(), login.transport);
     let fits = login.halfway.finish(&name, &end.proof, (server.key(), &transport));
+    let (vault, is_right) = (login.vault, fits.is_ok());
+    if let Some(vault) = vault {
+        let kind = if is_right { AccessKind::LoggedIn } else { AccessKind::Unproved };
+        // Beside the answer, which takes as long where there is no account.
+        let shared = Arc::clone(&server);
+        tokio::spawn(async move {
+            let noted = shared.work(move |server| {
+                note(&*hosted(server, vault)?, kind, None);
+                Ok(())
+            });
+            noted.await.ok();
+        });
+    }
     // Without an account no proof fits; the vault is asked for last, so that both take the same way.
-    let vault = fits.ok().and(login.vault).ok_or_else(refused)?;
+    let vault = vault.filter(|_| is_right).ok_or_else(refused)?;
     server.guard.end(&name, source.0);
     grant(&server, vault, Scope::Enrolment(transport))
 }
@@ -237,21 +251,37 @@ pub(super) async fn token(
     if !server.tokens.answer(nonce, (vault, device), Instant::now()) {
         return Err(ProblemKind::Unauthenticated.into());
     }
-    let key = server.work(move |server| transport_key(server, vault, device)).await?;
-    let challenge = Challenge { vault, device, server: server.key(), nonce };
-    let signature = Signature(signature);
-    verify(&key, Label::SigChallenge, &challenge.to_bytes(), &signature)
-        .map_err(|_| ProblemKind::Unauthenticated)?;
+    let proved = server.work(move |server| {
+        let hosted = hosted(server, vault)?;
+        let challenge = Challenge { vault, device, server: server.key(), nonce };
+        let listing = server.listing(&hosted)?;
+        let fits = |key: &[u8; 32]| {
+            let signature = Signature(signature);
+            verify(key, Label::SigChallenge, &challenge.to_bytes(), &signature).is_ok()
+        };
+        let is_proved = listing.member(device).is_some_and(|listed| fits(&listed.transport));
+        note(
+            &hosted,
+            if is_proved { AccessKind::Proved } else { AccessKind::Unproved },
+            Some(device),
+        );
+        if is_proved { Ok(()) } else { Err(ProblemKind::Unauthenticated.into()) }
+    });
+    proved.await?;
     grant(&server, vault, Scope::Device(device))
 }
 
-/// The transport key of a device that is listed.
-fn transport_key(server: &Server, vault: VaultId, device: DeviceId) -> Result<[u8; 32], Refusal> {
-    // A vault without an account has no files, and gets none by being asked for.
+/// A vault that has an account: one without gets no files by being asked for.
+fn hosted(server: &Server, vault: VaultId) -> Result<Arc<Hosted>, Refusal> {
     server.accounts.of_vault(vault)?.ok_or(ProblemKind::Unauthenticated)?;
-    let listing = server.listing(&*server.vaults.hosted(vault)?)?;
-    let key = listing.member(device).map(|listed| listed.transport);
-    key.ok_or_else(|| ProblemKind::Unauthenticated.into())
+    Ok(server.vaults.hosted(vault)?)
+}
+
+/// Puts it in the vault's access log.
+fn note(hosted: &Hosted, kind: AccessKind, device: Option<DeviceId>) {
+    if let Some(log) = hosted.log() {
+        log.note(kind, device, 1);
+    }
 }
 
 /// The session of a listed device.
@@ -324,6 +354,7 @@ pub(super) async fn replace(
         may_change(server, hosted, device)?;
         server.accounts.replace_record(vault, &opaque::record(&end.upload)?)?;
         server.tokens.forget_logins(vault);
+        note(hosted, AccessKind::Password, Some(device));
         Ok(())
     });
     replaced.await.map(|()| DONE)

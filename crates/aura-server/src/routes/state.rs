@@ -11,6 +11,7 @@ use aura_protocol::auth::{ServerKey, Token};
 use aura_protocol::http::ProblemKind;
 use aura_protocol::id::VaultId;
 use aura_protocol::limits::PUSH_BYTES_MAX;
+use aura_protocol::log::AccessKind;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
@@ -24,7 +25,7 @@ use crate::guard::Guard;
 use crate::listing::Listing;
 use crate::metrics::Metrics;
 use crate::problem::Refusal;
-use crate::secrets;
+use crate::secrets::{self, LogKey};
 use crate::token::{Scope, Session, Tokens};
 use crate::vaults::{Hosted, Now, Vaults};
 
@@ -50,6 +51,7 @@ pub(crate) struct Start {
     pub(crate) accounts: Accounts,
     pub(crate) setup: Setup,
     pub(crate) key: ServerKey,
+    pub(crate) log: LogKey,
     pub(crate) now_ms: Now,
 }
 
@@ -64,6 +66,7 @@ pub(crate) struct Server {
     pub(crate) bells: Bells,
     pub(crate) metrics: Metrics,
     pub(crate) now_ms: Now,
+    pub(super) log: LogKey,
     key: RwLock<ServerKey>,
     is_stopping: AtomicBool,
     /// How many accounts were closed when that was looked at last.
@@ -86,7 +89,7 @@ fn per_second(count: u32) -> Quota {
 
 impl Server {
     pub(crate) fn new(start: Start) -> Self {
-        let Start { config, accounts, setup, key, now_ms } = start;
+        let Start { config, accounts, setup, key, log, now_ms } = start;
         let limits = config.limits;
         Self {
             vaults: Vaults::new(config.data.join("vaults"), limits.open_vaults, now_ms),
@@ -97,6 +100,7 @@ impl Server {
             bells: Bells::default(),
             metrics: Metrics::default(),
             now_ms,
+            log,
             key: RwLock::new(key),
             is_stopping: AtomicBool::new(false),
             closed: AtomicI64::new(0),
@@ -231,8 +235,12 @@ impl Server {
             let account = server.accounts.of_vault(session.vault)?;
             let account = account.ok_or(ProblemKind::Unauthenticated)?;
             let hosted = server.vaults.hosted(session.vault)?;
-            check(&session, &*server.listing(&hosted)?)?;
-            work(server, &hosted, &account)
+            let done = check(&session, &*server.listing(&hosted)?)
+                .and_then(|()| work(server, &hosted, &account));
+            if let Err(refusal) = &done {
+                note_refusal(&hosted, &session, refusal);
+            }
+            done
         })
         .await
     }
@@ -273,6 +281,20 @@ async fn room(of: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit,
     let waited = timeout(ROOM, Arc::clone(of).acquire_many_owned(kib)).await;
     let busy = || Refusal::later(ProblemKind::Busy, 5);
     waited.map_err(|_| busy())?.map_err(|_| busy())
+}
+
+/// What was asked without a right to it stands in the access log (ACL-2).
+fn note_refusal(hosted: &Hosted, session: &Session, Refusal(problem): &Refusal) {
+    let is_right = !matches!(
+        problem.kind,
+        ProblemKind::Unauthenticated
+            | ProblemKind::Forbidden
+            | ProblemKind::Refused
+            | ProblemKind::Fork
+    );
+    if let (false, Some(log)) = (is_right, hosted.log()) {
+        log.note(AccessKind::Refused, session.device(), 1);
+    }
 }
 
 /// ACC-5: a token counts while its device is listed, an enrolment token until the device that it listed is out.

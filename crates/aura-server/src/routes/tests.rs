@@ -9,6 +9,7 @@
 
 mod account;
 mod limit;
+mod log;
 mod vault;
 
 use std::net::SocketAddr;
@@ -42,6 +43,7 @@ use zeroize::Zeroizing;
 use super::{Server, Start, router};
 use crate::accounts::Accounts;
 use crate::config::{Config, Registration};
+use crate::secrets::LogKey;
 
 const KEY: ServerKey = ServerKey(Hash([7; 32]));
 const INPUT: &[u8] = b"made of a password and a secret key";
@@ -102,7 +104,8 @@ impl Desk {
         let accounts = Accounts::open(&folder.path().join("accounts.db")).unwrap();
         let mut seed = Seed::new(5);
         let setup = Setup::new(&mut |bytes| bytes.copy_from_slice(&seed.bytes(bytes.len())));
-        let start = Start { config, accounts, setup, key: KEY, now_ms: || 1_000 };
+        let log = LogKey::load(folder.path()).unwrap();
+        let start = Start { config, accounts, setup, key: KEY, log, now_ms: || 1_000 };
         let server = Arc::new(Server::new(start));
         let router = router(Arc::clone(&server));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -114,7 +117,8 @@ impl Desk {
         let config = self.server.config.clone();
         let setup = Setup::from_bytes(&self.server.setup.to_bytes()).unwrap();
         let accounts = Accounts::open(&self.folder.path().join("accounts.db")).unwrap();
-        let start = Start { config, accounts, setup, key: KEY, now_ms: || 1_000 };
+        let log = LogKey::load(self.folder.path()).unwrap();
+        let start = Start { config, accounts, setup, key: KEY, log, now_ms: || 1_000 };
         let server = Arc::new(Server::new(start));
         // What the old one has open is shut with it.
         self.router = router(Arc::clone(&server));

@@ -14,6 +14,7 @@ use aura_protocol::limits::{
     CHUNK_BYTES_MAX, ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, KNOWN_REQUEST_BYTES_MAX,
     PUSH_BYTES_MAX, READ_BYTES_MAX, SMALL_REQUEST_BYTES_MAX,
 };
+use aura_protocol::log::AccessKind;
 use aura_protocol::store::{Access, BlindStore as _};
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -27,6 +28,7 @@ use crate::bell::News;
 use crate::listing::Listing;
 use crate::problem::Refusal;
 use crate::token::Scope;
+use crate::vaults::Hosted;
 
 type Shared = State<Arc<Server>>;
 
@@ -42,7 +44,9 @@ pub(super) async fn heads(
     let session = server.session(token(&headers).as_ref())?;
     let ask: HeadsAsk = decode(&headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
+    let device = session.device();
     let answer = server.with_vault(session, move |_, hosted, _| {
+        count(hosted, AccessKind::Polled, device);
         Ok(Answered::new(&HeadsAnswer(block_on(hosted.store().heads(&access, &ask.known))?)))
     });
     answer.await
@@ -57,7 +61,7 @@ pub(super) async fn push(
     let session = server.session(token(&headers).as_ref())?;
     let taken =
         take((&server, Some(session.vault)), &headers, body, (CBOR, PUSH_BYTES_MAX)).await?;
-    let (vault, scope) = (session.vault, session.scope);
+    let (vault, scope, device) = (session.vault, session.scope, session.device());
     let receipt = server.with_vault(session, move |server, hosted, account| {
         let push = Push::from_bytes(&taken.bytes, PUSH_BYTES_MAX)?;
         let listing = server.listing(hosted)?;
@@ -67,6 +71,9 @@ pub(super) async fn push(
         let within = (server.quota(account), &*listing);
         let (receipt, news) = hosted.push(&push.head, &push.entries, within)?;
         server.metrics.received(taken.bytes.len());
+        if let Some(log) = hosted.log() {
+            log.note(AccessKind::Written, device, push.entries.len() as u64);
+        }
         if news == News::Devices {
             // Kept before it is confirmed: whoever is out stays out, whatever becomes of the vault's files.
             server.listing(hosted)?;
@@ -116,7 +123,9 @@ pub(super) async fn read(
     let read: Read = decode(&headers, body, SMALL_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
     let room = server.answer(session.vault, READ_ANSWER_BYTES).await?;
+    let device = session.device();
     let answer = server.with_vault(session, move |server, hosted, _| {
+        count(hosted, AccessKind::Read, device);
         let limit = usize::try_from(read.limit).unwrap_or(usize::MAX);
         let entries = block_on(hosted.store().read(&access, read.feed, read.after, limit))?;
         let sizes = entries.iter().map(|entry| entry.body().len());
@@ -135,7 +144,9 @@ pub(super) async fn has(
     let session = server.session(token(&headers).as_ref())?;
     let ask: HasAsk = decode(&headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
+    let device = session.device();
     let answer = server.with_vault(session, move |_, hosted, _| {
+        count(hosted, AccessKind::Polled, device);
         Ok(Answered::new(&HasAnswer { has: block_on(hosted.store().has(&access, &ask.names))? }))
     });
     answer.await
@@ -168,7 +179,9 @@ pub(super) async fn chunk(
     let name = chunk_name(&name)?;
     let access = Access::Vault(session.vault);
     let room = server.answer(session.vault, CHUNK_BYTES_MAX).await?;
+    let device = session.device();
     let sealed = server.with_vault(session, move |server, hosted, _| {
+        count(hosted, AccessKind::Read, device);
         let sealed = block_on(hosted.store().chunk(&access, name))?;
         server.metrics.sent(sealed.len());
         Ok(sealed)
@@ -190,13 +203,24 @@ pub(super) async fn put(
     let name = chunk_name(&name)?;
     let taken =
         take((&server, Some(session.vault)), &headers, body, (OCTETS, CHUNK_BYTES_MAX)).await?;
+    let device = session.device();
     let kept = server.with_vault(session, move |server, hosted, account| {
         let within = (server.quota(account), &*server.listing(hosted)?);
         hosted.put((name, &taken.bytes), within)?;
+        if let Some(log) = hosted.log() {
+            log.note(AccessKind::Chunk, device, 1);
+        }
         server.metrics.received(taken.bytes.len());
         Ok(())
     });
     kept.await.map(|()| DONE)
+}
+
+/// Counts it in the vault's access log.
+fn count(hosted: &Hosted, kind: AccessKind, device: Option<DeviceId>) {
+    if let Some(log) = hosted.log() {
+        log.count(kind, device);
+    }
 }
 
 /// One spelling alone: lower-case hexadecimal.

@@ -104,6 +104,11 @@ impl HttpStore {
         self.send(Call::post(path::PASSWORD_END, body, 0)).await.map(drop)
     }
 
+    /// Whose store this is.
+    pub(super) fn vault(&self) -> VaultId {
+        self.pass.vault
+    }
+
     /// STO-12, on this side.
     fn allow(&self, access: &Access, collection: Option<CollectionId>) -> Result<(), StoreError> {
         if access.vault() != self.pass.vault {
@@ -124,7 +129,7 @@ impl HttpStore {
         }
     }
 
-    async fn send(&self, call: Call) -> Result<Vec<u8>, Fault> {
+    pub(super) async fn send(&self, call: Call) -> Result<Vec<u8>, Fault> {
         let pass = Arc::clone(&self.pass);
         run(async move { pass.ask(call).await }).await
     }

@@ -63,6 +63,10 @@ impl Syncing {
         let mut stores = book::read(keeper.home())?;
         if let Some(kept) = stores.iter_mut().find(|kept| kept.site.id() == site.id()) {
             kept.site = site.clone();
+            if serving.opening.is_some() {
+                // A new account has a new log.
+                kept.log = None;
+            }
         } else {
             room_for(&stores, &site)?;
             stores.push(Kept::new(site.clone()));

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use aura_protocol::auth::{AccountName, ServerKey};
 use aura_protocol::head::Position;
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation};
-use aura_store::http::Address;
+use aura_protocol::log::Frontier;
+use aura_store::http::{Address, LogMark};
 use aura_store::replicate::Mark;
 use aura_store::transfer::ChunkMark;
 use aura_vault::home::{self, Home};
@@ -40,6 +41,8 @@ pub(crate) struct Kept {
     pub(crate) mark: Mark,
     /// How far chunks were seen to (REP-11).
     pub(crate) chunks: ChunkMark,
+    /// The server's access log, as it was seen last (ACL-7).
+    pub(crate) log: Option<LogMark>,
     /// When it last had everything that this device has.
     pub(crate) synced_ms: Option<i64>,
     /// Why it was not reached, or not to the end, the last time.
@@ -54,6 +57,7 @@ impl Kept {
             site,
             mark: Mark::new(),
             chunks: ChunkMark::default(),
+            log: None,
             synced_ms: None,
             trouble: None,
             noted: Vec::new(),
@@ -140,6 +144,8 @@ struct StoreForm {
     far: Option<Faraway>,
     mark: Vec<HeadForm>,
     chunks: ChunksForm,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<LogForm>,
     synced_ms: Option<i64>,
     trouble: Option<String>,
     findings: Vec<Noted>,
@@ -151,6 +157,14 @@ struct ServerForm {
     account: String,
     pin: String,
     password_due: bool,
+}
+
+/// The key of a log and the frontier of its tree.
+#[derive(Serialize, Deserialize)]
+struct LogForm {
+    key: String,
+    size: u64,
+    subtrees: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -214,6 +228,7 @@ impl StoreForm {
                 seen_to: kept.chunks.seen_to.iter().map(feed).collect(),
                 wanted: kept.chunks.wanted.iter().map(wanted).collect(),
             },
+            log: kept.log.as_ref().map(LogForm::of),
             synced_ms: kept.synced_ms,
             trouble: kept.trouble.clone(),
             findings: kept.noted.clone(),
@@ -241,6 +256,10 @@ impl StoreForm {
             seen_to: self.chunks.seen_to.iter().map(feed).collect::<Option<_>>()?,
             wanted: self.chunks.wanted.iter().map(wanted).collect::<Option<_>>()?,
         };
+        let log = match &self.log {
+            Some(log) => Some(log.mark()?),
+            None => None,
+        };
         let site = match (self.path, self.server, self.far) {
             (Some(path), None, None) => Site::Folder(Some(path).filter(|path| path.is_absolute())?),
             (None, Some(server), None) => Site::Server(server.account()?),
@@ -254,10 +273,27 @@ impl StoreForm {
             site,
             mark: self.mark.iter().map(head).collect::<Option<_>>()?,
             chunks,
+            log,
             synced_ms: self.synced_ms,
             trouble: self.trouble,
             noted: self.findings,
         })
+    }
+}
+
+impl LogForm {
+    fn of(mark: &LogMark) -> Self {
+        Self {
+            key: Hash(mark.key).to_string(),
+            size: mark.frontier.size(),
+            subtrees: mark.frontier.subtrees().iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn mark(&self) -> Option<LogMark> {
+        let subtrees = self.subtrees.iter().map(|text| Hash::parse(text));
+        let frontier = Frontier::of(self.size, subtrees.collect::<Option<_>>()?)?;
+        Some(LogMark { key: Hash::parse(&self.key)?.0, frontier })
     }
 }
 
@@ -299,12 +335,16 @@ mod tests {
     }
 
     fn server() -> Kept {
-        Kept::new(Site::Server(Account {
+        let mut frontier = Frontier::new();
+        (0..3).for_each(|leaf| frontier.push(Hash([leaf; 32])));
+        let log = Some(LogMark { key: [2; 32], frontier });
+        let kept = Kept::new(Site::Server(Account {
             address: Address::parse("https://aura.example:8443").unwrap(),
             name: AccountName::parse("ada").unwrap(),
             pin: ServerKey(Hash([6; 32])),
             is_password_due: true,
-        }))
+        }));
+        Kept { log, ..kept }
     }
 
     fn far() -> Kept {
@@ -370,6 +410,8 @@ mod tests {
             whole.replace("\"version\": 2", "\"version\": 1"),
             whole.replace("\"server\": {", "\"path\": \"/a\", \"server\": {"),
             whole.replace("\"server\"", "\"other\""),
+            whole.replace("\"size\": 3", "\"size\": 4"),
+            whole.replace("0202", "02"),
         ];
         for text in wrong {
             std::fs::write(&path, &text).unwrap();

@@ -11,6 +11,7 @@ mod book;
 mod halt;
 mod words;
 mod visit;
+mod log;
 mod account;
 mod far;
 mod watch;
@@ -227,6 +228,7 @@ impl Syncing {
             trip.found.push(Noted::new(Kind::Restored, own, now_ms()));
             self.arrived();
         }
+        self.look_at_log((keeper, vault), &mut kept, &mut trip);
         if self.halt.is_set() {
             return Err(ended());
         }

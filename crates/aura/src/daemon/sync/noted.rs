@@ -38,6 +38,14 @@ pub(crate) enum Kind {
     Chunk,
     /// A server shows another key than the one that is kept.
     OtherKey,
+    /// A server's access log is shorter than it was (ACL-8).
+    LogShrank,
+    /// It is another one than it was.
+    LogForked,
+    /// Another key signs it.
+    LogKey,
+    /// It leaves out what it should have.
+    LogSilent,
 }
 
 impl Kind {
@@ -58,6 +66,10 @@ impl Kind {
             Self::Malformed => "malformed",
             Self::Chunk => "chunk",
             Self::OtherKey => "other-key",
+            Self::LogShrank => "log-shrank",
+            Self::LogForked => "log-forked",
+            Self::LogKey => "log-key",
+            Self::LogSilent => "log-silent",
         }
     }
 

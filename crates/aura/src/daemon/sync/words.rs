@@ -139,6 +139,7 @@ fn words(noted: &Noted, device: Option<&str>, by: Option<&str>) -> (String, &'st
             "They are asked for again each time. If this stays, sync a device that has the \
              attachment, or delete the damaged files under `chunks` there.",
         ),
+        Kind::LogShrank | Kind::LogForked | Kind::LogKey | Kind::LogSilent => of_log(noted.kind),
     };
     let times = match noted.count {
         2.. if !matches!(noted.kind, Kind::Chunk | Kind::Revoked) => {
@@ -148,6 +149,29 @@ fn words(noted: &Noted, device: Option<&str>, by: Option<&str>) -> (String, &'st
     };
     let over = if noted.is_over && noted.kind != Kind::Revoked { " It is over." } else { "" };
     (format!("{text}{times}{over}"), next)
+}
+
+/// What was found in a server's access log.
+fn of_log(kind: Kind) -> (String, &'static str) {
+    const NEXT: &str = "Your records are not touched by it. If whoever runs the server put back a copy or lost data, \
+                        all is well. If not, what it says about who asked for your vault is not to be relied on.";
+    let text = match kind {
+        Kind::LogShrank => {
+            "Access log shrank: the server's record of who asked for this vault is shorter than it was."
+        }
+        Kind::LogKey => {
+            "Access log signed anew: another key signs the server's record of who asked for this vault."
+        }
+        Kind::LogSilent => {
+            "Access log silent: the server's record of who asked for this vault is gone, or leaves out \
+             that this device wrote."
+        }
+        _ => {
+            "Access log forked: the server's record of who asked for this vault does not begin with what it \
+             was before."
+        }
+    };
+    (text.to_owned(), NEXT)
 }
 
 /// Why a store could not be used.
