@@ -22,6 +22,7 @@ mod bench;
 mod deny;
 mod fuzz;
 mod mutants;
+mod openapi;
 mod sim;
 mod test;
 mod tidy;
@@ -54,6 +55,8 @@ enum Chore {
     Sim(sim::Options),
     /// Run the benches, one package at a time.
     Bench(bench::Options),
+    /// Ask the server everything that its OpenAPI document has.
+    Openapi(openapi::Options),
     /// Check licences, bans and sources of every dependency.
     Deny,
     /// Write docs/security-tests.md anew.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(options) => fuzz::run(&checkout, &options),
         Chore::Sim(options) => sim::run(&checkout, &options),
         Chore::Bench(options) => bench::run(&checkout, &options),
+        Chore::Openapi(options) => openapi::run(&checkout, &options),
         Chore::Deny => deny::run(&checkout),
         Chore::SecurityTests => case::write(&checkout),
         Chore::Mutants(options) => mutants::run(&checkout, &options),

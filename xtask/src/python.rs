@@ -30,25 +30,35 @@ const PROOF: &str = "import cryptography, argon2, zstandard; \
 
 /// The path of that Python; makes it when it is not there yet.
 pub(crate) fn ensure(checkout: &Checkout) -> Result<PathBuf> {
+    ensure_for(checkout, "python", &PACKAGES, PROOF)
+}
+
+/// The path of a Python that has these packages and nothing else; makes it when it is not there yet.
+pub(crate) fn ensure_for(
+    checkout: &Checkout,
+    name: &str,
+    packages: &[&str],
+    proof: &str,
+) -> Result<PathBuf> {
     let system = "import sys; print('%d.%d' % sys.version_info[:2])";
     let version = output(checkout.program("python3").args(["-c", system]))?;
-    let folder = cache_folder()?.join(format!("python-{}", version.trim()));
+    let folder = cache_folder()?.join(format!("{name}-{}", version.trim()));
     let python = folder.join("bin").join("python");
-    if has_packages(checkout, &python) {
+    if has_packages(checkout, &python, proof) {
         return Ok(python);
     }
     let shown = folder.to_str().context("the cache folder's path is not UTF-8")?;
     run(checkout.program("python3").args(["-m", "venv", "--clear", shown]))?;
     let program = python.to_str().context("the cache folder's path is not UTF-8")?;
     let mut install = checkout.program(program);
-    run(install.args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
-    if !has_packages(checkout, &python) {
-        bail!("the packages were installed, but `{PROOF}` fails");
+    run(install.args(["-m", "pip", "install", "--quiet"]).args(packages))?;
+    if !has_packages(checkout, &python, proof) {
+        bail!("the packages were installed, but `{proof}` fails");
     }
     Ok(python)
 }
 
-fn has_packages(checkout: &Checkout, python: &Path) -> bool {
+fn has_packages(checkout: &Checkout, python: &Path, proof: &str) -> bool {
     let program = python.to_string_lossy();
-    python.is_file() && succeeds(checkout.program(&program).args(["-c", PROOF]))
+    python.is_file() && succeeds(checkout.program(&program).args(["-c", proof]))
 }

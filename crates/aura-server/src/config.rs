@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What an operator settles: one TOML file, every key optional but for the folder.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -40,6 +40,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// A file with what logins rest on, kept elsewhere than in the server's folder; it is never made or changed.
     pub logins_key: Option<PathBuf>,
+    /// Proxies that pass connections on and say where they come from (PROXY protocol, version 2).
+    pub proxies: Vec<IpAddr>,
     /// What one source and the whole server may ask for.
     pub limits: Limits,
 }
@@ -98,6 +100,7 @@ impl Default for Config {
             metrics_listen: None,
             tls: None,
             logins_key: None,
+            proxies: Vec::new(),
             limits: Limits::default(),
         }
     }

@@ -16,6 +16,8 @@ pub mod guard;
 
 mod crowd;
 
+mod proxy;
+
 mod token;
 
 mod bell;

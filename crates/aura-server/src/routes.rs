@@ -35,6 +35,7 @@ pub(crate) use self::state::{Server, Start};
 use crate::guard::source;
 use crate::openapi::{self, CHUNK, OPERATIONS};
 use crate::problem::Refusal;
+use crate::proxy::Origin;
 
 /// The paths of the access log: tiles have slashes in theirs.
 const LOG_ROUTE: &str = "/v1/vault/log/{*name}";
@@ -107,7 +108,8 @@ async fn counted(State(server): State<Arc<Server>>, request: Request, next: Next
     };
     let path = matched.and_then(of).unwrap_or("other");
     let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let source = info.map(|ConnectInfo(address)| source(address.ip()));
+    let origin = request.extensions().get::<Origin>().and_then(|Origin(origin)| *origin);
+    let source = info.map(|ConnectInfo(address)| source(origin.unwrap_or(address.ip())));
     let response = match source.and_then(|source| server.admit(source)) {
         Some(_place) => next.run(request).await,
         None => Refusal::later(ProblemKind::SlowDown, 1).into_response(),

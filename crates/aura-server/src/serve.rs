@@ -21,12 +21,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
+use tower_http::add_extension::AddExtension;
 
 use crate::accounts::{AccountError, Accounts};
 use crate::config::Config;
 use crate::crowd::{Crowd, Place};
 use crate::guard::source;
+use crate::proxy::{self, Origin};
 use crate::routes::{self, Server, Start};
 use crate::secrets::{self, Certificate, LogKey, SecretError};
 use crate::vaults;
@@ -243,8 +245,9 @@ async fn serve(
     let places = Arc::new(Semaphore::new(server.config.limits.connections));
     let sources = Crowd::new(server.config.limits.connections_per_source);
     let first = Duration::from_secs(u64::from(server.config.limits.first_byte_seconds));
+    let proxies: Arc<[IpAddr]> = server.config.proxies.iter().map(IpAddr::to_canonical).collect();
     let mut listening = axum_server::from_tcp(listener)?
-        .acceptor(Bounded { acceptor, places, sources, first })
+        .acceptor(Bounded { acceptor, places, sources, first, proxies })
         .handle(handle);
     let http = listening.http_builder();
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
@@ -309,6 +312,8 @@ struct Bounded<A> {
     sources: Arc<Crowd<IpAddr>>,
     /// How long a connection may take to say anything.
     first: Duration,
+    /// Whose word about where a connection comes from is taken.
+    proxies: Arc<[IpAddr]>,
 }
 
 /// A connection with its place.
@@ -328,21 +333,29 @@ where
     S: Send + 'static,
 {
     type Stream = Placed<A::Stream>;
-    type Service = A::Service;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(Placed<A::Stream>, A::Service)>> + Send>>;
+    type Service = AddExtension<A::Service, Origin>;
+    type Future =
+        Pin<Box<dyn Future<Output = io::Result<(Placed<A::Stream>, Self::Service)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let (acceptor, first) = (self.acceptor.clone(), self.first);
+        let (acceptor, first, sources) =
+            (self.acceptor.clone(), self.first, Arc::clone(&self.sources));
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
-        let places = stream.peer_addr().and_then(|address| {
-            let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| refused())?;
-            Ok((place, self.sources.enter(source(address.ip())).ok_or_else(refused)?))
-        });
+        let peer = stream.peer_addr().map(|address| address.ip().to_canonical());
+        let is_proxy = peer.as_ref().is_ok_and(|peer| self.proxies.contains(peer));
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| refused());
         Box::pin(async move {
-            let places = places?;
+            let (mut stream, peer, place) = (stream, peer?, place?);
+            let origin = if is_proxy {
+                timeout(HANDSHAKE, proxy::origin(&mut stream)).await??
+            } else {
+                Origin(None)
+            };
+            let of_source = sources.enter(source(origin.0.unwrap_or(peer))).ok_or_else(refused)?;
             let (stream, service) = acceptor.accept(stream, service).await?;
             let first = Some(Box::pin(sleep(first)));
-            Ok((Placed { stream, first, _places: places }, service))
+            let places = (place, of_source);
+            Ok((Placed { stream, first, _places: places }, AddExtension::new(service, origin)))
         })
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::fs;
-use std::io::{ErrorKind, Read as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -149,6 +149,48 @@ fn a_connection_that_says_nothing_is_closed() {
         Ok(count) => assert_eq!(count, 0),
         Err(error) => assert_ne!(error.kind(), ErrorKind::WouldBlock, "it is still open"),
     }
+}
+
+/// Behind a proxy each client is a source of its own, and whoever is not trusted cannot say that it is another one.
+#[test]
+fn a_trusted_proxy_says_where_connections_come_from() {
+    let header = |last: u8| {
+        let addresses = [192, 0, 2, last, 10, 0, 0, 1, 1, 2, 3, 4];
+        [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"[..], &addresses].concat()
+    };
+    let folder = TempDir::new().unwrap();
+    let limits = Limits { connections_per_source: 1, ..Limits::default() };
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        data: folder.path().join("data"),
+        proxies: vec!["127.0.0.1".parse().unwrap()],
+        limits,
+        ..Config::default()
+    };
+    let running = Running::start(config, || 1_000).unwrap();
+    let client = |bytes: &[u8]| {
+        let mut stream = connect(running.address());
+        stream.write_all(bytes).unwrap();
+        stream
+    };
+    let held = [client(&header(1)), client(&header(2))];
+    // Each has its place when its header was read, which is soon.
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(is_closed(&client(&header(1))), "a second one of the same source");
+    assert!(is_closed(&client(b"GET / HTTP/1.1\r\n\r\n")), "without the header");
+    for stream in &held {
+        stream.set_nonblocking(true).unwrap();
+        let mut reads = stream;
+        assert_eq!(reads.read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+    let untrusting = TempDir::new().unwrap();
+    let running = start(&untrusting, Limits::default());
+    let mut stream = connect(running.address());
+    stream.write_all(&header(1)).unwrap();
+    // To TLS that is no greeting: it says so and closes.
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).ok();
+    assert!(answers(&running));
 }
 
 /// A copy that is made while entries come is whole: what its heads name is there, and every row is sound.

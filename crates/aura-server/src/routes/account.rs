@@ -259,12 +259,11 @@ pub(super) async fn token(
             let signature = Signature(signature);
             verify(key, Label::SigChallenge, &challenge.to_bytes(), &signature).is_ok()
         };
-        let is_proved = listing.member(device).is_some_and(|listed| fits(&listed.transport));
-        note(
-            &hosted,
-            if is_proved { AccessKind::Proved } else { AccessKind::Unproved },
-            Some(device),
-        );
+        let member = listing.member(device);
+        let is_proved = member.is_some_and(|listed| fits(&listed.transport));
+        let kind = if is_proved { AccessKind::Proved } else { AccessKind::Unproved };
+        // A device that nobody lists may be made up.
+        note(&hosted, kind, member.map(|_| device));
         if is_proved { Ok(()) } else { Err(ProblemKind::Unauthenticated.into()) }
     });
     proved.await?;

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use super::state::{Room, Server};
 use crate::guard;
 use crate::problem::Refusal;
+use crate::proxy::Origin;
 
 /// How long a small body may take: nobody needs longer for some kilobytes.
 const SMALL_TIME: Duration = Duration::from_secs(15);
@@ -37,9 +38,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Source {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let origin = parts.extensions.get::<Origin>().and_then(|Origin(origin)| *origin);
         let info = ConnectInfo::<SocketAddr>::from_request_parts(parts, state).await;
         let ConnectInfo(address) = info.map_err(|_| Refusal::from(ProblemKind::Internal))?;
-        Ok(Self(guard::source(address.ip())))
+        Ok(Self(guard::source(origin.unwrap_or(address.ip()))))
     }
 }
 
