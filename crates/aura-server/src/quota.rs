@@ -123,8 +123,8 @@ fn share(quota: u64) -> u64 {
 }
 
 impl Coming<'_> {
-    /// It is there.
-    pub(crate) fn is_kept(self) {
+    /// What it was for is there.
+    pub(crate) fn keep(self) {
         let mut counts = self.used.counts();
         counts.kept = counts.kept.plus(self.cost);
     }
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(used.bytes(), 60);
         drop(first);
         assert_eq!(used.bytes(), 10);
-        used.room(of(50), 100, unmeasured).unwrap().is_kept();
+        used.room(of(50), 100, unmeasured).unwrap().keep();
         assert_eq!(used.bytes(), 60);
         used.room(of(1_000), 0, unmeasured).unwrap();
     }
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn it_is_counted_anew_before_it_is_refused() {
         let used = Used::new(90);
-        used.room(of(50), 100, || Ok(of(20))).unwrap().is_kept();
+        used.room(of(50), 100, || Ok(of(20))).unwrap().keep();
         assert!(matches!(used.room(of(50), 100, unmeasured), Err(StoreError::Full)));
         used.doubt();
         used.room(of(50), 100, || Ok(of(20))).unwrap();
@@ -182,7 +182,7 @@ mod tests {
         let quota = WAITING_PART * WAITING_BYTES_MIN;
         let used = Used::new(0);
         let waits = |bytes| Cost { bytes, waiting: bytes };
-        used.room(waits(WAITING_BYTES_MIN), quota, || Ok(of(0))).unwrap().is_kept();
+        used.room(waits(WAITING_BYTES_MIN), quota, || Ok(of(0))).unwrap().keep();
         let more = used.room(waits(1), quota, || Ok(waits(WAITING_BYTES_MIN)));
         assert!(matches!(more, Err(StoreError::Full)));
         used.room(of(quota - WAITING_BYTES_MIN), quota, unmeasured).unwrap();

@@ -108,7 +108,7 @@ impl Hosted {
         let room = self.used.room(cost(head, entries, listing), quota, || self.measure(listing))?;
         let access = Access::Vault(self.store.vault());
         let receipt = block_on(self.store.push(&access, head, entries))?;
-        room.is_kept();
+        room.keep();
         let is_changed = receipt.missing.is_empty() && self.has_news_of_devices(head);
         if is_changed {
             *lock(&self.listing) = None;
@@ -153,7 +153,7 @@ impl Hosted {
         let cost = Cost { bytes: cost::chunk(sealed.len() as u64), waiting: 0 };
         let room = self.used.room(cost, quota, || self.measure(listing))?;
         block_on(self.store.put(&access, name, sealed))?;
-        room.is_kept();
+        room.keep();
         Ok(())
     }
 }

@@ -80,19 +80,28 @@ impl LocalStore {
             JOIN feeds ON feeds.id = entries.feed WHERE feeds.device = ?1";
         const NAMES: &str = "SELECT size_bytes FROM names
             JOIN feeds ON feeds.id = names.feed WHERE feeds.device = ?1";
-        let reader = self.reader();
         let mut sum = 0u64;
         for device in devices {
-            let costs: [(&str, fn(u64) -> u64); 2] =
-                [(ENTRIES, row), (NAMES, |bytes| chunk(bytes).saturating_add(ROW_BYTES))];
-            for (sql, cost) in costs {
-                let mut statement = reader.prepare_cached(sql).map_err(failed)?;
-                let sizes = statement.query_map(params![&device.0[..]], |row| row.get::<_, i64>(0));
-                for size in sizes.map_err(failed)? {
-                    let size = u64::try_from(size.map_err(failed)?).unwrap_or_default();
-                    sum = sum.saturating_add(cost(size));
-                }
-            }
+            sum = sum.saturating_add(self.cost_where(ENTRIES, *device, row)?);
+            let named = |bytes| chunk(bytes).saturating_add(ROW_BYTES);
+            sum = sum.saturating_add(self.cost_where(NAMES, *device, named)?);
+        }
+        Ok(sum)
+    }
+
+    fn cost_where(
+        &self,
+        sql: &str,
+        device: DeviceId,
+        cost: impl Fn(u64) -> u64,
+    ) -> Result<u64, StoreError> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(sql).map_err(failed)?;
+        let sizes = statement.query_map(params![&device.0[..]], |row| row.get::<_, i64>(0));
+        let mut sum = 0u64;
+        for size in sizes.map_err(failed)? {
+            let size = u64::try_from(size.map_err(failed)?).unwrap_or_default();
+            sum = sum.saturating_add(cost(size));
         }
         Ok(sum)
     }

@@ -2,6 +2,7 @@
 //! The access log: what stands in it, and who may read it.
 
 use aura_protocol::http::HeadsAsk;
+use aura_protocol::log::AccessKind::{Began, LoggedIn, Proved, Refused, Unproved, Written};
 use aura_protocol::log::{
     AccessEvent, AccessKind, NoteKey, TILE_WIDTH, TileKind, TilePath, open_note,
 };
@@ -52,7 +53,6 @@ fn acl_2_writes_proofs_logins_and_refusals_are_logged() {
     desk.push(&enrolment, &own, &[]).refuses(ProblemKind::Forbidden);
     let found = events(&desk, &token);
     let kinds: Vec<_> = found.iter().map(|event| event.kind).collect();
-    use AccessKind::{Began, LoggedIn, Proved, Refused, Unproved, Written};
     for (kind, count) in [(Began, 1), (Proved, 1), (Written, 2), (Refused, 2)] {
         assert_eq!(
             kinds.iter().filter(|found| **found == kind).count(),
