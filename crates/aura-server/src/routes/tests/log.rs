@@ -83,9 +83,6 @@ fn acl_4_the_log_is_for_devices_of_the_vault() {
     let mut desk = Desk::new();
     let (author, token) = desk.founder("ada");
     let (_, its) = desk.founder("bo");
-    let (joiner, _) = author.joiner(&mut desk.seed);
-    let enrolment = desk.login("ada", INPUT, &joiner.transport_key()).body::<Granted>().token;
-    log(&desk, &enrolment, "checkpoint").refuses(ProblemKind::Forbidden);
     desk.get(&format!("{}checkpoint", path::LOG), None).refuses(ProblemKind::Unauthenticated);
     let (own, other) = (log(&desk, &token, "key"), log(&desk, &its, "key"));
     assert_ne!(own.bytes, other.bytes, "each vault has a log of its own");
@@ -106,4 +103,7 @@ fn acl_4_the_log_is_for_devices_of_the_vault() {
     let heads = HeadsAsk { known: vec![] };
     assert_eq!(desk.post(path::HEADS, Some(&token), &heads).status, 200);
     assert_eq!(size(&desk, &token), width);
+    let (joiner, _) = author.joiner(&mut desk.seed);
+    let enrolment = desk.login("ada", INPUT, &joiner.transport_key()).body::<Granted>().token;
+    log(&desk, &enrolment, "checkpoint").refuses(ProblemKind::Forbidden);
 }
