@@ -109,7 +109,8 @@ impl Hosted {
         let access = Access::Vault(self.store.vault());
         let receipt = block_on(self.store.push(&access, head, entries))?;
         room.keep();
-        let is_changed = receipt.missing.is_empty() && self.has_news_of_devices(head);
+        let is_changed =
+            receipt.missing.is_empty() && (self.has_news_of_devices(head) || is_out(head, listing));
         if is_changed {
             *lock(&self.listing) = None;
             self.used.doubt();
@@ -156,6 +157,11 @@ impl Hosted {
         room.keep();
         Ok(())
     }
+}
+
+/// Whether a head is of a device that is out: it may be the last one that is accepted, by which others are judged.
+fn is_out(head: &Signed<Head>, listing: &Listing) -> bool {
+    head.claim().is_ok_and(|head| listing.member(head.device).is_none())
 }
 
 /// What a push costs. Of a device that is not confirmed the chunks count as well that it names.
