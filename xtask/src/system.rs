@@ -33,11 +33,12 @@ pub(crate) fn ensure(checkout: &Checkout) -> Result<()> {
     install(checkout, &missing(is_installed, has_venv))
 }
 
-/// The same for the servers of tests.
-pub(crate) fn ensure_servers(checkout: &Checkout) -> Result<()> {
-    let absent = SERVERS.iter().filter(|(program, _)| !Path::new(program).exists());
-    let missing: Vec<_> = absent.map(|(_, package)| *package).collect();
-    install(checkout, &missing)
+/// The same for the servers of tests. Says whether all are there.
+pub(crate) fn ensure_servers(checkout: &Checkout) -> Result<bool> {
+    let absent = || SERVERS.iter().filter(|(program, _)| !Path::new(program).exists());
+    let missing: Vec<_> = absent().map(|(_, package)| *package).collect();
+    install(checkout, &missing)?;
+    Ok(absent().next().is_none())
 }
 
 fn install(checkout: &Checkout, missing: &[&str]) -> Result<()> {

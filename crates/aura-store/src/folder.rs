@@ -12,10 +12,10 @@ mod files;
 
 mod disk;
 
+mod run;
+
 #[cfg(any(feature = "s3", feature = "webdav", feature = "sftp"))]
 pub mod far;
-
-mod run;
 
 mod feed;
 

@@ -3,7 +3,9 @@
 //!
 //! What they keep lies in that directory as files, so that a test can look at it, spoil it and take it away. The S3
 //! server runs within the test; the others are Debian's `apache2-bin` and `openssh-server`. Where one is not installed, the
-//! test says that it is skipped, and fails if `AURA_FAR` is set, as `cargo xtask ci` does.
+//! test says that it is skipped, and fails if `AURA_FAR` is set, as it is where `cargo xtask test` has installed them.
+
+mod bucket;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -15,10 +17,12 @@ use std::time::{Duration, Instant};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use rustix::process::{Pid, Signal, kill_process};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
-use s3s_fs::FileSystem;
 use tempfile::TempDir;
+
+use self::bucket::Buckets;
 
 /// Who lets a person in, everywhere.
 pub const ACCOUNT: &str = "wallaby";
@@ -98,10 +102,16 @@ impl Server {
 
     /// Ends it, where it is a process.
     pub fn stops(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            drop(child.kill());
-            drop(child.wait());
+        let Some(mut child) = self.child.take() else { return };
+        // Each ends its own children when it is asked to end, and leaves them behind when it is killed.
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        pid.and_then(|pid| kill_process(pid, Signal::TERM).ok());
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE && matches!(child.try_wait(), Ok(None)) {
+            sleep(Duration::from_millis(20));
         }
+        drop(child.kill());
+        drop(child.wait());
     }
 
     /// Whether it is a process of its own, that can be stopped.
@@ -200,7 +210,7 @@ impl Server {
         let (root, port) = (self.dir.path().join("data"), self.port);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         listener.set_nonblocking(true).unwrap();
-        let mut service = S3ServiceBuilder::new(FileSystem::new(root).unwrap());
+        let mut service = S3ServiceBuilder::new(Buckets::new(root));
         service.set_auth(SimpleAuth::from_single(ACCOUNT, SECRET));
         let service = service.build();
         // Ends with the test.
@@ -209,6 +219,7 @@ impl Server {
             runtime.unwrap().block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 while let Ok((stream, _)) = listener.accept().await {
+                    stream.set_nodelay(true).unwrap();
                     let service = service.clone();
                     tokio::spawn(async move {
                         let server = Builder::new(TokioExecutor::new());
@@ -302,14 +313,6 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(child) = &self.child
-            && self.kind == Elsewhere::Webdav
-        {
-            // It ends its own children.
-            let pid = child.id().to_string();
-            drop(Command::new("kill").args(["-TERM", &pid]).status());
-            sleep(Duration::from_millis(300));
-        }
         self.stops();
     }
 }

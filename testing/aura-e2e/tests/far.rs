@@ -214,6 +214,8 @@ fn an_older_copy(place: &Place, nora: &Person, phone: &Person) {
     let id = nora.adds("Newer", "newerword").unwrap();
     syncs(nora);
     let state = nora.state();
+    // Nobody is there in the middle of it.
+    nora.does(["lock", "--stop"]);
     place.server.is_replaced_by(&older);
     let told = nora.types(["--json", "sync"]);
     assert_eq!(told.code, 7, "{told:?}");
@@ -225,6 +227,7 @@ fn an_older_copy(place: &Place, nora: &Person, phone: &Person) {
 
 fn an_emptied_place(place: &Place, nora: &Person, phone: &Person) {
     phone.does(["lock", "--stop"]);
+    nora.does(["lock", "--stop"]);
     place.server.is_emptied();
     let told = nora.types(["--json", "sync"]);
     assert_eq!(told.code, 7, "{told:?}");

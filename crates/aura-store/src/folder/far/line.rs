@@ -126,15 +126,20 @@ fn failed(error: &reqwest::Error) -> Fault {
     if !error.is_connect() {
         return BROKEN;
     }
-    let mut source = error.source();
-    while let Some(error) = source {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        let tls = inner.or_else(|| error.downcast_ref());
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
-            return Fault::Unreachable("its certificate is not one that is believed here");
-        }
-        source = error.source();
+    if error.source().is_some_and(is_unbelieved) {
+        return Fault::Unreachable("its certificate is not one that is believed here");
     }
     UNMADE
+}
+
+/// Whether a certificate was refused. An error of input and output does not name what it wraps as its source.
+fn is_unbelieved(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return matches!(error, rustls::Error::InvalidCertificate(_));
+    }
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => is_unbelieved(wrapped),
+        None => error.source().is_some_and(is_unbelieved),
+    }
 }

@@ -2,7 +2,7 @@
 //! Files in a bucket of S3, or on a WebDAV server.
 //!
 //! A bucket takes an object whole or not at all, and only if it is absent where it is asked so. A WebDAV server may keep
-//! half of what it was sent: there a file is written under another name and moved (FLD-1).
+//! half of what it was sent: there a file is written under another name and moved (FLD-18).
 
 use std::path::Path;
 
@@ -14,9 +14,8 @@ use opendal::{Entry, Error, ErrorKind, HttpTransporter, OperationContext, Operat
 use super::super::files::{Done, Put};
 use super::fault::{Fault, LARGE};
 use super::line::{Line, fault};
-use super::patient::too_many;
 use super::place::{Far, Secret};
-use super::remote::{Item, LISTED_MAX, Remote};
+use super::remote::{Item, LISTED_MAX, Remote, too_many};
 use crate::durable;
 
 /// Where nothing else is said.

@@ -10,8 +10,8 @@ use aura_protocol::store::StoreError;
 use tokio::time::{sleep, timeout};
 
 use super::super::files::{Done, Files, Fits, Listed, Put};
-use super::fault::{Fault, LATE};
-use super::remote::{Item, LISTED_MAX, Remote};
+use super::fault::LATE;
+use super::remote::{Item, LISTED_MAX, Remote, too_many};
 use crate::http;
 
 /// How often something is asked, at most.
@@ -188,10 +188,6 @@ async fn on_runtime<T: Send + 'static>(
 
 fn allowance(bytes: u64) -> Duration {
     SHORT.saturating_add(Duration::from_secs(bytes / BYTES_PER_SECOND_MIN))
-}
-
-pub(super) fn too_many() -> StoreError {
-    Fault::Server("it lists more than a store has").into()
 }
 
 fn joined(parent: &str, name: &str) -> String {

@@ -5,9 +5,15 @@ use async_trait::async_trait;
 use aura_protocol::store::StoreError;
 
 use super::super::files::{Done, Put};
+use super::fault::Fault;
 
 /// Names in one listing, at most; more are refused, not cut.
 pub(super) const LISTED_MAX: usize = 100_000;
+
+/// What is said of a listing that has more.
+pub(super) fn too_many() -> StoreError {
+    Fault::Server("it lists more than a store has").into()
+}
 
 /// Something in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Files on an SFTP server. They are written under another name, synced where it can be asked for, and linked or
-//! renamed to their own (FLD-1).
+//! renamed to their own (FLD-18).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +17,8 @@ use tokio::sync::Mutex;
 
 use super::super::files::{Done, Put};
 use super::fault::{BROKEN, Fault, LARGE};
-use super::patient::too_many;
 use super::place::Far;
-use super::remote::{Item, LISTED_MAX, Remote};
+use super::remote::{Item, LISTED_MAX, Remote, too_many};
 use super::ssh::{self, Session, Unmade};
 use crate::durable;
 
