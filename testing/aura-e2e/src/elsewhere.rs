@@ -8,6 +8,7 @@
 mod bucket;
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
@@ -68,7 +69,11 @@ impl Server {
             && !Path::new(program).exists()
         {
             assert!(std::env::var_os("AURA_FAR").is_none(), "{program} is not installed");
-            eprintln!("skipped: {program} is not installed (apache2-bin, openssh-server)");
+            writeln!(
+                io::stderr(),
+                "skipped: {program} is not installed (apache2-bin, openssh-server)"
+            )
+            .ok();
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
@@ -175,7 +180,7 @@ impl Server {
     /// What `aura store add` and `aura join` are told of it, but for the address; the secret is in a file.
     pub fn options(&self, secret_file: &str) -> Vec<String> {
         let path = |path: PathBuf| path.to_str().unwrap().to_owned();
-        let options = match self.kind {
+        match self.kind {
             Elsewhere::S3 => vec![
                 "--endpoint".to_owned(),
                 self.endpoint(),
@@ -193,8 +198,7 @@ impl Server {
                 secret_file.to_owned(),
             ],
             Elsewhere::Sftp => vec!["--ssh-config".to_owned(), path(self.ssh_config())],
-        };
-        options
+        }
     }
 
     /// Lets whoever the server runs as write there.

@@ -85,9 +85,8 @@ impl S3 for Buckets {
         request: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let path = self.object(&request.input.bucket, &request.input.key)?;
-        let (about, bytes) = match (fs::metadata(&path), fs::read(&path)) {
-            (Ok(about), Ok(bytes)) => (about, bytes),
-            _ => return Err(s3_error!(NoSuchKey)),
+        let (Ok(about), Ok(bytes)) = (fs::metadata(&path), fs::read(&path)) else {
+            return Err(s3_error!(NoSuchKey));
         };
         Ok(S3Response::new(GetObjectOutput {
             content_length: i64::try_from(bytes.len()).ok(),
@@ -188,7 +187,6 @@ fn tag(about: &fs::Metadata) -> ETag {
     ETag::Strong(format!("{:x}-{:x}-{size:x}", about.mtime(), about.mtime_nsec()))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what an error is mapped with")]
 fn failed(_: io::Error) -> s3s::S3Error {
     s3_error!(InternalError)
 }

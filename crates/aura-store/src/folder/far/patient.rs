@@ -23,7 +23,7 @@ const WAIT_S_MAX: u64 = 3;
 /// How long a small request may take.
 const SHORT: Duration = Duration::from_secs(45);
 /// How long a listing may take, all its pages.
-const LISTING: Duration = Duration::from_secs(180);
+const LISTING: Duration = Duration::from_mins(3);
 /// Beyond a short time, so many bytes a second come and go at least.
 const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 /// How often it is worth looking for news: each look is a request that somebody may pay for.

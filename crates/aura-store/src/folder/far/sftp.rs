@@ -142,6 +142,7 @@ impl Remote for Sftp {
         Ok(None)
     }
 
+    #[expect(clippy::default_trait_access, reason = "the type's crate is not one of ours")]
     async fn read(&self, path: &str, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.at(path);
         let read = self.with(|session| async move {
