@@ -13,6 +13,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
@@ -55,6 +57,7 @@ pub struct Server {
     dir: TempDir,
     port: u16,
     child: Option<Child>,
+    requests: Arc<AtomicU64>,
 }
 
 impl Server {
@@ -79,7 +82,8 @@ impl Server {
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir_all(dir.path().join("data").join(NAME)).unwrap();
-        let mut server = Self { kind, dir, port: free_port(), child: None };
+        let mut server =
+            Self { kind, dir, port: free_port(), child: None, requests: Arc::default() };
         server.starts();
         Some(server)
     }
@@ -122,6 +126,11 @@ impl Server {
     /// Whether it is a process of its own, that can be stopped.
     pub fn is_process(&self) -> bool {
         self.kind != Elsewhere::S3
+    }
+
+    /// How many requests a bucket has answered.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::SeqCst)
     }
 
     /// The directory that it shows.
@@ -214,7 +223,7 @@ impl Server {
         let (root, port) = (self.dir.path().join("data"), self.port);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         listener.set_nonblocking(true).unwrap();
-        let mut service = S3ServiceBuilder::new(Buckets::new(root));
+        let mut service = S3ServiceBuilder::new(Buckets::new(root, Arc::clone(&self.requests)));
         service.set_auth(SimpleAuth::from_single(ACCOUNT, SECRET));
         let service = service.build();
         // Ends with the test.

@@ -13,7 +13,7 @@ use aura_protocol::store::{Access, BlindStore, StoreError};
 use aura_store::folder::FolderStore;
 use aura_store::folder::far::{Far, FarAddress, Secret};
 use aura_testkit::conformance::passive::FolderObjects;
-use aura_testkit::conformance::{Scene, every, passive};
+use aura_testkit::conformance::{NOTES, Scene, every, passive};
 use pollster::block_on;
 use zeroize::Zeroizing;
 
@@ -117,6 +117,35 @@ fn fld_12_the_same_files_are_the_same_store_everywhere() {
         let places = heads.iter().map(|head| (head.device, head.incarnation, head.position));
         assert_eq!(places.collect::<Vec<_>>(), shown, "{kind:?}");
     }
+}
+
+/// What a bucket costs: a look is one request however large the vault, and a change some that do not grow with it.
+#[test]
+fn a_look_at_a_bucket_is_one_request() {
+    let Some(server) = Server::begin(Elsewhere::S3) else { return };
+    let far = far(&server, "cost");
+    let mut scene = block_on(Scene::founded(&|_: VaultId| open(&far)));
+    let cost = |server: &Server, work: &mut dyn FnMut()| {
+        let before = server.requests();
+        work();
+        server.requests() - before
+    };
+    let mut changes = Vec::new();
+    for _ in 0..12 {
+        let notes = scene.entries(NOTES, 20);
+        let head = scene.author.head();
+        changes.push(cost(&server, &mut || block_on(scene.push(&head, &notes))));
+    }
+    assert!(changes.iter().all(|count| *count <= 12), "{changes:?}");
+    let shown = block_on(scene.shown());
+    let look = |scene: &Scene<FolderStore>, known: &[_]| {
+        block_on(scene.store.heads(&scene.access, known)).unwrap().news.len()
+    };
+    assert_eq!(cost(&server, &mut || assert_eq!(look(&scene, &shown), 0)), 1);
+    // Whoever begins anew reads the one newest head as well.
+    scene.store = open(&far);
+    assert_eq!(cost(&server, &mut || assert_eq!(look(&scene, &[]), 1)), 2);
+    assert_eq!(cost(&server, &mut || assert_eq!(look(&scene, &[]), 1)), 1);
 }
 
 /// FLD-17: a place that is not there is told as such, and never as an empty store.

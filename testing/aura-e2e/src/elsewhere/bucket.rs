@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -25,15 +26,17 @@ const PAGE: usize = 20;
 /// What is in a directory, each directory in it a bucket.
 pub(super) struct Buckets {
     root: PathBuf,
-    count: AtomicU64,
+    requests: Arc<AtomicU64>,
 }
 
 impl Buckets {
-    pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, count: AtomicU64::new(0) }
+    pub(super) fn new(root: PathBuf, requests: Arc<AtomicU64>) -> Self {
+        Self { root, requests }
     }
 
+    /// Where a bucket is; each request asks once.
     fn bucket(&self, name: &str) -> S3Result<PathBuf> {
+        self.requests.fetch_add(1, Ordering::SeqCst);
         let path = self.root.join(name);
         if path.is_dir() { Ok(path) } else { Err(s3_error!(NoSuchBucket)) }
     }
@@ -62,7 +65,8 @@ impl S3 for Buckets {
         if input.content_length.is_some_and(|length| usize::try_from(length) != Ok(bytes.len())) {
             return Err(s3_error!(IncompleteBody));
         }
-        let new = self.root.join(format!(".new-{}", self.count.fetch_add(1, Ordering::Relaxed)));
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let new = self.root.join(format!(".new-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         fs::write(&new, &bytes).map_err(failed)?;
         fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
         // A link is made only where there is none, as an object is.
