@@ -37,5 +37,7 @@ pub use store::HttpStore;
 pub use tls::probe;
 pub use token::Proof;
 
+#[cfg(any(feature = "s3", feature = "webdav", feature = "sftp"))]
 pub(crate) use runtime::run;
+#[cfg(any(feature = "s3", feature = "webdav"))]
 pub(crate) use tls::CONNECT;

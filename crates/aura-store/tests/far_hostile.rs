@@ -21,6 +21,11 @@ use zeroize::Zeroizing;
 const WHOLE: Access = Access::Vault(VaultId([1; 32]));
 const CHUNK: ChunkName = ChunkName([2; 16]);
 
+/// An answer without a length, that goes on and on.
+const UNENDING: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+/// For so many MiB.
+const POUR_MAX: usize = 200;
+
 /// What a server answers to the head of a request; after that the connection is shut.
 type Answer = dyn Fn(&str, usize) -> Vec<u8> + Send + Sync;
 
@@ -85,7 +90,14 @@ fn serve(mut stream: TcpStream, kept: &Mutex<Vec<String>>, answer: &Answer) {
         kept.push(head.lines().next().unwrap_or_default().to_owned());
         kept.len()
     };
-    stream.write_all(&answer(&head, count)).ok();
+    let answer = answer(&head, count);
+    stream.write_all(&answer).ok();
+    if answer == UNENDING {
+        // Until whoever reads has had enough.
+        let part = vec![b'x'; 1 << 20];
+        let poured = (0..POUR_MAX).take_while(|_| stream.write_all(&part).is_ok()).count();
+        kept.lock().unwrap().push(format!("poured {poured}"));
+    }
 }
 
 fn status(status: &str, fields: &str, body: &str) -> Vec<u8> {
@@ -146,11 +158,7 @@ fn fld_15_giants_and_halves_are_refused() {
     let told = Hostile::begin(|_, _| {
         b"HTTP/1.1 200 OK\r\ncontent-length: 1099511627776\r\n\r\nx".to_vec()
     });
-    let untold = Hostile::begin(|_, _| {
-        let mut answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
-        answer.resize(64 << 20, b'x');
-        answer
-    });
+    let untold = Hostile::begin(|_, _| UNENDING.to_vec());
     for server in [&told, &untold] {
         for store in [server.bucket(), server.webdav()] {
             let chunk = block_on(store.chunk(&WHOLE, CHUNK));
@@ -160,6 +168,10 @@ fn fld_15_giants_and_halves_are_refused() {
         let heads = block_on(server.bucket().heads(&WHOLE, &[]));
         assert!(heads.is_err(), "{heads:?}");
     }
+    let asked = untold.asked();
+    let poured: Vec<usize> =
+        asked.iter().filter_map(|line| line.strip_prefix("poured ")?.parse().ok()).collect();
+    assert!(poured.iter().all(|mib| *mib < 100), "more is read than a page may have: {poured:?}");
     let half = Hostile::begin(|_, _| {
         b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 1000\r\n\r\nhalf".to_vec()
     });
