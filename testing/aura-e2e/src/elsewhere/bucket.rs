@@ -22,6 +22,8 @@ use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 
 /// Keys and prefixes in one page: few, so that there are pages.
 const PAGE: usize = 20;
+/// Tells files that are being written apart.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// What is in a directory, each directory in it a bucket.
 pub(super) struct Buckets {
@@ -65,7 +67,6 @@ impl S3 for Buckets {
         if input.content_length.is_some_and(|length| usize::try_from(length) != Ok(bytes.len())) {
             return Err(s3_error!(IncompleteBody));
         }
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let new = self.root.join(format!(".new-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         fs::write(&new, &bytes).map_err(failed)?;
         fs::create_dir_all(path.parent().unwrap_or(&path)).map_err(failed)?;
