@@ -8,7 +8,7 @@
 mod claim;
 mod statement;
 
-mod base;
+mod snapshot;
 
 mod device;
 
@@ -16,7 +16,6 @@ mod roster;
 
 mod judge;
 
-pub use base::Base;
 pub use claim::{
     Claim, DeviceKeys, IdentityKeys, KEM_KEY_BYTES, PasswordParams, Recipient, SecondLock,
     SlotKeys, SlotKind,
@@ -24,6 +23,7 @@ pub use claim::{
 pub use device::{Device, Standing};
 pub use judge::{Extent, Placed};
 pub use roster::{AuthorityError, Roster, Slot};
+pub use snapshot::Snapshot;
 pub use statement::{SignedStatement, Statement, decode_body, encode_body};
 
 pub use crate::head::Position;

@@ -13,7 +13,7 @@ use aura_protocol::entry::Entry;
 use aura_protocol::head::Head;
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId, Hash, Incarnation, VaultId};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore as _, LocalLog, Receipt, StoreError};
+use aura_protocol::store::{Access, BlindStore, LocalLog, Receipt, StoreError};
 use aura_store::local::{LocalStore, OpenError, cost};
 use pollster::block_on;
 
@@ -133,7 +133,7 @@ impl Hosted {
     /// Lets go of what a snapshot covers. What it cost is counted anew.
     pub(crate) fn forget(&self, base: Hash) -> Result<u64, StoreError> {
         let access = Access::Vault(self.store.vault());
-        let gone = block_on(self.store.forget(&access, base))?;
+        let gone = block_on(BlindStore::forget(&self.store, &access, base))?;
         if gone > 0 {
             self.used.doubt();
         }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use aura_protocol::authority::{Base, Extent, Placed, Roster, Standing, decode_body};
+use aura_protocol::authority::{Extent, Placed, Roster, Snapshot, Standing, decode_body};
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
@@ -105,7 +105,7 @@ impl Devices {
     }
 
     /// A snapshot that counts and that no other one covers.
-    pub fn base(&self, id: Hash) -> Option<&Base> {
+    pub fn base(&self, id: Hash) -> Option<&Snapshot> {
         self.roster.as_ref()?.bases().find(|base| base.id == id)
     }
 

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 
-use aura_protocol::authority::{Base, Claim, Statement};
+use aura_protocol::authority::{Claim, Snapshot, Statement};
 use aura_protocol::codec::Extra;
 use aura_protocol::entry::ChunkAdded;
 use aura_protocol::head::Position;
@@ -158,7 +158,7 @@ impl Open {
     ) -> Result<BTreeMap<FeedId, Position>, OpenError> {
         let mut covered: BTreeMap<FeedId, Position> = BTreeMap::new();
         for base in self.bases_of(collection) {
-            if self.has_adopted(views, base.id)? {
+            if views.has_adopted(base.id)? {
                 for (feed, at) in base.covered {
                     let known = covered.entry(feed).or_insert(at);
                     if known.number < at.number {
@@ -184,7 +184,7 @@ impl Open {
         Ok(covered)
     }
 
-    fn bases_of(&self, collection: CollectionId) -> Vec<Base> {
+    fn bases_of(&self, collection: CollectionId) -> Vec<Snapshot> {
         let bases = self.bases.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         bases.iter().filter(|base| base.feed.collection == collection).cloned().collect()
     }
@@ -252,7 +252,7 @@ impl Open {
                 },
             };
             // What is not in this device's views yet is not let go of under it.
-            if !self.has_adopted(views.as_deref().unwrap_or(&self.first), base.id)? {
+            if !views.as_deref().unwrap_or(&self.first).has_adopted(base.id)? {
                 continue;
             }
             match self.log.forget(base.id) {
@@ -318,7 +318,7 @@ impl<'a> Ages<'a> {
         let (views, _, collection) = place;
         let mut gone = BTreeMap::new();
         for feed in covered.keys() {
-            gone.insert(*feed, open.covered_upto(views, *feed)?);
+            gone.insert(*feed, views.covered_upto(*feed)?);
         }
         debug_assert!(covered.keys().all(|feed| feed.collection == collection));
         Ok(Self { open, place, covered, gone, opened: VecDeque::new() })

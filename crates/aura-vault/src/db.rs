@@ -8,12 +8,12 @@
 //! and snapshots in `adopt`.
 //! Source: docs/decisions/0003-views.md.
 
-mod adopt;
 mod origins;
 mod pair;
 mod schema;
 mod tally;
 mod turn;
+mod adopt;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

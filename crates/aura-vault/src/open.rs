@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aura_crypto::entropy::Entropy;
-use aura_protocol::authority::{Base, Roster};
+use aura_protocol::authority::{Roster, Snapshot};
 use aura_protocol::codec::{Decode, Encode, Reader, Writer};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, RecordId, VaultId};
@@ -148,7 +148,7 @@ pub struct Open {
     /// How far other devices' feeds count.
     pub(crate) reaches: RwLock<Reaches>,
     /// Snapshots that count, and that no other one covers.
-    pub(crate) bases: RwLock<Vec<Base>>,
+    pub(crate) bases: RwLock<Vec<Snapshot>>,
     /// What this device's late changes stood on, to be said again.
     pub(crate) unsaid: Mutex<Vec<adopt::Unsaid>>,
     /// The device that this is.
@@ -299,10 +299,10 @@ impl Open {
 
     /// Applies to one side what the log has and its views have not.
     pub(crate) fn bring_up(&self, views: &Views, side: Side) -> Result<(), OpenError> {
-        self.reindex_if_behind(views)?;
+        views.reindex_if_behind()?;
         let behind = lock(&views.indexed).clone();
         let feeds: BTreeMap<FeedId, Position> = self.log.feeds()?.into_iter().collect();
-        let covered = adopt::adopted(views)?;
+        let covered = views.adopted()?;
         check_not_ahead(views, (&behind, &covered), &feeds)?;
         let mut touched = BTreeSet::new();
         for (feed, position) in feeds {

@@ -27,6 +27,9 @@ pub struct Retention {
     pub changed_after_ms: i64,
 }
 
+/// Says which ops an earlier snapshot let go of.
+pub(crate) type IsGone<'a> = &'a dyn Fn(&Dot) -> bool;
+
 /// A record's state, as ops in their places make it.
 pub(crate) fn replay<'a>(ops: impl IntoIterator<Item = &'a Carried>) -> State {
     let mut state = State::default();
@@ -40,7 +43,7 @@ pub(crate) fn replay<'a>(ops: impl IntoIterator<Item = &'a Carried>) -> State {
 pub(crate) fn retain(
     ops: Vec<Carried>,
     retention: &Retention,
-    is_gone: &dyn Fn(&Dot) -> bool,
+    is_gone: IsGone<'_>,
 ) -> Vec<Carried> {
     let state = replay(&ops);
     let changed_ms = physical_ms(state.modified());
@@ -68,7 +71,7 @@ pub(crate) fn retain(
 fn stays(
     ops: &[Carried],
     state: &State,
-    (known, is_gone): (&BTreeSet<Dot>, &dyn Fn(&Dot) -> bool),
+    (known, is_gone): (&BTreeSet<Dot>, IsGone<'_>),
 ) -> BTreeSet<Dot> {
     let mut stays: BTreeSet<Dot> = state.needed().into_iter().collect();
     // What an import compares with when it is run again (OPS-19).
@@ -88,7 +91,7 @@ fn stays(
     stays
 }
 
-/// Of the others those that were replaced too long ago, or are too much.
+/// SNP-5: of the others those that were replaced too long ago, or are too much.
 fn old(ops: &[Carried], stays: &BTreeSet<Dot>, retention: &Retention) -> BTreeSet<Dot> {
     let mut replaced: BTreeMap<Dot, Clock> = BTreeMap::new();
     for carried in ops {
@@ -180,12 +183,7 @@ mod tests {
                         .map(|path| (format!("p{path}"), Some(format!("\"{day}\""))))
                         .collect();
                     let seen = own.seen(fields.keys().map(String::as_str));
-                    Change::Write {
-                        record: RECORD,
-                        kind: 1 + u8::from(*day_is_odd(&day)),
-                        fields,
-                        seen,
-                    }
+                    Change::Write { record: RECORD, kind: 1 + u8::from(day % 5 == 4), fields, seen }
                 }
                 None => Change::Delete { record: RECORD, seen: own.seen([]) },
             };
@@ -198,10 +196,6 @@ mod tests {
             all.push(Carried { dot, is_named: false, replaced: Vec::new(), op });
         }
         all
-    }
-
-    fn day_is_odd(day: &u64) -> &'static bool {
-        if day % 5 == 4 { &true } else { &false }
     }
 
     fn values(state: &State) -> Vec<(String, String)> {

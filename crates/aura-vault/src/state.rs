@@ -6,8 +6,8 @@
 //! was named before it arrived. Devices with the same ops have the same state. Values that were
 //! replaced stay in the log, which is where a record's history is read. Source: spec/ops.md, rules OPS-11 to OPS-17.
 
-mod bury;
 mod fields;
+mod bury;
 
 use std::collections::BTreeMap;
 

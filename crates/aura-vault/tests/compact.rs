@@ -87,8 +87,8 @@ fn lived(bench: &Bench, device: &Device) -> (Vec<RecordId>, RecordId) {
     let ids: Vec<_> =
         (0..20).map(|n| add(device, &format!("n{n}"), &format!("first {n}"))).collect();
     let session = device.session();
-    let kept = session.add(&with_file("kept", &[7; 100_000])).unwrap();
-    let gone = session.add(&with_file("gone", &[8; 100_000])).unwrap();
+    let kept = session.add(&with_file("kept", &vec![7; 100_000])).unwrap();
+    let gone = session.add(&with_file("gone", &vec![8; 100_000])).unwrap();
     for (n, id) in ids.iter().enumerate().take(8) {
         edit(device, *id, &format!("second {n}"));
         edit(device, *id, &format!("third {n}"));
@@ -131,7 +131,7 @@ fn what_is_old_goes_and_everything_else_stays() {
     let blob = session.get(kept).unwrap().unwrap().attachments[0].id;
     let mut bytes = Vec::new();
     session.attachment(kept, blob, &mut bytes).unwrap();
-    assert_eq!(bytes, [7; 100_000]);
+    assert_eq!(bytes, vec![7; 100_000]);
     // From the log alone it comes to the same, and after it was shut.
     let state = device.state();
     session.rebuild().unwrap();

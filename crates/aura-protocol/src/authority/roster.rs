@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::base::Base;
 use super::claim::{Claim, DeviceKeys, IdentityKeys, Recipient, SecondLock, SlotKeys, SlotKind};
 use super::device::{Device, Standing};
+use super::snapshot::Snapshot;
 use super::statement::{SignedStatement, Statement};
 use crate::head::Position;
 use crate::id::{CollectionId, DeviceId, EpochId, GrantId, Hash, Incarnation, SlotId, VaultId};
@@ -96,7 +96,7 @@ pub struct Roster {
     /// Which device made a second lock.
     lock_makers: BTreeMap<EpochId, DeviceId>,
     grants: BTreeSet<GrantId>,
-    bases: Vec<Base>,
+    bases: Vec<Snapshot>,
     floor: (u64, u64),
     /// Slots and grants that ended; none comes back.
     ended: (BTreeMap<SlotId, Slot>, BTreeSet<GrantId>),
@@ -219,8 +219,8 @@ impl Roster {
     }
 
     /// The snapshots that nobody has covered with a later one.
-    pub fn bases(&self) -> impl Iterator<Item = &Base> {
-        let is_last = |base: &&Base| !self.bases.iter().any(|later| later.supersedes(base));
+    pub fn bases(&self) -> impl Iterator<Item = &Snapshot> {
+        let is_last = |base: &&Snapshot| !self.bases.iter().any(|later| later.supersedes(base));
         self.bases.iter().filter(is_last)
     }
 
@@ -345,7 +345,7 @@ impl Roster {
                 if !is_own {
                     return Err(AuthorityError::Signer);
                 }
-                let base = Base::new(payload, feed, range, &covered);
+                let base = Snapshot::new(payload, feed, range, &covered);
                 self.bases.push(base.ok_or(AuthorityError::State)?);
             }
             Claim::Grant { grant, .. } => {

@@ -30,9 +30,11 @@ pub enum AccessKind {
     Read,
     /// So many questions whether there is anything new, within a minute.
     Polled,
+    /// So many entries were let go of.
+    LetGo,
 }
 
-const KINDS: [AccessKind; 10] = [
+const KINDS: [AccessKind; 11] = [
     AccessKind::Began,
     AccessKind::Proved,
     AccessKind::LoggedIn,
@@ -43,6 +45,7 @@ const KINDS: [AccessKind; 10] = [
     AccessKind::Password,
     AccessKind::Read,
     AccessKind::Polled,
+    AccessKind::LetGo,
 ];
 
 /// One leaf.

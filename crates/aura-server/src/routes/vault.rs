@@ -163,8 +163,13 @@ pub(super) async fn forget(
         return Err(ProblemKind::Forbidden.into());
     }
     let ask: ForgetAsk = decode(&headers, body, SMALL_REQUEST_BYTES_MAX).await?;
+    let device = session.device();
     let answer = server.with_vault(session, move |_, hosted, _| {
-        Ok(Answered::new(&ForgetAnswer { entries: hosted.forget(ask.base)? }))
+        let entries = hosted.forget(ask.base)?;
+        if let Some(log) = hosted.log().filter(|_| entries > 0) {
+            log.note(AccessKind::LetGo, device, entries);
+        }
+        Ok(Answered::new(&ForgetAnswer { entries }))
     });
     answer.await
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use aura_protocol::authority::{Base, Device};
+use aura_protocol::authority::{Device, Snapshot};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, Hash};
 use aura_protocol::store::StoreError;
@@ -52,7 +52,7 @@ impl LocalStore {
 }
 
 /// STO-28: that the snapshot is here, and that every device that counts has adopted it.
-fn prove(connection: &Connection, devices: &Devices, base: &Base) -> Result<(), StoreError> {
+fn prove(connection: &Connection, devices: &Devices, base: &Snapshot) -> Result<(), StoreError> {
     let (first, last) = base.range;
     match feed::find(connection, &base.feed)? {
         Some(row) if row.kept.number >= last && row.floor.number < first => {}
@@ -75,7 +75,7 @@ fn prove(connection: &Connection, devices: &Devices, base: &Base) -> Result<(), 
 }
 
 /// Whether a head says that its device has applied the snapshot, with its collection not waiting.
-fn adopts(connection: &Connection, head: &Head, base: &Base) -> Result<bool, StoreError> {
+fn adopts(connection: &Connection, head: &Head, base: &Snapshot) -> Result<bool, StoreError> {
     let collection = base.feed.collection;
     if head.waiting.contains(&collection) {
         return Ok(false);
@@ -97,7 +97,10 @@ fn adopts(connection: &Connection, head: &Head, base: &Base) -> Result<bool, Sto
 }
 
 /// The feeds of which something is covered, on the chain that is here.
-fn doomed(connection: &Connection, base: &Base) -> Result<Vec<(FeedRow, Position)>, StoreError> {
+fn doomed(
+    connection: &Connection,
+    base: &Snapshot,
+) -> Result<Vec<(FeedRow, Position)>, StoreError> {
     let mut doomed = Vec::new();
     for (feed, at) in &base.covered {
         let Some(row) = feed::find(connection, feed)? else { continue };

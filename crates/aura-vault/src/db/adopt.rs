@@ -37,6 +37,9 @@ pub struct Part<'a> {
     pub is_gone: &'a dyn Fn(&Dot) -> bool,
 }
 
+/// Told of a record, its row if it has one, and what a snapshot carries of it.
+type Each<'a> = &'a mut dyn FnMut(RecordId, Option<Row>, &[Carried]) -> Result<(), DbError>;
+
 /// What became of a record.
 #[derive(Debug)]
 pub enum Adopted {
@@ -76,11 +79,7 @@ impl Part<'_> {
 
 impl Db {
     /// The records of a part's category that it does not name, and those that it does: each with its row.
-    fn each_of(
-        &self,
-        part: &Part<'_>,
-        each: &mut dyn FnMut(RecordId, Option<Row>, &[Carried]) -> Result<(), DbError>,
-    ) -> Result<(), DbError> {
+    fn each_of(&self, part: &Part<'_>, each: Each<'_>) -> Result<(), DbError> {
         let mut after = part.after;
         let mut named = part.records.iter().peekable();
         loop {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
-use aura_protocol::authority::Base;
+use aura_protocol::authority::Snapshot;
 use aura_protocol::codec::{Decode as _, Encode as _, Reader, Writer};
 use aura_protocol::id::{FeedId, Hash, RecordId};
 use aura_protocol::store::StoreError;
@@ -73,7 +73,7 @@ pub(crate) type Unsaid = (RecordId, Vec<(String, String)>);
 /// The vault's snapshots, and what became of them here.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
-    pub(crate) bases: Vec<Base>,
+    pub(crate) bases: Vec<Snapshot>,
     pub(crate) adopted: BTreeSet<Hash>,
     /// Those behind the second lock, which is shut.
     pub(crate) waiting: BTreeSet<Hash>,
@@ -82,7 +82,7 @@ pub(crate) struct Told {
 
 /// What one snapshot covers.
 struct Scope<'a> {
-    base: &'a Base,
+    base: &'a Snapshot,
     category: Category,
     /// What others cover that were adopted before.
     before: Covered,
@@ -128,7 +128,7 @@ impl Open {
             if self.reach(base.feed).upto(applied, applied) < base.range.1 {
                 continue;
             }
-            let before = adopted(views)?;
+            let before = views.adopted()?;
             let scope = Scope { base, category, before };
             let late = match self.try_base(views, &scope)? {
                 Ok(late) => late,
@@ -210,7 +210,7 @@ impl Open {
     }
 
     /// The category of a base's collection, if that is the only collection of its category (OPS-15).
-    fn sole_category(&self, base: &Base) -> Option<Category> {
+    fn sole_category(&self, base: &Snapshot) -> Option<Category> {
         self.with_keyring(|keyring| match keyring.purpose(base.feed.collection)? {
             Purpose::Category(category) => {
                 let is_sole = keyring.collections(Purpose::Category(category)).nth(1).is_none();
@@ -226,7 +226,7 @@ impl Open {
         let mut before = Covered::default();
         for base in bases.iter().filter(|base| self.side(base.feed.collection) == side) {
             let Some(category) = self.sole_category(base) else { continue };
-            if !self.has_adopted(views, base.id)? {
+            if !views.has_adopted(base.id)? {
                 continue;
             }
             let scope = Scope { base, category, before: before.clone() };
@@ -315,7 +315,7 @@ impl Open {
     /// Hands on a snapshot in parts, in order. Each says what is left of the records after one up to another.
     fn each_part(
         &self,
-        base: &Base,
+        base: &Snapshot,
         take: &mut dyn FnMut(Option<RecordId>, Option<RecordId>, Records) -> Result<(), OpenError>,
     ) -> Result<Result<(), Unsound>, OpenError> {
         let (first, last) = base.range;
@@ -338,21 +338,6 @@ impl Open {
         }
     }
 
-    /// Up to which entry a feed is in one side's views, or covered by a snapshot that is.
-    pub(crate) fn applied(&self, views: &Views, feed: FeedId) -> Result<u64, OpenError> {
-        Ok(views.db.applied(feed)?.max(adopted(views)?.upto(feed)))
-    }
-
-    /// Up to which entry a feed is covered by snapshots that one side has adopted.
-    pub(crate) fn covered_upto(&self, views: &Views, feed: FeedId) -> Result<u64, OpenError> {
-        Ok(adopted(views)?.upto(feed))
-    }
-
-    /// Whether a snapshot was adopted here.
-    pub(crate) fn has_adopted(&self, views: &Views, base: Hash) -> Result<bool, OpenError> {
-        Ok(views.db.recall(&format!("{ADOPTED}{base}"))?.is_some())
-    }
-
     /// The snapshots that were adopted and that no other one covers, and why others were refused.
     pub(crate) fn told_bases(&self) -> Result<Told, OpenError> {
         let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -364,7 +349,7 @@ impl Open {
                 Side::Second => second.as_deref(),
             };
             match views {
-                Some(views) if self.has_adopted(views, base.id)? => adopted.insert(base.id),
+                Some(views) if views.has_adopted(base.id)? => adopted.insert(base.id),
                 Some(_) => false,
                 None => waiting.insert(base.id),
             };
@@ -390,7 +375,7 @@ impl Open {
     }
 
     /// The records of a snapshot ascend: halving finds one.
-    fn find_carried(&self, base: &Base, record: RecordId) -> Result<Vec<Carried>, OpenError> {
+    fn find_carried(&self, base: &Snapshot, record: RecordId) -> Result<Vec<Carried>, OpenError> {
         let carries = |number: u64| -> Result<Vec<Carry>, OpenError> {
             let entry = self.entry(base.feed, number)?;
             let ops = entry.into_iter().flat_map(|entry| entry.ops);
@@ -430,20 +415,50 @@ impl Open {
         }
         Ok(carried)
     }
+}
+
+impl Views {
+    /// Up to where the snapshots that were adopted on this side cover each feed.
+    pub(super) fn adopted(&self) -> Result<Covered, OpenError> {
+        let mut all = Covered::default();
+        for (_, bytes) in self.db.recall_all(ADOPTED)? {
+            let mut reader = Reader::new(&bytes);
+            let read =
+                reader.array(FEEDS_MAX, |r| r.tuple(2, |r| Ok((FeedId::decode(r)?, r.uint()?))));
+            let read = read.map_err(|_| crate::db::DbError::Damaged)?;
+            all.add(&read.into_iter().collect());
+        }
+        Ok(all)
+    }
+
+    /// Up to which entry a feed is in one side's views, or covered by a snapshot that is.
+    pub(crate) fn applied(&self, feed: FeedId) -> Result<u64, OpenError> {
+        Ok(self.db.applied(feed)?.max(self.adopted()?.upto(feed)))
+    }
+
+    /// Up to which entry a feed is covered by snapshots that one side has adopted.
+    pub(crate) fn covered_upto(&self, feed: FeedId) -> Result<u64, OpenError> {
+        Ok(self.adopted()?.upto(feed))
+    }
+
+    /// Whether a snapshot was adopted here.
+    pub(crate) fn has_adopted(&self, base: Hash) -> Result<bool, OpenError> {
+        Ok(self.db.recall(&format!("{ADOPTED}{base}"))?.is_some())
+    }
 
     /// Tells an index what its database has, from the beginning, if it lacks what could not be read again.
-    pub(super) fn reindex_if_behind(&self, views: &Views) -> Result<(), OpenError> {
-        let covered = adopted(views)?;
+    pub(crate) fn reindex_if_behind(&self) -> Result<(), OpenError> {
+        let covered = self.adopted()?;
         let is_behind = {
-            let indexed = lock(&views.indexed);
+            let indexed = lock(&self.indexed);
             covered.0.iter().any(|(feed, number)| indexed.get(feed).is_none_or(|at| at < number))
         };
         if !is_behind || covered.is_empty() {
             return Ok(());
         }
-        reindex(views)?;
-        let mut indexed = lock(&views.indexed);
-        for (feed, number) in views.db.feeds()?.into_iter().chain(covered.0) {
+        reindex(self)?;
+        let mut indexed = lock(&self.indexed);
+        for (feed, number) in self.db.feeds()?.into_iter().chain(covered.0) {
             let upto = indexed.entry(feed).or_default();
             *upto = number.max(*upto);
         }
@@ -504,20 +519,8 @@ fn pairs(row: &Row) -> Vec<(String, String)> {
     row.state.values().map(|(path, value)| (path.to_owned(), value.to_owned())).collect()
 }
 
-fn numbers(base: &Base) -> BTreeMap<FeedId, u64> {
+fn numbers(base: &Snapshot) -> BTreeMap<FeedId, u64> {
     base.covered.iter().map(|(feed, at)| (*feed, at.number)).collect()
-}
-
-/// Up to where the snapshots that were adopted on this side cover each feed.
-pub(super) fn adopted(views: &Views) -> Result<Covered, OpenError> {
-    let mut all = Covered::default();
-    for (_, bytes) in views.db.recall_all(ADOPTED)? {
-        let mut reader = Reader::new(&bytes);
-        let read = reader.array(FEEDS_MAX, |r| r.tuple(2, |r| Ok((FeedId::decode(r)?, r.uint()?))));
-        let read = read.map_err(|_| crate::db::DbError::Damaged)?;
-        all.add(&read.into_iter().collect());
-    }
-    Ok(all)
 }
 
 fn encode(covered: &BTreeMap<FeedId, u64>) -> Vec<u8> {

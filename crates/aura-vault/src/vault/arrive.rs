@@ -163,7 +163,7 @@ fn is_applied(open: &Open, head: &Head) -> Result<bool, VaultError> {
             },
         };
         let views = second.as_deref().unwrap_or(&open.first);
-        if open.applied(views, feed)? < position.number {
+        if views.applied(feed)? < position.number {
             return Ok(false);
         }
     }

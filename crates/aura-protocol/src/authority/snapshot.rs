@@ -12,7 +12,7 @@ use crate::id::{CollectionId, FeedId, Hash};
 
 /// A snapshot of a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
+pub struct Snapshot {
     /// The hash of the statement's payload: its name.
     pub id: Hash,
     /// The feed in which it stands.
@@ -23,7 +23,7 @@ pub struct Base {
     pub covered: BTreeMap<FeedId, Position>,
 }
 
-impl Base {
+impl Snapshot {
     /// The base that a statement says, if it may say that (AUT-26).
     pub(super) fn new(
         id: Hash,
@@ -75,8 +75,8 @@ mod tests {
         Position { number, hash: Hash([7; 32]) }
     }
 
-    fn base(of: FeedId, range: (u64, u64), covered: &[(FeedId, Position)]) -> Option<Base> {
-        Base::new(Hash([0; 32]), of, range, covered)
+    fn base(of: FeedId, range: (u64, u64), covered: &[(FeedId, Position)]) -> Option<Snapshot> {
+        Snapshot::new(Hash([0; 32]), of, range, covered)
     }
 
     #[test]
