@@ -106,7 +106,7 @@ mod tests {
             assert_eq!(AccessEvent::from_bytes(&event.to_bytes(), 64).unwrap(), event);
         }
         let mut writer = Writer::new();
-        writer.array(4).uint(1).uint(10).null().uint(1);
+        writer.array(4).uint(1).uint(KINDS.len() as u64).null().uint(1);
         assert!(AccessEvent::from_bytes(&writer.into_bytes(), 64).is_err());
     }
 }
