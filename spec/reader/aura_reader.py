@@ -788,7 +788,7 @@ class Vault:
                 address = source.resolve().as_uri() + "?mode=ro&immutable=1"
             database = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
             need(database.execute("PRAGMA application_id").fetchone()[0] == 0x41757261
-                 and database.execute("PRAGMA user_version").fetchone()[0] == 1, "STO-23")
+                 and database.execute("PRAGMA user_version").fetchone()[0] in (1, 2), "STO-23")
             need(database.execute("SELECT id FROM vault").fetchall() == [(self.id,)], "DIR-2")
             yield database
 
