@@ -12,7 +12,7 @@ use crate::view;
 use crate::wire::Resolve;
 
 const DAY_MS: i64 = 86_400_000;
-/// Of a record that was changed since, everything is kept: so that what somebody else did can be taken back.
+/// SNP-5: of a record that was changed since, everything is kept, so that what somebody else did can be taken back.
 const CHANGED_DAYS: i64 = 7;
 
 /// Counts what would go, or makes the snapshots that say so. `may_go` says whether this device's own store may let go
@@ -27,7 +27,7 @@ pub(super) fn compact(
     let retention = Retention {
         deleted_after_ms: before(i64::from(deleted_days)),
         replaced_after_ms: replaced_days.map(|days| before(i64::from(days))),
-        changed_after_ms: before(CHANGED_DAYS.min(i64::from(deleted_days))),
+        changed_after_ms: before(CHANGED_DAYS),
     };
     let act = match resolve {
         Resolve::Look => compact::Resolve::Look,
