@@ -13,7 +13,7 @@ use crate::limits::{DEVICES_MAX, FORMAT_VERSION, HEAD_BYTES_MAX, HEAD_FEEDS_MAX,
 use crate::signed::Signable;
 
 /// How far a feed or a head has come: the number of its last member and that member's hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The last number; 0 for none.
     pub number: u64,

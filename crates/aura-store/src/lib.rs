@@ -11,6 +11,8 @@ mod wait;
 
 pub mod devices;
 
+mod proof;
+
 pub mod local;
 
 pub mod http;

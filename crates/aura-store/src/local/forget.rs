@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Letting go of what a snapshot covers, once every device has adopted it.
 //!
-//! The proof is in the heads that the store shows: of each device that counts one that says that it has applied
-//! the head with the snapshot. A device that waits, was revoked or was retired does not count. Chunks go before
-//! the entries that name them: cut short, it is done again. Source: spec/store.md, rules STO-28 to STO-30.
+//! The proof is in the heads that the store shows (`crate::proof`). Chunks go before the entries that name them: cut
+//! short, it is done again. Source: spec/store.md, rules STO-28 to STO-30.
 
 use std::collections::BTreeSet;
 
-use aura_protocol::authority::{Device, Snapshot};
-use aura_protocol::head::{Head, Position};
+use aura_protocol::authority::Snapshot;
+use aura_protocol::head::Position;
 use aura_protocol::id::{ChunkName, Hash};
 use aura_protocol::store::StoreError;
 use rusqlite::{Connection, params};
@@ -17,6 +16,7 @@ use super::fault::failed;
 use super::feed::{self, FeedRow, stored};
 use super::{LocalStore, Writer, chunk, fault, head};
 use crate::devices::Devices;
+use crate::proof;
 
 impl LocalStore {
     pub(super) fn let_go(&self, base: Hash) -> Result<u64, StoreError> {
@@ -59,41 +59,18 @@ fn prove(connection: &Connection, devices: &Devices, base: &Snapshot) -> Result<
         _ => return Err(StoreError::Unproven),
     }
     let (newest, _) = head::all_newest(connection)?;
-    let heads: Vec<Head> = newest.iter().filter_map(|stored| stored.head.claim().ok()).collect();
-    let counts = |device: &Device| device.is_active() && !device.is_retired;
-    let roster = devices.roster().ok_or(StoreError::Unproven)?;
-    for (id, _) in roster.devices().iter().filter(|(_, device)| counts(device)) {
+    for named in proof::witnesses(devices, base, &newest)? {
         let mut has_adopted = false;
-        for head in heads.iter().filter(|head| head.device == *id) {
-            has_adopted |= adopts(connection, head, base)?;
+        for at in named {
+            let found = head::at(connection, base.feed.device, base.feed.incarnation, at)?;
+            let claim = found.and_then(|stored| stored.head.claim().ok());
+            has_adopted |= claim.is_some_and(|head| proof::has_snapshot(&head, base));
         }
         if !has_adopted {
             return Err(StoreError::Unproven);
         }
     }
     Ok(())
-}
-
-/// Whether a head says that its device has applied the snapshot, with its collection not waiting.
-fn adopts(connection: &Connection, head: &Head, base: &Snapshot) -> Result<bool, StoreError> {
-    let collection = base.feed.collection;
-    if head.waiting.contains(&collection) {
-        return Ok(false);
-    }
-    let has_snapshot = |head: &Head| head.position(collection).number >= base.range.1;
-    if (head.device, head.incarnation) == (base.feed.device, base.feed.incarnation) {
-        return Ok(has_snapshot(head));
-    }
-    let of_author =
-        |(device, incarnation)| (device, incarnation) == (base.feed.device, base.feed.incarnation);
-    for seen in head.seen.iter().filter(|seen| of_author((seen.device, seen.incarnation))) {
-        // What a number alone says, anybody could say: the head that it names must say it (HED-5).
-        let named = head::at(connection, seen.device, seen.incarnation, seen.applied)?;
-        if named.is_some_and(|stored| stored.head.claim().is_ok_and(|head| has_snapshot(&head))) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// The feeds of which something is covered, on the chain that is here.
