@@ -271,9 +271,7 @@ pub trait BlindStore: Send + Sync {
 
     /// Lets go of the entries that a base covers, and of the chunks that no other entry names, once the heads that
     /// the store shows prove that every device has adopted it (STO-28). How many entries went; again, none.
-    async fn forget(&self, _access: &Access, _base: Hash) -> Result<u64, StoreError> {
-        Err(StoreError::Unproven)
-    }
+    async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError>;
 
     /// Returns when the store has a head whose position differs from `known`, or after `wait_ms`.
     async fn watch(

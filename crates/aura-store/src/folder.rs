@@ -21,14 +21,19 @@ mod feed;
 
 mod head;
 
+mod judge;
+
+mod forget;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use aura_protocol::authority::Roster;
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation, VaultId};
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
 use aura_protocol::limits::CHUNK_BYTES_MAX;
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
@@ -39,6 +44,7 @@ use self::far::{Far, Secret};
 use self::feed::FeedRuns;
 use self::files::{Done, Files, Put};
 use self::head::{HeadFiles, Kept};
+use self::judge::{Floors, Judge};
 use crate::layout::FolderLayout;
 use crate::local::Clock;
 use crate::wait::{Bell, deadline};
@@ -49,6 +55,7 @@ type Known = [(DeviceId, Incarnation, Position)];
 pub struct FolderStore {
     files: Arc<dyn Files>,
     kept: Kept,
+    floors: Floors,
     now_ms: Clock,
     bell: Bell,
 }
@@ -78,7 +85,8 @@ impl FolderStore {
     }
 
     fn of(files: Arc<dyn Files>, now_ms: Clock) -> Self {
-        Self { files, kept: Kept::default(), now_ms, bell: Bell::default() }
+        let (kept, floors, bell) = (Kept::default(), Floors::default(), Bell::default());
+        Self { files, kept, floors, now_ms, bell }
     }
 
     /// The vaults that the directory keeps, ascending. Whatever is not named and made like one is passed over.
@@ -122,6 +130,10 @@ impl FolderStore {
         HeadFiles { files: &*self.files, kept: &self.kept, vault: access.vault() }
     }
 
+    fn judge(&self, access: &Access) -> Judge<'_> {
+        Judge { files: &*self.files, heads: self.heads_of(access), floors: &self.floors }
+    }
+
     fn allow(&self, access: &Access, feed: &FeedId) -> Result<(), StoreError> {
         let is_allowed = access.allows(feed.collection, (self.now_ms)());
         if is_allowed { Ok(()) } else { Err(StoreError::Forbidden) }
@@ -151,10 +163,17 @@ impl BlindStore for FolderStore {
             belongs(&claim, entry)?;
             self.allow(access, &entry.header().feed)?;
         }
-        for of_feed in entries.chunk_by(|a, b| a.header().feed == b.header().feed) {
-            feed::write(&*self.files, of_feed).await?;
+        let judge = self.judge(access);
+        // Statements first: they may say that another feed begins later.
+        let is_statement =
+            |entry: &Entry| entry.header().feed.collection == CollectionId::AUTHORITY;
+        let of_feeds = entries.chunk_by(|a, b| a.header().feed == b.header().feed);
+        let (statements, others): (Vec<_>, Vec<_>) =
+            of_feeds.partition(|of_feed| of_feed.first().is_some_and(is_statement));
+        for of_feed in statements.into_iter().chain(others) {
+            write(&judge, of_feed).await?;
         }
-        let missing = self.missing(&claim).await?;
+        let missing = missing(&judge, &claim, entries).await?;
         if missing.is_empty() {
             // FLD-4: last of all, so that a tool that keeps the order brings it last too.
             self.heads_of(access).write(&claim, head).await?;
@@ -172,7 +191,7 @@ impl BlindStore for FolderStore {
     ) -> Result<Vec<Entry>, StoreError> {
         self.enter(access).await?;
         self.allow(access, &feed)?;
-        let held = FeedRuns::list(&*self.files, access.vault(), &feed).await?;
+        let held = self.judge(access).runs(&feed).await?;
         if held.is_empty() {
             return Err(StoreError::Absent);
         }
@@ -220,6 +239,15 @@ impl BlindStore for FolderStore {
         self.heads_of(access).read(life, at).await?.ok_or(StoreError::Absent)
     }
 
+    async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {
+        self.enter(access).await?;
+        // Of the vault, not of some of its collections.
+        match access {
+            Access::Vault(_) => forget::forget(&self.judge(access), base).await,
+            Access::Collections { .. } => Err(StoreError::Forbidden),
+        }
+    }
+
     async fn watch(
         &self,
         access: &Access,
@@ -241,21 +269,56 @@ impl BlindStore for FolderStore {
     }
 }
 
-impl FolderStore {
-    /// Feeds of the head that do not yet reach it.
-    async fn missing(&self, head: &Head) -> Result<Vec<(FeedId, u64)>, StoreError> {
-        let mut missing = Vec::new();
-        for (collection, position) in &head.feeds {
-            let feed = head.feed(*collection);
-            let held = FeedRuns::list(&*self.files, head.vault, &feed).await?;
-            match held.reach() {
-                reach if reach < position.number => missing.push((feed, reach)),
-                _ if held.has_at(position).await? => {}
-                _ => return Err(StoreError::Fork),
-            }
-        }
-        Ok(missing)
+/// Writes entries of one feed. FLD-19: where a snapshot covers what is not there, the feed goes on after it.
+async fn write(judge: &Judge<'_>, entries: &[Entry]) -> Result<(), StoreError> {
+    let Some(first) = entries.first().map(Entry::header) else { return Ok(()) };
+    let mut runs = judge.runs(&first.feed).await?;
+    let before = Position { number: first.number.saturating_sub(1), hash: first.previous };
+    if before.number > runs.reach() && covers(judge, &mut runs, before).await? {
+        runs.begin_after(before);
     }
+    runs.write(entries).await
+}
+
+/// Whether a snapshot covers a feed right up to here; then that is written down.
+async fn covers(
+    judge: &Judge<'_>,
+    runs: &mut FeedRuns<'_>,
+    at: Position,
+) -> Result<bool, StoreError> {
+    let feed = runs.feed();
+    let devices = judge.devices().await?;
+    let base = devices.roster().into_iter().flat_map(Roster::bases);
+    let Some(base) = base.into_iter().find(|base| base.covers(feed) == at) else {
+        return Ok(false);
+    };
+    runs.mark(&at, base.id).await.map(|()| true)
+}
+
+/// Feeds of the head that do not yet reach it.
+async fn missing(
+    judge: &Judge<'_>,
+    head: &Head,
+    with: &[Entry],
+) -> Result<Vec<(FeedId, u64)>, StoreError> {
+    let mut missing = Vec::new();
+    for (collection, position) in &head.feeds {
+        let feed = head.feed(*collection);
+        let mut held = judge.runs(&feed).await?;
+        match held.reach() {
+            reach if reach < position.number => {
+                // A head may stand where the covering ends: then there is nothing to push. Looked for only when
+                // nothing was, since it takes reading the statements.
+                if with.is_empty() && covers(judge, &mut held, *position).await? {
+                    continue;
+                }
+                missing.push((feed, reach));
+            }
+            _ if held.has_at(position).await? => {}
+            _ => return Err(StoreError::Fork),
+        }
+    }
+    Ok(missing)
 }
 
 /// STO-2, as the writer sees it.

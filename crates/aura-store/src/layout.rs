@@ -111,7 +111,7 @@ impl FolderLayout {
 
     /// `entries/DEVICE/INCARNATION/COLLECTION/FIRST-LAST-HASH`.
     pub(crate) fn runs(&self, feed: &FeedId) -> PathBuf {
-        let device = self.root.join("entries").join(feed.device.to_string());
+        let device = self.entries().join(feed.device.to_string());
         device.join(feed.incarnation.to_string()).join(feed.collection.to_string())
     }
 
@@ -128,6 +128,21 @@ impl FolderLayout {
         let is_hash = hash.len() == 32 && hash.bytes().all(is_lower_hex);
         let (first, last) = (number_of(first)?, number_of(last)?);
         (parts.next().is_none() && is_hash && 1 <= first && first <= last).then_some((first, last))
+    }
+
+    /// Feeds: `DEVICE/INCARNATION/COLLECTION` below it.
+    pub(crate) fn entries(&self) -> PathBuf {
+        self.root.join("entries")
+    }
+
+    /// The name of the file, beside a feed's runs, that says up to where they were let go of.
+    pub(crate) fn floor_name(floor: &Position) -> String {
+        format!("gone-{}", Self::head_name(floor))
+    }
+
+    /// The position that such a file's name claims; `None` if it is no such name.
+    pub(crate) fn parse_floor(name: &str) -> Option<Position> {
+        Self::parse_head(name.strip_prefix("gone-")?).filter(|floor| floor.number > 0)
     }
 
     pub(crate) fn chunks(&self) -> ChunkLayout {
@@ -158,13 +173,21 @@ mod tests {
     fn names_come_back_and_others_are_passed_over() {
         let last = Position { number: 0x1f, hash: Hash([0xab; 32]) };
         let (head, run) = (FolderLayout::head_name(&last), FolderLayout::run_name(3, &last));
+        let floor = FolderLayout::floor_name(&last);
         assert_eq!(FolderLayout::parse_head(&head), Some(last));
+        assert_eq!(FolderLayout::parse_floor(&floor), Some(last));
+        assert_eq!(
+            (FolderLayout::parse_head(&floor), FolderLayout::parse_run(&floor)),
+            (None, None)
+        );
+        assert_eq!(FolderLayout::parse_floor(&FolderLayout::floor_name(&Position::NONE)), None);
         assert_eq!(FolderLayout::parse_run(&run), Some((3, 0x1f)));
         for end in
             [".tmp", " (conflicted copy)", ".sync-conflict-20260101-000000-ABCDEFG", "0", "-"]
         {
             assert_eq!(FolderLayout::parse_head(&format!("{head}{end}")), None, "{end}");
             assert_eq!(FolderLayout::parse_run(&format!("{run}{end}")), None, "{end}");
+            assert_eq!(FolderLayout::parse_floor(&format!("{floor}{end}")), None, "{end}");
         }
         for name in
             ["", "-", "--", &head.to_uppercase(), &run.to_uppercase(), &head[1..], &run[1..]]

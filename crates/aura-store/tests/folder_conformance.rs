@@ -9,7 +9,7 @@ use aura_protocol::id::VaultId;
 use aura_protocol::store::{Access, BlindStore, StoreError};
 use aura_store::folder::FolderStore;
 use aura_testkit::conformance::passive::FolderObjects;
-use aura_testkit::conformance::{Scene, every as shared, passive};
+use aura_testkit::conformance::{Scene, passive};
 use pollster::block_on;
 use tempfile::TempDir;
 
@@ -17,9 +17,11 @@ fn open(folder: &Path) -> FolderStore {
     FolderStore::open(folder, Box::new(|| 1_000)).unwrap()
 }
 
-macro_rules! every {
-    ($($case:ident),* $(,)?) => {
-        mod every {
+macro_rules! conformance {
+    ($suite:ident: $($case:ident),* $(,)?) => {
+        mod $suite {
+            use aura_testkit::conformance::$suite as shared;
+
             use super::*;
 
             $(#[test]
@@ -54,7 +56,19 @@ macro_rules! passive {
     };
 }
 
-every! {
+conformance! {
+    forget:
+    what_is_covered_goes,
+    what_proves_nothing_lets_nothing_go,
+    whose_word_counts,
+    what_is_no_snapshot_lets_nothing_go,
+    a_feed_begins_where_a_snapshot_ends,
+    a_feed_goes_on_only_as_it_was,
+    letting_go_takes_the_whole_vault,
+}
+
+conformance! {
+    every:
     an_empty_vault_has_nothing,
     batches_come_back,
     a_head_waits_for_its_entries,
@@ -70,6 +84,9 @@ every! {
 }
 
 passive! {
+    made_up_floors_change_nothing,
+    a_rotten_snapshot_lets_nothing_go,
+    letting_go_is_done_again,
     foreign_files_are_passed_over,
     broken_files_are_named_and_healed,
     files_come_in_any_order,

@@ -75,3 +75,14 @@ conformance! {
     pushes_stay_within_the_access,
     chunks_are_checked,
 }
+
+conformance! {
+    forget:
+    what_is_covered_goes,
+    what_proves_nothing_lets_nothing_go,
+    whose_word_counts,
+    what_is_no_snapshot_lets_nothing_go,
+    a_feed_begins_where_a_snapshot_ends,
+    a_feed_goes_on_only_as_it_was,
+    letting_go_takes_the_whole_vault,
+}

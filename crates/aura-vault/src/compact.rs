@@ -238,31 +238,6 @@ impl Open {
         self.heed(&roster, &self.log.heads()?, own);
         self.catch_up()
     }
-
-    /// Lets go of what snapshots cover that every device has adopted. How many entries went.
-    pub(crate) fn let_go(&self) -> Result<u64, OpenError> {
-        let bases = self.bases.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let mut gone = 0u64;
-        for base in bases {
-            let views = match self.side(base.feed.collection) {
-                Side::First => None,
-                Side::Second => match self.second() {
-                    Some(second) => Some(second),
-                    None => continue,
-                },
-            };
-            // What is not in this device's views yet is not let go of under it.
-            if !views.as_deref().unwrap_or(&self.first).has_adopted(base.id)? {
-                continue;
-            }
-            match self.log.forget(base.id) {
-                Ok(entries) => gone = gone.saturating_add(entries),
-                Err(StoreError::Unproven) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(gone)
-    }
 }
 
 impl Compacted {

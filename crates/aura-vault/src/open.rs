@@ -5,9 +5,15 @@
 //! own. Each view knows how far it has been applied; what a crash took from a view is applied again
 //! from the log when the vault is opened. Nothing here decides who may do what: that is `crate::gate`.
 
-mod adopt;
+mod covered;
 
 mod reach;
+
+mod examine;
+
+mod adopt;
+
+mod forget;
 
 mod second;
 
@@ -40,9 +46,10 @@ const MOMENTS_MAX: usize = 16;
 /// Where each feed stands, and the newest head of each incarnation.
 pub(crate) type Moment = (Vec<(FeedId, Position)>, Vec<Signed<Head>>);
 
-use adopt::Covered;
 pub(crate) use adopt::Told;
-pub use adopt::Unsound;
+use covered::Covered;
+pub use examine::Unsound;
+pub use forget::LetGo;
 pub(crate) use reach::{Reach, Reaches};
 
 const FEEDS_MAX: usize = 65_536;
@@ -150,7 +157,7 @@ pub struct Open {
     /// Snapshots that count, and that no other one covers.
     pub(crate) bases: RwLock<Vec<Snapshot>>,
     /// What this device's late changes stood on, to be said again.
-    pub(crate) unsaid: Mutex<Vec<adopt::Unsaid>>,
+    pub(crate) unsaid: Mutex<Vec<examine::Unsaid>>,
     /// The device that this is.
     pub(crate) own: DeviceId,
     /// Those that were refused, and why.

@@ -54,6 +54,8 @@ pub use join::DeviceInfo;
 pub use revoke::Loss;
 pub use second::SecondStanding;
 pub use slots::SlotInfo;
+
+pub use crate::open::LetGo;
 pub(crate) use statement::sign as sign_statement;
 
 const DEVICE_KEY: &str = "device.key";

@@ -130,8 +130,6 @@ pub(crate) struct Compacted {
     pub(crate) attachment_bytes: u64,
     /// Entries that this device let go of at once.
     pub(crate) entries_gone: u64,
-    /// Whether a folder among the stores keeps everything all the same.
-    pub(crate) folder: bool,
 }
 
 /// `aura sync`.

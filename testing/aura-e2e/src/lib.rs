@@ -13,6 +13,8 @@
 
 pub mod elsewhere;
 
+pub mod host;
+
 use std::env;
 use std::ffi::OsStr;
 use std::fs;

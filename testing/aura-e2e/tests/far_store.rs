@@ -13,7 +13,7 @@ use aura_protocol::store::{Access, BlindStore, StoreError};
 use aura_store::folder::FolderStore;
 use aura_store::folder::far::{Far, FarAddress, Secret};
 use aura_testkit::conformance::passive::FolderObjects;
-use aura_testkit::conformance::{NOTES, Scene, every, passive};
+use aura_testkit::conformance::{NOTES, Scene, every, forget, passive};
 use pollster::block_on;
 use zeroize::Zeroizing;
 
@@ -69,6 +69,9 @@ fn conforms(kind: Elsewhere) {
     block_on(every::a_watch_wakes(&make));
     block_on(every::pushes_at_the_same_time(&make));
     block_on(every::a_bad_line_loses_nothing(&make));
+    block_on(forget::what_is_covered_goes(&make));
+    block_on(forget::what_is_no_snapshot_lets_nothing_go(&make));
+    block_on(forget::a_feed_begins_where_a_snapshot_ends(&make));
 
     let passively = |below: &str| {
         let folder = made(&server, below);
@@ -83,6 +86,10 @@ fn conforms(kind: Elsewhere) {
     block_on(passive::chunks_are_put_if_absent(&make, &objects));
     let (objects, make) = passively("p4");
     block_on(passive::broken_files_are_named_and_healed(&make, &objects));
+    let (objects, make) = passively("p5");
+    block_on(passive::made_up_floors_change_nothing(&make, &objects));
+    let (objects, make) = passively("p6");
+    block_on(passive::letting_go_is_done_again(&make, &objects));
 }
 
 #[test]

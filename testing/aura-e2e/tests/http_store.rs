@@ -122,6 +122,16 @@ macro_rules! conformance {
 }
 
 conformance! {
+    forget:
+    what_is_covered_goes,
+    what_proves_nothing_lets_nothing_go,
+    whose_word_counts,
+    what_is_no_snapshot_lets_nothing_go,
+    a_feed_begins_where_a_snapshot_ends,
+    a_feed_goes_on_only_as_it_was,
+}
+
+conformance! {
     every:
     an_empty_vault_has_nothing,
     batches_come_back,

@@ -4,112 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use aura_e2e::{Done, PASSWORD, Person, program};
+use aura_e2e::host::Host;
+use aura_e2e::{Done, PASSWORD, Person};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 /// What every daemon does by itself, it does within this.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// In records only.
 const MARKER: &str = "quokkamarker";
-
-/// The server's program and its folder.
-struct Host {
-    folder: TempDir,
-    address: SocketAddr,
-    settings: String,
-    child: Option<Child>,
-    key: String,
-}
-
-impl Host {
-    fn new() -> Self {
-        Self::with("")
-    }
-
-    /// A server with these settings.
-    fn with(settings: &str) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let mut host = Self {
-            folder: tempfile::tempdir().unwrap(),
-            address,
-            settings: settings.to_owned(),
-            child: None,
-            key: String::new(),
-        };
-        host.starts();
-        host
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    fn url(&self) -> String {
-        format!("https://{}", self.address)
-    }
-
-    fn command(&self) -> Command {
-        let config = self.folder.path().join("settings.toml");
-        fs::write(&config, &self.settings).unwrap();
-        let mut command = Command::new(program().with_file_name("aura-server"));
-        command.arg("--config").arg(config).arg("--data").arg(self.data());
-        command
-    }
-
-    fn starts(&mut self) {
-        let listen = self.address.to_string();
-        let mut command = self.command();
-        command.args(["serve", "--registration", "open", "--listen", &listen]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = lines.next().unwrap().unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
-        assert_eq!(said["message"], "listening", "{said}");
-        said["key"].as_str().unwrap().clone_into(&mut self.key);
-        // What it says later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        self.child = Some(child);
-    }
-
-    /// As `kill -9` does.
-    fn is_killed(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-
-    /// What it kept is there no more; its key is.
-    fn is_wiped(&mut self) {
-        self.is_killed();
-        for name in fs::read_dir(self.data()).unwrap().map(|entry| entry.unwrap().path()) {
-            match name.file_name().unwrap().to_str().unwrap() {
-                "vaults" => fs::remove_dir_all(name).unwrap(),
-                name_of if name_of.starts_with("accounts.db") => fs::remove_file(name).unwrap(),
-                _ => {}
-            }
-        }
-        self.starts();
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
-}
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -134,6 +40,23 @@ fn all_bytes(folder: &Path) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// Bytes of chunks that it keeps.
+fn chunk_bytes(host: &Host) -> u64 {
+    fn of(folder: &Path) -> u64 {
+        let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+        entries
+            .map(|entry| match entry.file_type().unwrap().is_dir() {
+                true => of(&entry.path()),
+                false if entry.path().components().any(|part| part.as_os_str() == "chunks") => {
+                    entry.metadata().unwrap().len()
+                }
+                false => 0,
+            })
+            .sum()
+    }
+    of(&host.data())
 }
 
 fn adds_server(person: &Person, host: &Host, account: &str) -> Done {
@@ -437,7 +360,7 @@ fn an_older_copy_of_the_server_is_told_and_healed() {
     let mut host = Host::new();
     let nora = first(&host);
     let phone = joins(&nora, &host);
-    let backup = host.folder.path().join("backup");
+    let backup = host.aside().join("backup");
     host.is_killed();
     copy(&host.data(), &backup);
     host.starts();
@@ -449,7 +372,7 @@ fn an_older_copy_of_the_server_is_told_and_healed() {
         person.does(["lock", "--stop"]);
     }
     host.is_killed();
-    fs::rename(host.data(), host.folder.path().join("gone")).unwrap();
+    fs::rename(host.data(), host.aside().join("gone")).unwrap();
     fs::rename(&backup, host.data()).unwrap();
     host.starts();
     let told = nora.types(["--json", "sync"]);
@@ -549,4 +472,46 @@ fn servers_are_let_go_of() {
     assert_eq!(nora.types(["store", "rm", &url]).code, 2);
     let invited = adds_server(&nora, &host, "nora");
     assert_eq!(invited.code, 0, "{invited:?}");
+}
+
+/// What was deleted goes for good on both devices and at the server, once both have adopted what stays; then a third device
+/// joins from what is left.
+#[test]
+fn what_was_deleted_goes_for_good() {
+    let host = Host::new();
+    let nora = first(&host);
+    fs::write(nora.path("plan.bin"), vec![7; 300_000]).unwrap();
+    let add = ["add", "note", "--title", "Plan", "--text", "numbatword", "--file", "plan.bin"];
+    let plan = nora.asks(add)["id"].as_str().unwrap().to_owned();
+    let kept = nora.adds("Kept", "bilbyword").unwrap();
+    let phone = joins(&nora, &host);
+    meet(&nora, &phone);
+    let full = chunk_bytes(&host);
+    nora.does(["rm", &plan]);
+    meet(&nora, &phone);
+    assert!(nora.does(["compact"]).out.contains("Nothing is old enough"), "not yet 30 days");
+    let looked = nora.does(["compact", "--deleted-before", "0"]);
+    assert!(looked.out.contains("1 deleted record") && looked.out.contains("--now"), "{looked:?}");
+    let done = nora.asks(["compact", "--deleted-before", "0", "--now"]);
+    assert_eq!((&done["records"], &done["entries_gone"]), (&json!(1), &json!(0)), "{done}");
+    syncs(&nora);
+    assert!(chunk_bytes(&host) >= full, "the phone has not adopted it");
+    meet(&nora, &phone);
+    for _ in 0..2 {
+        [&nora, &phone].into_iter().for_each(|person| drop(syncs(person)));
+    }
+    assert_eq!(chunk_bytes(&host), 0, "it is gone at the store");
+    for person in [&nora, &phone] {
+        let status = person.asks(["status"]);
+        assert_eq!(status["attachment_bytes"], json!(0), "{status}");
+        assert_eq!(status["warnings"], json!([]), "{status}");
+        assert_eq!(person.types(["undo", &plan]).code, 1, "not even in the trash");
+        person.does(["verify"]);
+    }
+    let tablet = joins(&nora, &host);
+    assert_eq!(tablet.state(), nora.state());
+    assert!(finds(&tablet, "bilbyword") && !finds(&tablet, "numbatword"));
+    tablet.does(["edit", &kept, "text=quollword"]);
+    meet(&tablet, &nora);
+    tablet.does(["verify"]);
 }

@@ -83,6 +83,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Bytes of chunks in a folder.
+fn chunk_bytes(folder: &Path) -> u64 {
+    let files = files(folder).into_iter();
+    let chunks = files.filter(|path| path.components().any(|part| part.as_os_str() == "chunks"));
+    chunks.map(|path| fs::metadata(path).unwrap().len()).sum()
+}
+
 /// A code of the kit, into a file of another person's.
 fn hand_over(from: &Person, section: &str, to: &Person, name: &str) {
     let kit = fs::read_to_string(from.path("kit.txt")).unwrap();
@@ -514,4 +521,53 @@ fn what_is_damaged_here_is_healed_from_the_folder() {
     assert_eq!(nora.types(["verify", "--rebuild"]).code, 0);
     assert_eq!(nora.types(["verify"]).code, 0);
     assert!(finds(&nora, MARKER));
+}
+
+/// What was deleted goes for good on both devices and at the folder, once both have adopted what stays; then a third device
+/// joins from what is left.
+#[test]
+fn what_was_deleted_goes_for_good() {
+    let carrier = Carrier::new();
+    let nora = first(&carrier);
+    fs::write(nora.path("plan.bin"), vec![7; 300_000]).unwrap();
+    let add = ["add", "note", "--title", "Plan", "--text", "numbatword", "--file", "plan.bin"];
+    let plan = nora.asks(add)["id"].as_str().unwrap().to_owned();
+    let kept = nora.adds("Kept", "bilbyword").unwrap();
+    let phone = joins_with_code(&nora, &carrier);
+    meet(&nora, &phone);
+    let full = chunk_bytes(&carrier.folder());
+    nora.does(["rm", &plan]);
+    meet(&nora, &phone);
+    assert!(nora.does(["compact"]).out.contains("Nothing is old enough"), "not yet 30 days");
+    let looked = nora.does(["compact", "--deleted-before", "0"]);
+    assert!(looked.out.contains("1 deleted record") && looked.out.contains("--now"), "{looked:?}");
+    let done = nora.asks(["compact", "--deleted-before", "0", "--now"]);
+    assert_eq!((&done["records"], &done["entries_gone"]), (&json!(1), &json!(0)), "{done}");
+    syncs(&nora);
+    assert!(chunk_bytes(&carrier.folder()) >= full, "the phone has not adopted it");
+    meet(&nora, &phone);
+    for _ in 0..2 {
+        [&nora, &phone].into_iter().for_each(|person| drop(syncs(person)));
+    }
+    assert_eq!(chunk_bytes(&carrier.folder()), 0, "it is gone at the store");
+    for person in [&nora, &phone] {
+        let status = person.asks(["status"]);
+        assert_eq!(status["attachment_bytes"], json!(0), "{status}");
+        assert_eq!(status["warnings"], json!([]), "{status}");
+        assert_eq!(person.types(["undo", &plan]).code, 1, "not even in the trash");
+        person.does(["verify"]);
+    }
+    let tablet = joins_with_code(&nora, &carrier);
+    assert_eq!(tablet.state(), nora.state());
+    assert!(finds(&tablet, "bilbyword") && !finds(&tablet, "numbatword"));
+    tablet.does(["edit", &kept, "text=quollword"]);
+    meet(&tablet, &nora);
+    tablet.does(["verify"]);
+    // A folder that lost everything is filled by a device that let go.
+    carrier.is_emptied();
+    assert_eq!(nora.tries(["--json", "sync"]).code, 7, "that it was emptied is told");
+    syncs(&nora);
+    let late = joins_with_code(&nora, &carrier);
+    assert_eq!(late.state(), nora.state());
+    late.does(["verify"]);
 }

@@ -119,6 +119,32 @@ impl Author {
         self.authority(&[signed(&confirm, &[&self.key])])
     }
 
+    /// The entry that retires another device.
+    pub fn retire(&mut self, device: DeviceId) -> Entry {
+        let retire = self.statement(Claim::Retire(device));
+        self.authority(&[signed(&retire, &[&self.key])])
+    }
+
+    /// The entry that says that a snapshot in a feed of its own is whole, and the snapshot's name.
+    pub fn base(
+        &mut self,
+        collection: CollectionId,
+        range: (u64, u64),
+        mut covered: Vec<(FeedId, Position)>,
+    ) -> (Entry, Hash) {
+        covered.sort_by_key(|(feed, _)| *feed);
+        let claim = Claim::Base { feed: self.feed(collection), range, covered };
+        let base = self.statement(claim);
+        let id = Hash::of(&[&base.to_bytes()]);
+        (self.authority(&[signed(&base, &[&self.key])]), id)
+    }
+
+    /// The entry that says that this device has adopted a snapshot whose last entry has this hash.
+    pub fn adopt(&mut self, base: Hash, last: Hash) -> Entry {
+        let adopt = self.statement(Claim::Adopt { base, last });
+        self.authority(&[signed(&adopt, &[&self.key])])
+    }
+
     /// The key with which it shows servers who it is.
     pub fn transport_key(&self) -> [u8; 32] {
         self.keys.transport

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The suites that every blind store must pass: [`every`] for all, and then [`active`] or [`passive`].
+//! The suites that every blind store must pass: [`every`] and [`forget`] for all, and then [`active`] or [`passive`].
 //!
 //! Plain functions that panic where a store does not keep the contract. Each takes what makes an empty
 //! store for a vault; a store's own tests call each by its name.
 
 pub mod every;
+
+pub mod forget;
 
 pub mod active;
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Ends, Heads, Receipt, StoreError, StoredHead};
 
@@ -153,6 +153,12 @@ impl<S: BlindStore> BlindStore for FaultyStore<S> {
 
     async fn ends(&self, access: &Access) -> Result<Ends, StoreError> {
         self.inner.ends(access).await
+    }
+
+    async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {
+        let fault = self.fault();
+        Self::before(fault)?;
+        Self::after(fault, self.inner.forget(access, base).await)
     }
 
     async fn watch(

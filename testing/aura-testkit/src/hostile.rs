@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Incarnation, VaultId};
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
 use aura_protocol::signed::{Signature, Signed};
 use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
 
@@ -382,6 +382,10 @@ impl BlindStore for Mallory {
             Some(Act::Past(commits)) => Ok(has(&inner.at(commits))),
             _ => Ok(has(&inner.now)),
         }
+    }
+
+    async fn forget(&self, _: &Access, _: Hash) -> Result<u64, StoreError> {
+        Err(StoreError::Unproven)
     }
 
     async fn watch(

@@ -168,6 +168,12 @@ impl BlindStore for RecordedStore<'_> {
         answer
     }
 
+    async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {
+        let answer = self.inner.forget(access, base).await;
+        self.transcript.record(("forget", base.0.to_vec()), &answer, |_| 0);
+        answer
+    }
+
     async fn watch(
         &self,
         access: &Access,

@@ -7,7 +7,7 @@
 
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::head::Position;
-use crate::id::{CollectionId, DeviceId, EpochId, FeedId, GrantId, Incarnation, SlotId};
+use crate::id::{CollectionId, DeviceId, EpochId, FeedId, GrantId, Hash, Incarnation, SlotId};
 use crate::limits::HEAD_FEEDS_MAX;
 
 /// Length of an X-Wing public key in bytes.
@@ -208,6 +208,13 @@ pub enum Claim {
     },
     /// A second lock, or the next one in its place.
     Second(SecondLock),
+    /// The device that says so has adopted a snapshot.
+    Adopt {
+        /// The snapshot's name: the hash of the payload of its `base`.
+        base: Hash,
+        /// The hash of its last entry, as this device has it.
+        last: Hash,
+    },
 }
 
 impl Claim {
@@ -230,6 +237,7 @@ impl Claim {
             Self::Ungrant(_) => 14,
             Self::Floor { .. } => 15,
             Self::Second(_) => 16,
+            Self::Adopt { .. } => 17,
         }
     }
 }
@@ -313,6 +321,9 @@ pub(super) fn encode_claim(claim: &Claim, w: &mut Writer) {
             second.generation.encode(w);
             encode_slot_kind(&SlotKind::Password(second.params), w);
             w.bytes(&second.keys.sign).bytes(&second.keys.kem[..]);
+        }
+        Claim::Adopt { base, last } => {
+            w.array(2).bytes(&base.0).bytes(&last.0);
         }
     }
 }
@@ -404,6 +415,9 @@ pub(super) fn decode_claim(code: u64, r: &mut Reader<'_>) -> Result<Claim, Codec
             let (lock, generation, params) = (keyed_epoch(r)?, keyed_epoch(r)?, decode_factor(r)?);
             let keys = SlotKeys { sign: r.bytes_exact()?, kem: kem_key(r)? };
             Ok(Claim::Second(SecondLock { lock, generation, params, keys }))
+        })?,
+        17 => r.tuple(2, |r| {
+            Ok(Claim::Adopt { base: Hash(r.bytes_exact()?), last: Hash(r.bytes_exact()?) })
         })?,
         // AUT-4: a statement of an unknown type is critical.
         unknown => return Err(CodecError::UnknownType(unknown)),

@@ -97,6 +97,8 @@ pub struct Roster {
     lock_makers: BTreeMap<EpochId, DeviceId>,
     grants: BTreeSet<GrantId>,
     bases: Vec<Snapshot>,
+    /// Who has adopted which, and the hash of its last entry.
+    adopters: BTreeSet<(Hash, DeviceId, Hash)>,
     floor: (u64, u64),
     /// Slots and grants that ended; none comes back.
     ended: (BTreeMap<SlotId, Slot>, BTreeSet<GrantId>),
@@ -133,6 +135,7 @@ impl Roster {
             lock_makers: BTreeMap::new(),
             grants: BTreeSet::new(),
             bases: Vec::new(),
+            adopters: BTreeSet::new(),
             floor: (0, 0),
             ended: (BTreeMap::new(), BTreeSet::new()),
             taken: BTreeSet::new(),
@@ -222,6 +225,11 @@ impl Roster {
     pub fn bases(&self) -> impl Iterator<Item = &Snapshot> {
         let is_last = |base: &&Snapshot| !self.bases.iter().any(|later| later.supersedes(base));
         self.bases.iter().filter(is_last)
+    }
+
+    /// Whether a device has said that it adopted a snapshot whose last entry has this hash. Its author has, by making it.
+    pub fn has_adopted(&self, device: DeviceId, base: &Snapshot, last: Hash) -> bool {
+        device == base.feed.device || self.adopters.contains(&(base.id, device, last))
     }
 
     /// The least (security level, protocol version) that the person accepts.
@@ -368,6 +376,11 @@ impl Roster {
                 self.floor = (security, protocol);
             }
             Claim::Second(second) => return self.lock_second(second, signers),
+            Claim::Adopt { base, last } => {
+                // AUT-27: a device speaks for itself; before the `base` came, too.
+                let device = self.first_signer(signers).ok_or(AuthorityError::Signer)?;
+                self.adopters.insert((base, device, last));
+            }
         }
         Ok(())
     }

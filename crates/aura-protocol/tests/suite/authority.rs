@@ -74,6 +74,7 @@ fn device_claims(by: u8) -> Vec<Claim> {
         wrap(),
         new_epoch(),
         base(by),
+        Claim::Adopt { base: Hash([1; 32]), last: Hash([2; 32]) },
         grant(1),
         Claim::Floor { security: 1, protocol: 1 },
     ]

@@ -156,6 +156,8 @@ fn claim() -> impl Strategy<Value = Claim> {
             last,
         }),
         id().prop_map(|device| Claim::Retire(DeviceId(device))),
+        (any::<[u8; 32]>(), any::<[u8; 32]>())
+            .prop_map(|(base, last)| Claim::Adopt { base: Hash(base), last: Hash(last) }),
         (epoch(), identity_keys())
             .prop_map(|(generation, keys)| Claim::Identity { generation, keys }),
         (id(), slot_kind(), any::<[u8; 32]>()).prop_map(|(slot, kind, sign)| Claim::Slot {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Letting go of what a snapshot covers, once every device has adopted it.
 //!
-//! The proof is in the heads that the store shows (`crate::proof`). Chunks go before the entries that name them: cut
+//! The proof is in the statements that the store has (`crate::proof`). Chunks go before the entries that name them: cut
 //! short, it is done again. Source: spec/store.md, rules STO-28 to STO-30.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 
 use super::fault::failed;
 use super::feed::{self, FeedRow, stored};
-use super::{LocalStore, Writer, chunk, fault, head};
+use super::{LocalStore, Writer, chunk, fault};
 use crate::devices::Devices;
 use crate::proof;
 
@@ -54,23 +54,11 @@ impl LocalStore {
 /// STO-28: that the snapshot is here, and that every device that counts has adopted it.
 fn prove(connection: &Connection, devices: &Devices, base: &Snapshot) -> Result<(), StoreError> {
     let (first, last) = base.range;
-    match feed::find(connection, &base.feed)? {
-        Some(row) if row.kept.number >= last && row.floor.number < first => {}
-        _ => return Err(StoreError::Unproven),
-    }
-    let (newest, _) = head::all_newest(connection)?;
-    for named in proof::witnesses(devices, base, &newest)? {
-        let mut has_adopted = false;
-        for at in named {
-            let found = head::at(connection, base.feed.device, base.feed.incarnation, at)?;
-            let claim = found.and_then(|stored| stored.head.claim().ok());
-            has_adopted |= claim.is_some_and(|head| proof::has_snapshot(&head, base));
-        }
-        if !has_adopted {
-            return Err(StoreError::Unproven);
-        }
-    }
-    Ok(())
+    let row = feed::find(connection, &base.feed)?;
+    let row = row.filter(|row| row.kept.number >= last && row.floor.number < first);
+    let row = row.ok_or(StoreError::Unproven)?;
+    let last = feed::hash_at(connection, &row, last)?.ok_or(StoreError::Unproven)?;
+    proof::prove(devices, base, last)
 }
 
 /// The feeds of which something is covered, on the chain that is here.

@@ -9,14 +9,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use aura_protocol::authority::AuthorityError;
+use aura_protocol::authority::{AuthorityError, Claim, Device, Roster, Statement};
+use aura_protocol::codec::Extra;
 use aura_protocol::head::{Head, Position, Seen};
 use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation};
+use aura_protocol::store::StoreError;
 
-use super::{Unlocked, Vault, VaultError, generation, read_roster, unlock};
+use super::{Unlocked, Vault, VaultError, generation, read_roster, sign_statement, unlock};
 use crate::audit::{Action, Outcome};
-use crate::feed::Pen;
-use crate::open::{Open, OpenError, Reaches, Side, Told, Unsound, lock};
+use crate::feed::{Bar, Commit, Pen};
+use crate::open::{LetGo, Open, OpenError, Reaches, Side, Told, Unsound, lock};
 use crate::seen::When;
 
 impl Vault<Unlocked> {
@@ -63,7 +65,7 @@ impl Vault<Unlocked> {
                 continue;
             }
             let held = Position { number: head.number, hash: signed.hash() };
-            let applied = if is_applied(open, &head)? && has_adopted(&now_told, &head) {
+            let applied = if is_applied(open, &head)? {
                 pen.observe(head.clock, now_ms);
                 held
             } else {
@@ -75,15 +77,14 @@ impl Vault<Unlocked> {
         pen.see(seen);
         drop(pen);
         drop(lock(&open.watermark).mark(self.log.as_ref(), (now_ms, When::Now)));
-        acknowledge(open, (&told, &now_told), now_ms)
+        acknowledge((open, &self.roster), (&told, &now_told), now_ms)
     }
 
-    /// Lets go of what snapshots cover that every device has adopted, in this device's own store. How many entries
-    /// went. Not for a vault that syncs with a store that lets go of nothing: it could not be filled again.
+    /// Lets go of what snapshots cover that every device has adopted, in this device's own store.
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub fn let_go(&self) -> Result<u64, VaultError> {
+    pub fn let_go(&self) -> Result<LetGo, VaultError> {
         let open = self.open();
         let _writing = lock(&open.pen);
         Ok(open.let_go()?)
@@ -170,20 +171,13 @@ fn is_applied(open: &Open, head: &Head) -> Result<bool, VaultError> {
     Ok(true)
 }
 
-/// Whether the snapshots that a head's entries say to be whole were adopted here, but for those that wait or that
-/// no longer count (SNP-7).
-fn has_adopted(told: &Told, head: &Head) -> bool {
-    let of_head = told.bases.iter().filter(|base| {
-        (base.feed.device, base.feed.incarnation) == (head.device, head.incarnation)
-            && head.position(base.feed.collection).number >= base.range.1
-    });
-    let is_done = |id| told.adopted.contains(id) || told.waiting.contains(id);
-    of_head.into_iter().all(|base| is_done(&base.id))
-}
-
-/// Says on the record that snapshots were adopted or refused: with it goes a head that every store takes as this
-/// device's word.
-fn acknowledge(open: &Open, (before, now): (&Told, &Told), now_ms: i64) -> Result<(), VaultError> {
+/// Says on the record that snapshots were adopted or refused; and, for everybody, whose adopted ones it has not said
+/// yet (AUT-27).
+fn acknowledge(
+    (open, roster): (&Open, &Roster),
+    (before, now): (&Told, &Told),
+    now_ms: i64,
+) -> Result<(), VaultError> {
     let adopted = now.adopted.difference(&before.adopted).count();
     let refused = now.refused.keys().filter(|id| !before.refused.contains_key(*id)).count();
     let mut events = Vec::new();
@@ -195,9 +189,41 @@ fn acknowledge(open: &Open, (before, now): (&Told, &Told), now_ms: i64) -> Resul
             events.push(unlock::event(now_ms, action, outcome, count));
         }
     }
-    if !events.is_empty() {
-        open.record(events)?;
+    if lock(&open.pen).bar() != Bar::None {
+        // Audit events are all that it may write (AUT-4).
+        return if events.is_empty() { Ok(()) } else { Ok(open.record(events)?) };
+    }
+    let claims = unsaid(open, roster, now)?;
+    if !events.is_empty() || !claims.is_empty() {
+        open.write(|pen| {
+            let clock = pen.tick(now_ms);
+            let vault = Some(open.vault);
+            let said = |claim| Statement { vault, claim, clock, extra: Extra::default() };
+            let signed = |claim| sign_statement(&said(claim), &[&pen.device().sign]);
+            let statements = claims.into_iter().map(signed).collect();
+            Ok((Commit { statements, events, ..Commit::default() }, ()))
+        })?;
     }
     open.say_again()?;
     Ok(())
+}
+
+/// What this device has to say yet of snapshots that it adopted, if its word counts.
+fn unsaid(open: &Open, roster: &Roster, told: &Told) -> Result<Vec<Claim>, VaultError> {
+    let own = lock(&open.pen).life().0;
+    let mut claims = Vec::new();
+    if !roster.device(own).is_some_and(Device::is_active) {
+        return Ok(claims);
+    }
+    for base in told.bases.iter().filter(|base| told.adopted.contains(&base.id)) {
+        let last = match open.log.entry(base.feed, base.range.1) {
+            Ok(entry) => entry.hash(),
+            Err(StoreError::Forgotten { .. } | StoreError::DamagedEntry { .. }) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        if !roster.has_adopted(own, base, last) {
+            claims.push(Claim::Adopt { base: base.id, last });
+        }
+    }
+    Ok(claims)
 }

@@ -51,13 +51,10 @@ impl Compact {
             return Ok(Exit::Done);
         }
         screen.line(&wrapped(&format!("Gone for good: {what}.")))?;
-        screen.line(&wrapped(if found.folder {
-            "This vault syncs with a folder, which keeps what it has; so does this device, sealed, until it does not \
-             sync with one any more."
-        } else if found.entries_gone > 0 {
-            "It is gone from this device. A server lets go of it with the next sync."
+        screen.line(&wrapped(if found.entries_gone > 0 {
+            "It is gone from this device. Folders and servers let go of it with the next sync."
         } else {
-            "Your other devices adopt it when they sync; once each has, every device and server lets go of it. One \
+            "Your other devices adopt it when they sync; once each has, every device, folder and server lets go of it. One \
              that never comes back: aura device retire, or revoke if it is lost."
         }))?;
         Ok(Exit::Done)

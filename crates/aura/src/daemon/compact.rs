@@ -15,12 +15,11 @@ const DAY_MS: i64 = 86_400_000;
 /// SNP-5: of a record that was changed since, everything is kept, so that what somebody else did can be taken back.
 const CHANGED_DAYS: i64 = 7;
 
-/// Counts what would go, or makes the snapshots that say so. `may_go` says whether this device's own store may let go
-/// of it.
+/// Counts what would go, or makes the snapshots that say so, and lets go of what every device has adopted.
 pub(super) fn compact(
     (vault, session): (&Vault<Unlocked>, &Session),
     (deleted_days, replaced_days): (u32, Option<u32>),
-    (resolve, may_go): (Resolve, LetGo),
+    resolve: Resolve,
 ) -> Result<view::Compacted, Failure> {
     let now_ms = now_ms();
     let before = |days: i64| now_ms.saturating_sub(days.saturating_mul(DAY_MS));
@@ -34,9 +33,9 @@ pub(super) fn compact(
         Resolve::Act => compact::Resolve::Act,
     };
     let found = session.compact(&retention, act)?;
-    let entries = match (resolve, may_go) {
-        (Resolve::Act, LetGo::Now) => vault.let_go()?,
-        _ => 0,
+    let entries = match resolve {
+        Resolve::Act => vault.let_go()?.entries,
+        Resolve::Look => 0,
     };
     Ok(view::Compacted {
         done: resolve == Resolve::Act,
@@ -44,14 +43,5 @@ pub(super) fn compact(
         changes: found.changes,
         attachment_bytes: found.attachment_bytes,
         entries_gone: entries,
-        folder: may_go == LetGo::Never,
     })
-}
-
-/// Whether this device's own store lets go of what every device has adopted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LetGo {
-    Now,
-    /// The vault syncs with a folder, which lets go of nothing and could not be filled again.
-    Never,
 }

@@ -95,10 +95,9 @@ impl Desk {
                 Ok(Value::Null)
             }),
             Request::Compact { deleted_days, replaced_days, resolve } => {
-                let may_go = self.syncing.may_let_go(&self.keeper)?;
                 self.keeper.with_open(|vault, session| {
                     let days = (deleted_days, replaced_days);
-                    said(&compact::compact((vault, &session), days, (resolve, may_go))?)
+                    said(&compact::compact((vault, &session), days, resolve)?)
                 })
             }
             // Alone: what is written meanwhile, if only an audit event, would look like damage.

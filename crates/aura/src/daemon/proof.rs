@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the vault says of itself: its state, its audit log, and whether everything verifies.
 
+use aura_protocol::id::DeviceId;
 use aura_vault::gate::{AuditVerdict, Logged, Session, Status};
+use aura_vault::open::Unsound;
 use aura_vault::vault::{Locked, Unlocked, Vault};
 use serde_json::{Value, json};
 
@@ -30,7 +32,8 @@ fn seen<S>(vault: &Vault<S>, locked: bool) -> view::Status {
 /// What an open one says.
 pub(super) fn status(vault: &Vault<Unlocked>, session: &Session) -> Result<view::Status, Failure> {
     let status = session.status()?;
-    let warnings = warnings(&status);
+    let mut warnings = warnings(&status);
+    warnings.extend(vault.refused_snapshots()?.into_iter().map(refused));
     // Of what is shut nothing is known: that is said, and not "none".
     let shut = || status.shut.iter().map(ToString::to_string);
     let counts = status.by_category.iter().map(|(category, n)| (category.to_string(), Some(*n)));
@@ -48,6 +51,28 @@ pub(super) fn status(vault: &Vault<Unlocked>, session: &Session) -> Result<view:
         attachment_bytes: Some(status.chunk_bytes),
         ..seen(vault, false)
     })
+}
+
+/// That a device would have everybody let go of what should stay (SNP-7).
+fn refused((device, why): (DeviceId, Unsound)) -> String {
+    let what = match why {
+        Unsound::Unfaithful(records) => format!(
+            "with it {} would look different or be gone",
+            if records == 1 {
+                "1 record".to_owned()
+            } else {
+                format!("{} records", count(records))
+            }
+        ),
+        Unsound::Fork => "it covers what is not here".to_owned(),
+        Unsound::Collection => "it covers what has no snapshots".to_owned(),
+        Unsound::Form => "it is not whole".to_owned(),
+    };
+    format!(
+        "A snapshot by device {device} was refused, since {what}. Nothing was let go of under it, here or \
+         elsewhere, and nothing will be. If you do not know why that device said so, do not trust it: \
+         aura device revoke {device}"
+    )
 }
 
 /// What somebody should see to.

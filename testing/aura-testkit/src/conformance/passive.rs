@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use aura_protocol::entry::Entry;
-use aura_protocol::id::VaultId;
+use aura_protocol::id::{Hash, VaultId};
 use aura_protocol::store::{BlindStore, StoreError};
 
+use super::forget::{COVERED, Snapped};
 use super::{MAIL, NOTES, Scene, place};
 use crate::author::chunk;
 
@@ -254,4 +255,79 @@ pub async fn chunks_are_put_if_absent<S: BlindStore>(
     let path = objects.list().into_iter().find(|path| path.contains("/chunks/")).unwrap();
     objects.write(&path, &vec![0; 8 << 20]);
     assert!(store.chunk(access, added.name).await.is_err(), "larger than any chunk");
+}
+
+/// FLD-19: that a feed begins later counts only under a snapshot, whatever a file says.
+pub async fn made_up_floors_change_nothing<S: BlindStore>(
+    make: &dyn Fn(VaultId) -> S,
+    objects: &dyn Objects,
+) {
+    let mut filled = Filled::new(make).await;
+    let author = &mut filled.scene.author;
+    let feed = author.feed(NOTES);
+    let folder = format!(
+        "{}/entries/{}/{}/{}",
+        author.vault(),
+        feed.device,
+        feed.incarnation,
+        feed.collection
+    );
+    let entry = filled.notes[4].hash();
+    for (number, hash) in [(5, entry), (9, Hash([9; 32])), (900, entry), (u64::MAX, entry)] {
+        objects.write(&format!("{folder}/gone-{number:016x}-{hash}"), &[7; 32]);
+        filled.is_whole().await;
+    }
+    filled.notes.extend(filled.scene.entries(NOTES, 2));
+    let head = filled.scene.author.head();
+    filled.scene.push(&head, &filled.notes[9..]).await;
+    assert_eq!(filled.scene.read_all(NOTES).await.unwrap(), filled.notes);
+}
+
+/// STO-28: a snapshot is not whole of which an entry is rotten.
+pub async fn a_rotten_snapshot_lets_nothing_go<S: BlindStore>(
+    make: &dyn Fn(VaultId) -> S,
+    objects: &dyn Objects,
+) {
+    let mut snapped = Snapped::new(make).await;
+    snapped.agree().await;
+    let feed = snapped.covered[0].0;
+    let of_snapshot = |path: &&String| {
+        path.contains(&format!("{}/{}", feed.incarnation, feed.collection))
+            && path.contains("/0000000000000007-")
+    };
+    let paths = objects.list();
+    let path = paths.iter().find(of_snapshot).unwrap();
+    let whole = objects.read(path);
+    objects.write(path, b"rotten");
+    let answer = snapped.forget().await;
+    assert!(matches!(answer, Err(StoreError::Unproven)), "{answer:?}");
+    objects.write(path, &whole);
+    assert_eq!(snapped.forget().await.unwrap(), COVERED.iter().sum::<u64>());
+}
+
+/// FLD-20: nothing of what went is left in any file; and what was cut short, or what a tool brings back, goes the next time.
+pub async fn letting_go_is_done_again<S: BlindStore>(
+    make: &dyn Fn(VaultId) -> S,
+    objects: &dyn Objects,
+) {
+    let mut snapped = Snapped::new(make).await;
+    snapped.agree().await;
+    let before: Vec<(String, Vec<u8>)> =
+        objects.list().into_iter().map(|path| (path.clone(), objects.read(&path))).collect();
+    assert_eq!(snapped.forget().await.unwrap(), COVERED.iter().sum::<u64>());
+    let (own, own_at) = snapped.covered[0];
+    let after = objects.list();
+    let gone: Vec<_> = before.iter().filter(|(path, _)| !after.contains(path)).collect();
+    assert_eq!(gone.len(), 3, "two runs and a chunk: {gone:?}");
+    let [first, ..] = &snapped.rest[..] else { panic!("what stays") };
+    let goes_on = format!("/{:016x}-{:016x}-", own_at.number + 1, own_at.number + 1);
+    assert!(after.iter().any(|path| path.contains(&goes_on)), "{after:?}");
+    for (path, bytes) in gone {
+        objects.write(path, bytes);
+    }
+    let read = snapped.scene.store.read(&snapped.scene.access, own, own_at.number, 1).await;
+    assert_eq!(read.unwrap(), core::slice::from_ref(first));
+    snapped.is_forgotten(own, 0, own_at.number).await;
+    assert_eq!(snapped.forget().await.unwrap(), COVERED.iter().sum::<u64>());
+    assert_eq!(objects.list(), after);
 }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
 
@@ -202,6 +202,10 @@ impl BlindStore for Insider {
 
     async fn has(&self, _: &Access, names: &[ChunkName]) -> Result<Vec<bool>, StoreError> {
         Ok(vec![false; names.len()])
+    }
+
+    async fn forget(&self, _: &Access, _: Hash) -> Result<u64, StoreError> {
+        Err(StoreError::Unproven)
     }
 
     async fn watch(

@@ -3,7 +3,8 @@
 
 use aura_protocol::authority::{Claim, SignedStatement, SlotKind, Statement};
 use aura_protocol::codec::{Encode, Extra};
-use aura_protocol::id::{CollectionId, GrantId, Incarnation, SlotId, VaultId};
+use aura_protocol::head::Position;
+use aura_protocol::id::{CollectionId, FeedId, GrantId, Hash, Incarnation, SlotId, VaultId};
 use aura_protocol::label::Label;
 use aura_testkit::vectors::Case;
 use serde_json::{Value, json};
@@ -148,7 +149,7 @@ fn devices() -> Vec<Case> {
 fn values() -> Vec<Case> {
     let good = |name, note| Case::accepted("statements", name, note);
     let bad = |name, note| Case::refused("statements", name, note);
-    let feed = aura_protocol::id::FeedId {
+    let feed = FeedId {
         collection: CollectionId([9; 16]),
         device: device(LAPTOP),
         incarnation: INCARNATION,
@@ -179,6 +180,55 @@ fn values() -> Vec<Case> {
             .of(after(&[said(floor(2), &[LAPTOP])], said(floor(1), &[LAPTOP]))),
         good("AUT-14_own", "a device's own snapshot").of(then(said(base.clone(), &[LAPTOP]))),
         bad("AUT-14_other", "another device's snapshot").of(after(&[phone], said(base, &[PHONE]))),
+    ]
+}
+
+fn snapshots() -> Vec<Case> {
+    let good = |name, note| Case::accepted("statements", name, note);
+    let bad = |name, note| Case::refused("statements", name, note);
+    let feed = |collection, by| FeedId {
+        collection: CollectionId([collection; 16]),
+        device: device(by),
+        incarnation: INCARNATION,
+    };
+    let at = |number| Position { number, hash: Hash([7; 32]) };
+    let base = |range, covered: &[(FeedId, Position)]| {
+        let mut covered = covered.to_vec();
+        covered.sort_by_key(|(feed, _)| *feed);
+        said(Claim::Base { feed: feed(9, LAPTOP), range, covered }, &[LAPTOP])
+    };
+    let both = [(feed(9, LAPTOP), at(3)), (feed(9, PHONE), at(2))];
+    let first = base((4, 5), &both);
+    let name = |base: &SignedStatement| Hash::of(&[&base.payload]);
+    let adopt = |by| {
+        let claim = Claim::Adopt { base: name(&first), last: Hash([0x1a; 32]) };
+        said(claim, &[by])
+    };
+    let phone = said(Claim::Confirm(device(PHONE)), &[LAPTOP]);
+    let later = base((6, 9), &[(feed(9, LAPTOP), at(5)), (feed(9, PHONE), at(2))]);
+    let clear = Claim::Base {
+        feed: FeedId { collection: CollectionId::AUTHORITY, ..feed(9, LAPTOP) },
+        range: (1, 2),
+        covered: Vec::new(),
+    };
+    vec![
+        good("AUT-26_base", "a snapshot that covers two feeds").of(then(first.clone())),
+        good("AUT-26_later", "one that covers another one: that one ends to count")
+            .of(after(std::slice::from_ref(&first), later)),
+        bad("AUT-26_gap", "something of its own feed is neither covered nor in it")
+            .of(then(base((5, 6), &both))),
+        bad("AUT-26_collection", "it covers a feed of another collection")
+            .of(then(base((1, 2), &[(feed(8, PHONE), at(2))]))),
+        bad("AUT-26_nothing", "it covers a feed up to no entry")
+            .of(then(base((1, 2), &[(feed(9, PHONE), Position::NONE)]))),
+        bad("AUT-26_authority", "of what the vault says of itself")
+            .of(then(said(clear, &[LAPTOP]))),
+        good("AUT-27_adopt", "another device has adopted it")
+            .of(after(&[phone.clone(), first.clone()], adopt(PHONE))),
+        good("AUT-27_before", "the same, said before the snapshot came")
+            .of(after(&[phone, adopt(PHONE)], first.clone())),
+        bad("AUT-27_guest", "a device that waits to be confirmed")
+            .of(after(std::slice::from_ref(&first), adopt(PHONE))),
     ]
 }
 
@@ -244,5 +294,5 @@ fn seconds() -> Vec<Case> {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [beginnings(), devices(), values(), seconds()].into_iter().flatten().collect()
+    [beginnings(), devices(), values(), snapshots(), seconds()].into_iter().flatten().collect()
 }

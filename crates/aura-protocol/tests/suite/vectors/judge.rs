@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What this implementation makes of a vector's input: a description of the value, or an error's name.
 
-use aura_protocol::authority::{Roster, SignedStatement};
+use aura_protocol::authority::{Roster, SignedStatement, Snapshot};
 use aura_protocol::codec::{Decode, Encode, Reader};
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
@@ -193,6 +193,15 @@ fn described(roster: &Roster) -> Value {
         .keys()
         .map(|id| json!({ "collection": id.to_string(), "newest": roster.epoch(*id).map(epoch) }))
         .collect();
+    let last = Hash([0x1a; 32]);
+    let adopters = |base: &Snapshot| -> Vec<String> {
+        let ids = roster.devices().keys();
+        ids.filter(|id| roster.has_adopted(**id, base, last)).map(ToString::to_string).collect()
+    };
+    let bases: Vec<Value> = roster
+        .bases()
+        .map(|base| json!({ "base": base.id.to_string(), "adopted": adopters(base) }))
+        .collect();
     json!({
         "vault": roster.vault().to_string(),
         "generation": epoch(roster.identity().0),
@@ -201,6 +210,7 @@ fn described(roster: &Roster) -> Value {
         "wraps": roster.wraps().len(),
         "epochs": epochs,
         "floor": [roster.floor().0, roster.floor().1],
+        "bases": bases,
     })
 }
 

@@ -9,6 +9,7 @@ mod latch;
 mod site;
 mod book;
 mod halt;
+mod gone;
 mod words;
 mod visit;
 mod log;
@@ -23,15 +24,16 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aura_protocol::id::{DeviceId, Hash, VaultId};
+use aura_protocol::id::{DeviceId, VaultId};
 use aura_protocol::store::{Access, BlindStore as _};
 use aura_store::folder::FolderStore;
 use aura_vault::home::Home;
-use aura_vault::vault::{Unlocked, Vault, VaultError};
+use aura_vault::vault::VaultError;
 
 pub(super) use self::account::{log_in, parse};
 pub(super) use self::book::Kept;
 use self::book::STORES_MAX;
+use self::gone::Gone;
 pub(super) use self::halt::Halt;
 pub(super) use self::latch::keep as keep_secret;
 use self::noted::{Kind, Noted};
@@ -40,7 +42,6 @@ pub(super) use self::site::{Opened, Site, open_folder};
 pub(super) use self::visit::Host;
 use self::visit::Trip;
 pub(super) use self::words::trouble;
-use super::compact::LetGo;
 use super::keeper::Keeper;
 use super::reply::Reply;
 use crate::exit::{Exit, Failure};
@@ -64,8 +65,7 @@ pub(super) struct Syncing {
     halt: Halt,
     /// Whether something has come and is not taken in; held while that is done.
     is_behind: Mutex<bool>,
-    /// Snapshots under which a store has let go of what they cover, as it says.
-    gone: Mutex<BTreeSet<(SiteId, Hash)>>,
+    gone: Gone,
     lines: Lines,
     /// Stores that have something new, as a server has told.
     rung: Mutex<BTreeSet<SiteId>>,
@@ -233,7 +233,8 @@ impl Syncing {
             return Err(ended());
         }
         if trip.trouble.is_none() {
-            self.let_go_of_covered(keeper, &host, &kept);
+            let open = || self.open(keeper, vault, &kept.site).ok();
+            self.gone.ask(keeper, (&host.access, &kept.site.id()), open);
         }
         let waiting = host.waiting(&kept)?;
         account(keeper, &mut kept, (&trip, waiting));
@@ -261,36 +262,6 @@ impl Syncing {
         });
         // What came before it failed has come.
         trip.inspect_err(|_| self.arrived())
-    }
-
-    /// Asks a server to let go of what this device's snapshots cover, and does so here: as far as every device has
-    /// adopted them, which the server's own heads say. What fails is asked for again with the next visit.
-    fn let_go_of_covered(&self, keeper: &Keeper, host: &Host<'_>, kept: &Kept) {
-        let adopted = |vault: &Vault<Unlocked>| vault.adopted_snapshots().unwrap_or_default();
-        let bases = keeper.with_any(|vault, _| Ok(adopted(vault)), |_| Ok(Vec::new()));
-        let id = kept.site.id();
-        let is_left = |base: &Hash| !lock(&self.gone).contains(&(id.clone(), *base));
-        let left: Vec<Hash> = bases.unwrap_or_default().into_iter().filter(is_left).collect();
-        if left.is_empty() || kept.site.account().is_none() {
-            return;
-        }
-        let Ok(store) = self.open(keeper, host.access.vault(), &kept.site) else { return };
-        for base in left {
-            if pollster::block_on(store.forget(&host.access, base)).is_ok() {
-                lock(&self.gone).insert((id.clone(), base));
-            }
-        }
-        if self.may_let_go(keeper).is_ok_and(|may_go| may_go == LetGo::Now) {
-            let let_go = |vault: &Vault<Unlocked>| Ok(vault.let_go()?);
-            keeper.with_any(|vault, _| let_go(vault), |_| Ok(0)).ok();
-        }
-    }
-
-    /// Whether this device's own store may let go of what every device has adopted.
-    pub(super) fn may_let_go(&self, keeper: &Keeper) -> Result<LetGo, Failure> {
-        let is_server = |kept: &Kept| kept.site.account().is_some();
-        let is_asked = self.read(keeper)?.iter().all(is_server);
-        Ok(if is_asked { LetGo::Now } else { LetGo::Never })
     }
 
     /// Something may have come that is to be taken in.

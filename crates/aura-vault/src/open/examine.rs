@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reading a snapshot: whether it is whole, and whether it would change what is shown. Source: spec/snapshot.md, rules
+//! SNP-1 and SNP-7.
+
+use aura_protocol::authority::Snapshot;
+use aura_protocol::id::{FeedId, RecordId};
+use aura_protocol::store::StoreError;
+
+use super::covered::Covered;
+use super::{Open, OpenError};
+use crate::db::{Part, Row};
+use crate::op::{Carried, Carry, Change, Dot};
+use crate::record::Category;
+use crate::retain::replay;
+use crate::state::Touch;
+use crate::views::Views;
+
+/// Why a snapshot was refused. Nothing was let go of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsound {
+    /// Its records are not in order, or its end is missing.
+    Form,
+    /// What it covers is not what is here.
+    Fork,
+    /// It would change what is shown of so many records.
+    Unfaithful(u64),
+    /// Its collection has no snapshots: the audit log's, or one of several of a category.
+    Collection,
+}
+
+pub(super) type Records = Vec<(RecordId, Vec<Carried>)>;
+
+/// A record and its values before a snapshot took some of them.
+pub(crate) type Unsaid = (RecordId, Vec<(String, String)>);
+
+/// What one snapshot covers.
+pub(super) struct Scope<'a> {
+    base: &'a Snapshot,
+    category: Category,
+    /// What others cover that were adopted before.
+    before: Covered,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(base: &'a Snapshot, category: Category, before: Covered) -> Self {
+        Self { base, category, before }
+    }
+
+    fn feed(&self, dot: &Dot) -> FeedId {
+        let collection = self.base.feed.collection;
+        FeedId { collection, device: dot.device, incarnation: dot.incarnation }
+    }
+
+    fn covers(&self, dot: &Dot) -> bool {
+        dot.number <= self.base.covers(self.feed(dot)).number
+    }
+
+    fn is_gone(&self, dot: &Dot) -> bool {
+        dot.number <= self.before.upto(self.feed(dot))
+    }
+
+    pub(super) fn with_part<T>(
+        &self,
+        (after, upto, records): (Option<RecordId>, Option<RecordId>, Records),
+        act: impl FnOnce(&Part<'_>) -> T,
+    ) -> T {
+        let is_covered = |dot: &Dot| self.covers(dot);
+        let is_gone = |dot: &Dot| self.is_gone(dot);
+        let category = self.category;
+        act(&Part { category, after, upto, records, is_covered: &is_covered, is_gone: &is_gone })
+    }
+}
+
+impl Open {
+    /// Reads a snapshot through and changes nothing.
+    pub(super) fn try_base(
+        &self,
+        views: &Views,
+        scope: &Scope<'_>,
+    ) -> Result<Result<Vec<Unsaid>, Unsound>, OpenError> {
+        let mut is_whole = true;
+        for (feed, at) in &scope.base.covered {
+            let before = scope.before.upto(*feed);
+            // What was let go of under a snapshot that is not in these views was never in them.
+            let has_gap = self.log.floor(*feed)?.number > before;
+            if has_gap || views.db.applied(*feed)?.max(before) < at.number {
+                is_whole = false;
+                continue;
+            }
+            match self.log.entry(*feed, at.number) {
+                Ok(entry) if entry.hash() != at.hash => return Ok(Err(Unsound::Fork)),
+                Ok(_)
+                | Err(
+                    StoreError::Forgotten { .. }
+                    | StoreError::Absent
+                    | StoreError::DamagedEntry { .. },
+                ) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let (mut unfaithful, mut late) = (0u64, Vec::new());
+        let read = self.each_part(scope.base, &mut |after, upto, records| {
+            if is_whole {
+                let changed =
+                    scope.with_part((after, upto, records), |part| views.db.changed_by(part))?;
+                for (row, carried) in changed {
+                    if !self.is_faithful(scope, &row, &carried)? {
+                        unfaithful = unfaithful.saturating_add(1);
+                    } else if self.is_own_and_late(scope, &row) {
+                        late.push((row.id, pairs(&row)));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(match (read, unfaithful) {
+            (Err(unsound), _) => Err(unsound),
+            (Ok(()), 0) => Ok(late),
+            (Ok(()), count) => Err(Unsound::Unfaithful(count)),
+        })
+    }
+
+    /// Whether what a snapshot covers of a record comes to what it carries: what came since is left out.
+    fn is_faithful(
+        &self,
+        scope: &Scope<'_>,
+        row: &Row,
+        carried: &[Carried],
+    ) -> Result<bool, OpenError> {
+        let past = self.past(row)?;
+        let covered = row.state.touches().iter().filter(|touch| scope.covers(&touch.dot));
+        let known = || past.iter().filter(|past| scope.covers(&past.touch.dot));
+        if known().count() != covered.count() {
+            return Ok(false);
+        }
+        let (before, after) = (Self::replay(known()), replay(carried));
+        let is_same = before.leaf(row.id) == after.leaf(row.id);
+        Ok(before.is_live() == after.is_live() && (is_same || !before.is_live()))
+    }
+
+    /// Whether this device changed a record after what a snapshot covers, or concurrently.
+    fn is_own_and_late(&self, scope: &Scope<'_>, row: &Row) -> bool {
+        let is_late = |touch: &Touch| touch.dot.device == self.own && !scope.covers(&touch.dot);
+        row.state.is_live() && row.state.touches().iter().any(is_late)
+    }
+
+    /// Hands on a snapshot in parts, in order. Each says what is left of the records after one up to another.
+    pub(super) fn each_part(
+        &self,
+        base: &Snapshot,
+        take: &mut dyn FnMut(Option<RecordId>, Option<RecordId>, Records) -> Result<(), OpenError>,
+    ) -> Result<Result<(), Unsound>, OpenError> {
+        let (first, last) = base.range;
+        let mut reading = Reading::default();
+        let read = self.each_entry(base.feed, first.saturating_sub(1), last, &mut |entries| {
+            for op in entries.into_iter().flat_map(|entry| entry.ops) {
+                if let Change::Carry(carry) = op.change {
+                    reading.take(carry);
+                }
+            }
+            match reading.part() {
+                Some((after, upto, records)) => take(after, Some(upto), records),
+                None => Ok(()),
+            }
+        });
+        read?;
+        match reading.end() {
+            Some((after, records)) => take(after, None, records).map(Ok),
+            None => Ok(Err(Unsound::Form)),
+        }
+    }
+
+    /// The records of a snapshot ascend: halving finds one.
+    pub(super) fn find_carried(
+        &self,
+        base: &Snapshot,
+        record: RecordId,
+    ) -> Result<Vec<Carried>, OpenError> {
+        let carries = |number: u64| -> Result<Vec<Carry>, OpenError> {
+            let entry = self.entry(base.feed, number)?;
+            let ops = entry.into_iter().flat_map(|entry| entry.ops);
+            Ok(ops
+                .filter_map(|op| match op.change {
+                    Change::Carry(carry) => Some(carry),
+                    _ => None,
+                })
+                .collect())
+        };
+        // The first entry whose last record is not before this one. Entries without records are stepped over.
+        let (mut low, mut high) = base.range;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let mut at = middle;
+            let mut found = carries(at)?;
+            while found.is_empty() && at < high {
+                at = at.saturating_add(1);
+                found = carries(at)?;
+            }
+            let is_before =
+                found.last().is_some_and(|last| last.record.is_some_and(|last| last < record));
+            if is_before { low = at.saturating_add(1) } else { high = middle }
+        }
+        let mut carried = Vec::new();
+        let mut number = low;
+        while number <= base.range.1 {
+            let found = carries(number)?;
+            let is_past =
+                found.last().is_some_and(|last| last.record.is_none_or(|last| last > record));
+            let of_record = found.into_iter().filter(|carry| carry.record == Some(record));
+            carried.extend(of_record.flat_map(|carry| carry.ops));
+            if is_past {
+                break;
+            }
+            number = number.saturating_add(1);
+        }
+        Ok(carried)
+    }
+}
+
+/// Gathers what a snapshot's ops say, and keeps the last record back: more of it may come.
+#[derive(Default)]
+struct Reading {
+    /// Up to which record everything was handed on.
+    done: Option<RecordId>,
+    records: Records,
+    has_ended: bool,
+    is_disordered: bool,
+}
+
+impl Reading {
+    fn take(&mut self, carry: Carry) {
+        let last = self.records.last().map(|(id, _)| *id).or(self.done);
+        let Carry { after, record, ops } = carry;
+        let is_next = !self.has_ended && after == last;
+        match record {
+            // More of the same.
+            Some(record) if after == Some(record) && is_next && !self.records.is_empty() => {
+                if let Some((_, known)) = self.records.last_mut() {
+                    known.extend(ops);
+                }
+            }
+            Some(record) if is_next && last.is_none_or(|last| last < record) => {
+                self.records.push((record, ops));
+            }
+            None if is_next => self.has_ended = true,
+            _ => self.is_disordered = true,
+        }
+    }
+
+    /// What can be handed on: all but the last record.
+    fn part(&mut self) -> Option<(Option<RecordId>, RecordId, Records)> {
+        if self.is_disordered || self.records.len() < 2 {
+            return None;
+        }
+        let last = self.records.split_off(self.records.len().saturating_sub(1));
+        let records = core::mem::replace(&mut self.records, last);
+        let after = self.done;
+        let upto = records.last().map(|(id, _)| *id)?;
+        self.done = Some(upto);
+        Some((after, upto, records))
+    }
+
+    /// The rest, if the snapshot is whole.
+    fn end(self) -> Option<(Option<RecordId>, Records)> {
+        (self.has_ended && !self.is_disordered).then_some((self.done, self.records))
+    }
+}
+
+fn pairs(row: &Row) -> Vec<(String, String)> {
+    row.state.values().map(|(path, value)| (path.to_owned(), value.to_owned())).collect()
+}

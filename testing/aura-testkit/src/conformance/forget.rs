@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What every store keeps when it lets go of what a snapshot covers: the proof, and where a feed begins afterwards.
+
+use aura_protocol::entry::Entry;
+use aura_protocol::head::{Head, Position};
+use aura_protocol::id::{ChunkName, CollectionId, FeedId, Hash, VaultId};
+use aura_protocol::signed::Signed;
+use aura_protocol::store::{Access, BlindStore, Receipt, StoreError};
+
+use super::{MAIL, NOTES, Scene, place};
+use crate::author::{Author, chunk};
+
+/// Two devices of a vault, of which one has made a snapshot that covers notes of both.
+pub(super) struct Snapped<S> {
+    pub(super) scene: Scene<S>,
+    pub(super) other: Author,
+    /// The snapshot's name.
+    base: Hash,
+    /// The head with it.
+    head: Signed<Head>,
+    /// The hash of its last entry.
+    last: Hash,
+    /// The other device's head.
+    their_head: Signed<Head>,
+    /// The statements of the first device, and what it has written in the snapshot and after it.
+    statements: Vec<Entry>,
+    pub(super) rest: Vec<Entry>,
+    /// Where the feeds of the two devices end that are covered.
+    pub(super) covered: [(FeedId, Position); 2],
+    /// A chunk that the snapshot has not any more, and one that it has.
+    chunks: [ChunkName; 2],
+}
+
+/// Entries of notes that the first device has before the snapshot, and the other one.
+pub(super) const COVERED: [u64; 2] = [5, 3];
+
+impl<S: BlindStore> Snapped<S> {
+    pub(super) async fn new(make: &dyn Fn(VaultId) -> S) -> Self {
+        let mut scene = Scene::founded(make).await;
+        let (other, add) = scene.author.pair(&mut scene.seed);
+        let (gone, old) = chunk(&mut scene.seed, 300);
+        let (kept, live) = chunk(&mut scene.seed, 300);
+        let mut notes = scene.entries(NOTES, 3);
+        notes.push(scene.author.entry_with(NOTES, vec![1; 90], vec![old.clone()]));
+        notes.push(scene.author.entry_with(NOTES, vec![2; 90], vec![live.clone()]));
+        let covered = scene.author.position(NOTES);
+        // Written before the snapshot and not covered: it stays, though it came together with what goes.
+        let late = scene.author.entry(NOTES, vec![5; 90]);
+        notes.push(late.clone());
+        let mail = scene.entries(MAIL, 2);
+        let before = scene.author.head();
+        scene.push(&before, &[vec![add.clone()], notes, mail].concat()).await;
+        for (sealed, chunk) in [(&gone, &old), (&kept, &live)] {
+            scene.store.put(&scene.access, chunk.name, sealed).await.unwrap();
+        }
+        let mut other = other;
+        let theirs: Vec<Entry> = (0..3).map(|at| other.entry(NOTES, vec![at; 70])).collect();
+        let their_head = other.head();
+        scene.push(&their_head, &theirs).await;
+        scene.author.see(&their_head);
+        let covered =
+            [(scene.author.feed(NOTES), covered), (other.feed(NOTES), other.position(NOTES))];
+        let rest = vec![
+            late,
+            scene.author.entry_with(NOTES, vec![3; 90], vec![live.clone()]),
+            scene.author.entry(NOTES, vec![4; 90]),
+        ];
+        let (base, id) = scene.author.base(NOTES, (6, 8), covered.to_vec());
+        let head = scene.author.head();
+        scene.push(&head, &[vec![base.clone()], rest[1..].to_vec()].concat()).await;
+        let statements = vec![add, base];
+        let (chunks, last) = ([old.name, live.name], scene.author.position(NOTES).hash);
+        Self { scene, other, base: id, head, last, their_head, statements, rest, covered, chunks }
+    }
+
+    pub(super) async fn forget(&self) -> Result<u64, StoreError> {
+        self.scene.store.forget(&self.scene.access, self.base).await
+    }
+
+    pub(super) async fn is_unproven(&self, why: &str) {
+        let answer = self.forget().await;
+        assert!(matches!(answer, Err(StoreError::Unproven)), "{why}: {answer:?}");
+        let read = self.scene.read_all(NOTES).await.unwrap();
+        assert_eq!(read.len(), 8, "{why}: something is gone");
+    }
+
+    /// The other device says that it has adopted the snapshot.
+    pub(super) async fn agree(&mut self) {
+        let entry = self.other.adopt(self.base, self.last);
+        let head = self.other.head();
+        self.scene.push(&head, &[entry]).await;
+    }
+
+    pub(super) async fn is_forgotten(&self, feed: FeedId, after: u64, upto: u64) {
+        let read = self.scene.store.read(&self.scene.access, feed, after, 99).await;
+        let is_said = matches!(&read, Err(StoreError::Forgotten { feed: f, upto: u }) if (*f, *u) == (feed, upto));
+        assert!(is_said, "{read:?}");
+    }
+}
+
+/// STO-28, STO-29: what a snapshot covers goes once every device has adopted it, with the chunks that nothing else names;
+/// everything else stays, and feeds go on.
+pub async fn what_is_covered_goes<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
+    let mut snapped = Snapped::new(make).await;
+    snapped.is_unproven("the other device has said nothing").await;
+    snapped.agree().await;
+    assert_eq!(snapped.forget().await.unwrap(), COVERED.iter().sum::<u64>());
+    assert_eq!(snapped.forget().await.unwrap(), 0, "again it changes nothing");
+    let [(own, own_at), (theirs, their_at)] = snapped.covered;
+    for after in [0, 1, 4] {
+        snapped.is_forgotten(own, after, own_at.number).await;
+    }
+    snapped.is_forgotten(theirs, 0, their_at.number).await;
+    let Snapped { mut scene, mut other, rest, chunks, .. } = snapped;
+    let read = scene.store.read(&scene.access, own, own_at.number, 99).await.unwrap();
+    assert_eq!(read, rest);
+    let none = scene.store.read(&scene.access, theirs, their_at.number, 99).await.unwrap();
+    assert_eq!(none, []);
+    assert_eq!(scene.read_all(MAIL).await.unwrap().len(), 2, "of another collection");
+    assert_eq!(scene.store.has(&scene.access, &chunks).await.unwrap(), [false, true]);
+    let more = scene.entries(NOTES, 2);
+    let head = scene.author.head();
+    scene.push(&head, &more).await;
+    let entry = other.entry(NOTES, vec![9; 40]);
+    let head = other.head();
+    scene.push(&head, core::slice::from_ref(&entry)).await;
+    let read = scene.store.read(&scene.access, theirs, their_at.number, 99).await.unwrap();
+    assert_eq!(read, [entry]);
+    // Whoever still has what went pushes it in vain.
+    let read = scene.store.read(&scene.access, own, own_at.number, 99).await.unwrap();
+    assert_eq!(read, [rest, more].concat());
+}
+
+/// STO-28, AUT-27: what says less than that each device has adopted this very snapshot proves nothing.
+pub async fn what_proves_nothing_lets_nothing_go<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
+    let mut snapped = Snapped::new(make).await;
+    let (base, last) = (snapped.base, snapped.last);
+    let first = snapped.covered[0].1.hash;
+    for (why, base, last) in [
+        ("another snapshot", Hash([7; 32]), last),
+        ("another end of it, as a forked one has", base, first),
+    ] {
+        let entry = snapped.other.adopt(base, last);
+        let head = snapped.other.head();
+        snapped.scene.push(&head, &[entry]).await;
+        snapped.is_unproven(why).await;
+    }
+    let entry = snapped.scene.author.adopt(base, last);
+    let head = snapped.scene.author.head();
+    snapped.scene.push(&head, &[entry]).await;
+    snapped.is_unproven("each for itself").await;
+    // Under the other device's name, and not signed by it.
+    let mut forger = Author::stranger(&mut snapped.scene.seed, snapped.scene.author.vault());
+    let forged = forger.adopt(base, last);
+    let entry = snapped.other.entry(CollectionId::AUTHORITY, forged.body().to_vec());
+    let head = snapped.other.head();
+    snapped.scene.push(&head, &[entry]).await;
+    snapped.is_unproven("nobody listed has signed it").await;
+    // That it has seen and applied the head is not yet that it has adopted what is under it.
+    snapped.other.see(&snapped.head);
+    let head = snapped.other.head();
+    snapped.scene.push(&head, &[]).await;
+    snapped.is_unproven("it only was there").await;
+    snapped.agree().await;
+    assert_eq!(snapped.forget().await.unwrap(), COVERED.iter().sum::<u64>());
+}
+
+/// STO-28: every device counts that is confirmed, and none that was revoked or retired or waits to be confirmed.
+pub async fn whose_word_counts<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
+    for is_retired in [true, false] {
+        let mut snapped = Snapped::new(make).await;
+        snapped.agree().await;
+        let (third, add) = snapped.scene.author.pair(&mut snapped.scene.seed);
+        let (mut guest, guest_add) = snapped.scene.author.joiner(&mut snapped.scene.seed);
+        let head = snapped.scene.author.head();
+        snapped.scene.push(&head, &[add]).await;
+        snapped.scene.push(&guest.head(), &[guest_add]).await;
+        snapped.is_unproven("a third device has said nothing").await;
+        let author = &mut snapped.scene.author;
+        let entry = if is_retired {
+            author.retire(third.device())
+        } else {
+            author.revoke(third.device(), Vec::new())
+        };
+        let head = author.head();
+        snapped.scene.push(&head, &[entry]).await;
+        assert_eq!(snapped.forget().await.unwrap(), COVERED.iter().sum::<u64>());
+    }
+}
+
+/// STO-28: a snapshot that is not whole, that nobody said to be, or that one said who may not, lets nothing go.
+pub async fn what_is_no_snapshot_lets_nothing_go<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
+    let mut snapped = Snapped::new(make).await;
+    snapped.agree().await;
+    let known = core::mem::replace(&mut snapped.base, Hash([7; 32]));
+    snapped.is_unproven("nobody said it").await;
+
+    // Of the other device, which goes on to say that there is more of it than there is.
+    let [own, theirs] = snapped.covered;
+    let (entry, longer) = snapped.other.base(NOTES, (4, 90), vec![own, theirs]);
+    let head = snapped.other.head();
+    snapped.scene.push(&head, &[entry]).await;
+    snapped.base = longer;
+    snapped.is_unproven("its entries are not there").await;
+
+    let (entry, other) = snapped.other.base(MAIL, (1, 1), vec![own, theirs]);
+    let head = snapped.other.head();
+    snapped.scene.push(&head, &[entry]).await;
+    snapped.base = other;
+    snapped.is_unproven("it covers what is of another collection").await;
+
+    let last = vec![(snapped.other.incarnation(), place(&head).2)];
+    let entry = snapped.scene.author.revoke(snapped.other.device(), last);
+    let (late, forged) = snapped.other.base(NOTES, (4, 4), vec![own, theirs]);
+    let body = snapped.other.entry(NOTES, vec![1; 30]);
+    let late_head = snapped.other.head();
+    snapped.scene.store.push(&snapped.scene.access, &late_head, &[late, body]).await.unwrap();
+    let head = snapped.scene.author.head();
+    snapped.scene.push(&head, &[entry]).await;
+    snapped.base = forged;
+    snapped.is_unproven("its device was revoked before it").await;
+    snapped.base = known;
+    assert_eq!(snapped.forget().await.unwrap(), COVERED.iter().sum::<u64>(), "the true one");
+}
+
+/// STO-30: a store that has nothing is filled from after what a snapshot covers, by whoever let go of the rest; and takes
+/// no beginning that no snapshot explains.
+pub async fn a_feed_begins_where_a_snapshot_ends<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
+    let mut snapped = Snapped::new(make).await;
+    let their_head = snapped.their_head.clone();
+    let empty = make(snapped.scene.author.vault());
+    let access = &snapped.scene.access;
+    let genesis =
+        snapped.scene.store.read(access, snapped.scene.author.feed(CollectionId::AUTHORITY), 0, 1);
+    let genesis = genesis.await.unwrap();
+    let mail = snapped.scene.read_all(MAIL).await.unwrap();
+    let [_, base] = &snapped.statements[..] else { panic!("two statements") };
+    let before = [genesis, vec![snapped.statements[0].clone()], mail].concat();
+    // Without the statement nothing explains that it begins there.
+    let early = [before.clone(), snapped.rest.clone()].concat();
+    let answer = empty.push(access, &snapped.head, &early).await;
+    assert!(matches!(answer, Err(StoreError::Gap { .. })), "{answer:?}");
+    let with = |rest: &[Entry]| [before.clone(), vec![base.clone()], rest.to_vec()].concat();
+    let answer = empty.push(access, &snapped.head, &with(&snapped.rest[1..])).await;
+    assert!(matches!(answer, Err(StoreError::Gap { .. })), "{answer:?}");
+    let receipt = empty.push(access, &snapped.head, &with(&snapped.rest)).await.unwrap();
+    assert_eq!(receipt, Receipt { missing: vec![] });
+    // The other device has nothing above what is covered.
+    let receipt = empty.push(access, &their_head, &[]).await.unwrap();
+    assert_eq!(receipt, Receipt { missing: vec![] });
+    let [(own, own_at), (theirs, their_at)] = snapped.covered;
+    for (feed, at) in [(own, own_at), (theirs, their_at)] {
+        let read = empty.read(access, feed, 0, 9).await;
+        let upto = at.number;
+        assert!(
+            matches!(&read, Err(StoreError::Forgotten { feed: f, upto: u }) if (*f, *u) == (feed, upto)),
+            "{read:?}"
+        );
+    }
+    assert_eq!(empty.read(access, own, own_at.number, 9).await.unwrap(), snapped.rest);
+    let entry = snapped.other.adopt(snapped.base, snapped.last);
+    let agreed = snapped.other.head();
+    let receipt = empty.push(access, &agreed, &[entry]).await.unwrap();
+    assert_eq!(receipt, Receipt { missing: vec![] });
+    assert_eq!(empty.forget(access, snapped.base).await.unwrap(), 0, "nothing is there to go");
+}
+
+/// STO-30: what stands there after the floor must link to it.
+pub async fn a_feed_goes_on_only_as_it_was<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
+    let mut snapped = Snapped::new(make).await;
+    snapped.agree().await;
+    assert!(snapped.forget().await.unwrap() > 0);
+    let mut forked = snapped.other.clone();
+    let last = snapped.covered[1].1;
+    let honest = snapped.other.entry(NOTES, vec![1; 30]);
+    forked.rewind(NOTES, &honest);
+    let wrong = forked.entry(NOTES, vec![2; 30]);
+    assert_eq!(wrong.header().number, last.number + 2);
+    let head = forked.head();
+    let answer = snapped.scene.store.push(&snapped.scene.access, &head, &[wrong]).await;
+    assert!(matches!(answer, Err(StoreError::Gap { .. })), "{answer:?}");
+    let head = snapped.other.head();
+    snapped.scene.push(&head, &[honest]).await;
+}
+
+/// STO-28: whoever may read some collections lets nothing go.
+pub async fn letting_go_takes_the_whole_vault<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
+    let mut snapped = Snapped::new(make).await;
+    snapped.agree().await;
+    let vault = snapped.scene.author.vault();
+    let some = Access::Collections { vault, collections: vec![NOTES], until_ms: 2_000 };
+    let answer = snapped.scene.store.forget(&some, snapped.base).await;
+    assert!(matches!(answer, Err(StoreError::Forbidden)), "{answer:?}");
+    assert_eq!(snapped.scene.read_all(NOTES).await.unwrap().len(), 8);
+}
