@@ -21,10 +21,12 @@ const NEEDED: [(&str, &str); 6] = [
 ];
 
 /// Servers that tests start on free ports of their own, and the package that has each; what is not there is not tested.
-const SERVERS: [(&str, &str); 3] = [
+const SERVERS: [(&str, &str); 4] = [
     ("/usr/sbin/apache2", "apache2-bin"),
     ("/usr/sbin/sshd", "openssh-server"),
     ("/usr/bin/ssh-keygen", "openssh-client"),
+    // Its programs are elsewhere, by version; this one finds them.
+    ("/usr/bin/pg_ctlcluster", "postgresql"),
 ];
 
 /// Installs what is missing, or says what that is.

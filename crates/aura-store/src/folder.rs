@@ -25,6 +25,9 @@ mod judge;
 
 mod forget;
 
+#[cfg(feature = "postgres")]
+mod shelf;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +48,8 @@ use self::feed::FeedRuns;
 use self::files::{Done, Files, Put};
 use self::head::{HeadFiles, Kept};
 use self::judge::{Floors, Judge};
+#[cfg(feature = "postgres")]
+pub use self::shelf::FolderShelf;
 use crate::layout::FolderLayout;
 use crate::local::Clock;
 use crate::wait::{Bell, deadline};

@@ -11,13 +11,31 @@ mod wait;
 
 pub mod devices;
 
+#[cfg(feature = "postgres")]
+pub mod shelf;
+
 mod proof;
+
+mod claim;
+
+mod access;
+
+mod rows;
+
+mod floor;
+
+mod admit;
+
+mod show;
 
 pub mod local;
 
 pub mod http;
 
 pub mod folder;
+
+#[cfg(feature = "postgres")]
+pub mod postgres;
 
 pub mod replicate;
 

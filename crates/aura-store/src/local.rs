@@ -21,15 +21,11 @@ mod chunk;
 
 pub mod cost;
 
-mod room;
+mod forget;
 
-mod admit;
-
-mod show;
+mod rows;
 
 mod log;
-
-mod forget;
 
 mod blind;
 
@@ -42,20 +38,20 @@ use std::sync::{Mutex, MutexGuard};
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{FeedId, VaultId};
+use aura_protocol::id::{DeviceId, FeedId, Incarnation, VaultId};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Receipt, StoreError};
+use aura_protocol::store::{Heads, Receipt, StoreError, StoredHead};
 use rusqlite::{Connection, TransactionBehavior};
 
 pub use care::Damage;
 
-use self::admit::{Admission, Authority, Offer};
 use self::fault::failed;
 pub(crate) use self::fault::io_failed;
 use self::schema::Presence;
-use self::show::Sound;
+use crate::admit::{self, Admission, Authority, Offer};
 use crate::devices::Devices;
 use crate::layout::LocalLayout;
+use crate::show::{Said, Sound};
 use crate::wait::{Bell, lock};
 
 /// The time in milliseconds since 1970, asked of whoever opens a store.
@@ -271,7 +267,7 @@ impl LocalStore {
     /// # Errors
     /// When the database cannot be read.
     pub fn devices(&self) -> Result<Devices, StoreError> {
-        admit::devices(&self.reader(), self.vault, None)
+        admit::devices(&*self.reader(), self.vault, None)
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -280,6 +276,29 @@ impl LocalStore {
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
         lock(&self.reader)
+    }
+
+    /// What the statements say of ends. Without one that rotted nobody can say it; heads are shown all the same.
+    fn said(&self) -> Result<Said, StoreError> {
+        match self.writer().devices(self.vault) {
+            Ok(devices) => Ok(Said::by(devices)),
+            Err(StoreError::DamagedEntry { .. } | StoreError::Damaged(_)) => Ok(Said::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The heads that are shown, beside those known.
+    fn compare(&self, known: &[(DeviceId, Incarnation, Position)]) -> Result<Heads, StoreError> {
+        let said = self.said()?;
+        let mut reader = self.reader();
+        // One moment for all: a head may go while the others are read.
+        let moment = reader.transaction().map_err(failed)?;
+        said.compare(&*moment, known, &self.sound)
+    }
+
+    /// All heads that are shown.
+    fn shown_heads(&self) -> Result<Vec<StoredHead>, StoreError> {
+        Ok(self.compare(&[])?.news)
     }
 
     fn shown(&self, feed: &FeedId) -> Result<Position, StoreError> {
@@ -362,15 +381,9 @@ impl Writer {
             return Ok(healed);
         }
         while let Err(StoreError::DamagedEntry { feed, number }) = self.devices(vault) {
-            let is_it =
-                |entry: &&Entry| (entry.header().feed, entry.header().number) == (feed, number);
-            let Some(entry) = entries.iter().find(is_it) else { break };
             let transaction = self.connection.transaction().map_err(failed)?;
-            let Some(row) = feed::find(&transaction, &feed)? else { break };
-            match admit::heal(&transaction, &row, entry) {
-                Err(StoreError::Fork) => break,
-                healed => healed?,
-            }
+            let healing = admit::heal_statement(&*transaction, (feed, number), entries)?;
+            let Some(entry) = healing else { break };
             transaction.commit().map_err(failed)?;
             healed.push(entry);
         }
@@ -392,7 +405,7 @@ impl Writer {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(failed)?;
-        match admit::admit(&transaction, devices, offer, entries)? {
+        match admit::admit(&*transaction, devices, offer, entries)? {
             Admission::Taken(receipt, authority) => {
                 if completeness == Completeness::Required
                     && let Some((feed, held)) = receipt.missing.first()

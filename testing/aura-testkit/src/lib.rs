@@ -18,6 +18,9 @@ pub mod canary;
 
 pub mod vectors;
 
+#[cfg(unix)]
+pub mod cluster;
+
 pub mod author;
 
 pub mod fault;

@@ -235,6 +235,19 @@ pub fn record(upload: &[u8]) -> Result<[u8; RECORD_BYTES], OpaqueError> {
 }
 
 impl Halfway {
+    /// The state's bytes, for a server that keeps it where another machine may end the login.
+    pub fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.0.to_vec())
+    }
+
+    /// The state that was kept.
+    ///
+    /// # Errors
+    /// When these bytes are none.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, OpaqueError> {
+        Ok(Self(Zeroizing::new(array(bytes)?)))
+    }
+
     /// Ends a login: whether the proof shows that its sender has password and secret key.
     ///
     /// # Errors

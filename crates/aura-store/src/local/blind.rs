@@ -12,8 +12,9 @@ use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Ends, Heads, Receipt, StoreError, StoredHead};
 
-use super::chunk::{Claimed, Named};
 use super::{Completeness, LocalStore, chunk, head};
+use crate::access;
+use crate::claim::{Claimed, Named};
 use crate::durable;
 use crate::local::fault::io_failed;
 use crate::wait;
@@ -34,7 +35,8 @@ impl BlindStore for LocalStore {
         entries: &[Entry],
     ) -> Result<Receipt, StoreError> {
         self.admit_access(access)?;
-        self.admit_writes(access, head, entries)?;
+        let shown = |feed: &FeedId| Ok(self.shown(feed)?.number);
+        access::admit_writes((access, (self.now_ms)()), head, entries, shown)?;
         self.take(head, entries, Completeness::Awaited)
     }
 
@@ -91,7 +93,7 @@ impl BlindStore for LocalStore {
 
     async fn ends(&self, access: &Access) -> Result<Ends, StoreError> {
         self.admit_access(access)?;
-        self.ended()
+        self.said()?.ends(&*self.reader())
     }
 
     async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {
@@ -123,54 +125,13 @@ impl BlindStore for LocalStore {
 }
 
 impl LocalStore {
-    /// STO-12: an access is to this vault, and lasts until its time.
     fn admit_access(&self, access: &Access) -> Result<(), StoreError> {
-        if access.vault() != self.vault {
-            return Err(StoreError::Absent);
-        }
-        match access {
-            Access::Vault(_) => Ok(()),
-            Access::Collections { until_ms, .. } if (self.now_ms)() < *until_ms => Ok(()),
-            Access::Collections { .. } => Err(StoreError::Forbidden),
-        }
-    }
-
-    /// A push adds only to collections that the access extends to.
-    fn admit_writes(
-        &self,
-        access: &Access,
-        head: &Signed<Head>,
-        entries: &[Entry],
-    ) -> Result<(), StoreError> {
-        if matches!(access, Access::Vault(_)) {
-            return Ok(());
-        }
-        let now_ms = (self.now_ms)();
-        let allows = |feed: &FeedId| access.allows(feed.collection, now_ms);
-        if !entries.iter().all(|entry| allows(&entry.header().feed)) {
-            return Err(StoreError::Forbidden);
-        }
-        let head =
-            head.claim().map_err(|_| StoreError::Refused("a head that is not well-formed"))?;
-        for (collection, position) in &head.feeds {
-            let feed = head.feed(*collection);
-            if !allows(&feed) && position.number > self.shown(&feed)?.number {
-                return Err(StoreError::Forbidden);
-            }
-        }
-        Ok(())
+        access::admit(access, self.vault, (self.now_ms)())
     }
 
     /// What entries that the access extends to say of a chunk; never nothing.
     fn named_within(&self, access: &Access, name: ChunkName) -> Result<Vec<Named>, StoreError> {
         self.admit_access(access)?;
-        let now_ms = (self.now_ms)();
-        let named = chunk::named(&self.reader(), name)?;
-        if named.is_empty() {
-            return Err(StoreError::Absent);
-        }
-        let within = named.into_iter().filter(|named| access.allows(named.collection, now_ms));
-        let within: Vec<Named> = within.collect();
-        if within.is_empty() { Err(StoreError::Forbidden) } else { Ok(within) }
+        access::within((access, (self.now_ms)()), chunk::named(&self.reader(), name)?)
     }
 }

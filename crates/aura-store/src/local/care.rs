@@ -11,7 +11,8 @@ use aura_protocol::store::StoreError;
 use rusqlite::params;
 
 use super::fault::{failed, io_failed};
-use super::{LocalStore, admit, chunk, copy, feed, head};
+use super::{LocalStore, chunk, copy, feed, head};
+use crate::admit;
 use crate::durable;
 use crate::layout::LocalLayout;
 use crate::wait::lock;
@@ -97,7 +98,7 @@ impl LocalStore {
         if number > row.kept.number || number <= row.floor.number {
             return Err(StoreError::Absent);
         }
-        admit::heal(&transaction, &row, entry)?;
+        admit::heal(&*transaction, &row, entry)?;
         transaction.commit().map_err(failed)?;
         writer.devices = None;
         drop(writer);
@@ -187,7 +188,7 @@ fn verify_feed(
     if copy::is_kept(&row.feed) {
         for number in 1..=row.kept.number {
             let damage = Damage::Entry(row.feed, number);
-            let is_sound = copy::at(reader, row.id, (&row.feed, number))?.is_some();
+            let is_sound = copy::at(reader, row.key, (&row.feed, number))?.is_some();
             if !is_sound && !damages.contains(&damage) {
                 damages.push(damage);
             }

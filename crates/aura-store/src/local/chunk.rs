@@ -13,16 +13,9 @@ use aura_protocol::store::StoreError;
 use rusqlite::{Connection, params};
 
 use super::fault::{failed, io_failed};
+use crate::claim::{Claimed, Named};
 use crate::durable;
 use crate::layout::ChunkLayout;
-
-/// A chunk as a shown entry names it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Named {
-    pub(super) collection: CollectionId,
-    pub(super) hash: Hash,
-    pub(super) size_bytes: u64,
-}
 
 /// Under which collections a chunk is named by shown entries.
 pub(super) fn named(connection: &Connection, name: ChunkName) -> Result<Vec<Named>, StoreError> {
@@ -58,32 +51,6 @@ pub(super) fn prepare(layout: &ChunkLayout) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What the entries say of a chunk's bytes. Whoever is listed may name a chunk of another, with any hash:
-/// several may be claimed for one name, and none of the entries speaks for the others.
-#[derive(Debug, Default)]
-pub(super) struct Claimed(Vec<(Hash, u64)>);
-
-impl Claimed {
-    pub(super) fn of(named: &[Named]) -> Self {
-        Self(named.iter().map(|named| (named.hash, named.size_bytes)).collect())
-    }
-
-    /// Whether no entry names it.
-    fn is_none(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether these are the bytes that some entry names. Megabytes are not hashed for nothing: a new chunk
-    /// has neither a name nor a twin yet, and one of another size is another one.
-    fn has(&self, bytes: &[u8]) -> bool {
-        let mut fitting = self.0.iter().filter(|(_, size)| *size == bytes.len() as u64).peekable();
-        fitting.peek().is_some() && {
-            let hash = Hash::of(&[bytes]);
-            fitting.any(|(named, _)| *named == hash)
-        }
-    }
-}
-
 /// Keeps a chunk. One that is there already and sound is left alone, whoever else claims its name; a rotten
 /// one is written again if the sound bytes are known by their hash (STO-10). `within` is what the caller's
 /// access extends to of what is `claimed`.
@@ -93,12 +60,7 @@ pub(super) fn put(
     sealed: &[u8],
     (within, claimed): (&Claimed, &Claimed),
 ) -> Result<(), StoreError> {
-    if sealed.len() > CHUNK_BYTES_MAX {
-        return Err(StoreError::Refused("a chunk that is too large"));
-    }
-    if !within.is_none() && !within.has(sealed) {
-        return Err(StoreError::Refused("a chunk that is not what its entry names"));
-    }
+    within.admit(sealed)?;
     let path = layout.chunk(name);
     let present = match durable::read(&path, CHUNK_BYTES_MAX as u64) {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData && !claimed.is_none() => None,

@@ -13,19 +13,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::copy;
 use super::fault::failed;
+use crate::rows::Sums;
 
-/// A feed's row.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FeedRow {
-    pub(super) id: i64,
-    pub(super) feed: FeedId,
-    /// How far it is shown.
-    pub(super) kept: Position,
-    /// How far there are entries.
-    pub(super) held: Position,
-    /// Up to where they were let go of (STO-29).
-    pub(super) floor: Position,
-}
+/// A feed's row, by its number in the table.
+pub(super) type FeedRow = crate::rows::FeedRow<i64>;
 
 const COLUMNS: &str = "id, collection, device, incarnation, kept, kept_hash, held, held_hash,
     floor, floor_hash";
@@ -55,7 +46,7 @@ pub(super) fn find_or_make(connection: &Connection, feed: &FeedId) -> Result<Fee
     connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
     let id = connection.last_insert_rowid();
     let none = Position::NONE;
-    Ok(FeedRow { id, feed: *feed, kept: none, held: none, floor: none })
+    Ok(FeedRow { key: id, feed: *feed, kept: none, held: none, floor: none })
 }
 
 /// Every feed of one incarnation.
@@ -100,7 +91,7 @@ fn feed_row(row: &Row<'_>) -> Result<FeedRow, StoreError> {
     };
     let number = row.get_ref(0).map_err(failed)?.as_i64().map_err(|_| ROW)?;
     let (kept, held, floor) = (position(4)?, position(6)?, position(8)?);
-    Ok(FeedRow { id: number, feed, kept, held, floor })
+    Ok(FeedRow { key: number, feed, kept, held, floor })
 }
 
 /// The number as SQLite keeps it.
@@ -117,10 +108,10 @@ pub(super) fn insert(
 ) -> Result<(), StoreError> {
     let number = stored(entry.header().number)?;
     let sql = "INSERT INTO entries (feed, number, hash, header, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let values = params![row.id, number, &hash.0[..], entry.header_bytes(), entry.body()];
+    let values = params![row.key, number, &hash.0[..], entry.header_bytes(), entry.body()];
     connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
     if copy::is_kept(&row.feed) {
-        copy::keep(connection, row.id, number, entry)?;
+        copy::keep(connection, row.key, number, entry)?;
     }
     name_chunks(connection, row, entry)?;
     row.held = Position { number: entry.header().number, hash };
@@ -133,7 +124,7 @@ fn name_chunks(connection: &Connection, row: &FeedRow, entry: &Entry) -> Result<
                VALUES (?1, ?2, ?3, ?4, ?5)";
     for chunk in &entry.header().added {
         let size = stored(chunk.size_bytes)?;
-        let values = params![&chunk.name.0[..], row.id, number, &chunk.hash.0[..], size];
+        let values = params![&chunk.name.0[..], row.key, number, &chunk.hash.0[..], size];
         connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
     }
     Ok(())
@@ -149,10 +140,10 @@ pub(super) fn replace(
     let sql = "INSERT OR REPLACE INTO entries (feed, number, hash, header, body)
                VALUES (?1, ?2, ?3, ?4, ?5)";
     let hash = entry.hash();
-    let values = params![row.id, number, &hash.0[..], entry.header_bytes(), entry.body()];
+    let values = params![row.key, number, &hash.0[..], entry.header_bytes(), entry.body()];
     connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map_err(failed)?;
     if copy::is_kept(&row.feed) {
-        copy::keep(connection, row.id, number, entry)?;
+        copy::keep(connection, row.key, number, entry)?;
     }
     name_chunks(connection, row, entry)
 }
@@ -161,22 +152,22 @@ pub(super) fn replace(
 pub(super) fn authority_bytes(
     connection: &Connection,
     device: DeviceId,
-) -> Result<(u64, u64), StoreError> {
+) -> Result<Sums, StoreError> {
     let sql = "SELECT feeds.device = ?1, sum(length(entries.header) + length(entries.body))
                FROM feeds JOIN entries ON entries.feed = feeds.id
                WHERE feeds.collection = ?2 GROUP BY feeds.device";
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     let values = (&device.0[..], &CollectionId::AUTHORITY.0[..]);
     let mut rows = statement.query(values).map_err(failed)?;
-    let (mut of_device, mut of_all) = (0u64, 0u64);
+    let mut sums = Sums::default();
     while let Some(row) = rows.next().map_err(failed)? {
         let is_own: bool = row.get(0).map_err(failed)?;
         let bytes: i64 = row.get(1).map_err(failed)?;
         let bytes = u64::try_from(bytes).unwrap_or(0);
-        of_device = of_device.saturating_add(if is_own { bytes } else { 0 });
-        of_all = of_all.saturating_add(bytes);
+        sums.of_device = sums.of_device.saturating_add(if is_own { bytes } else { 0 });
+        sums.of_all = sums.of_all.saturating_add(bytes);
     }
-    Ok((of_device, of_all))
+    Ok(sums)
 }
 
 /// Writes how far the feed is shown and held.
@@ -185,7 +176,7 @@ pub(super) fn update(connection: &Connection, row: &FeedRow) -> Result<(), Store
                floor = ?6, floor_hash = ?7 WHERE id = ?1";
     let (kept, held) = (stored(row.kept.number)?, stored(row.held.number)?);
     let values = params![
-        row.id,
+        row.key,
         kept,
         &row.kept.hash.0[..],
         held,
@@ -206,7 +197,7 @@ pub(super) fn unstage(
     let from = number.max(row.kept.number.saturating_add(1));
     for table in ["entries", "names", "copies"] {
         let sql = format!("DELETE FROM {table} WHERE feed = ?1 AND number >= ?2");
-        connection.execute(&sql, params![row.id, stored(from)?]).map_err(failed)?;
+        connection.execute(&sql, params![row.key, stored(from)?]).map_err(failed)?;
     }
     row.held = match from.saturating_sub(1) {
         last if last <= row.kept.number => row.kept,
@@ -231,23 +222,6 @@ pub(super) fn shorten(
     unstage(connection, row, 0)
 }
 
-/// Goes on after what a snapshot covers: what is there before stays until it is let go of.
-pub(super) fn begin_after(
-    connection: &Connection,
-    row: &mut FeedRow,
-    covered: Position,
-) -> Result<(), StoreError> {
-    unstage(connection, row, 0)?;
-    row.held = covered;
-    Ok(())
-}
-
-/// Whether the entry after what is shown is not there, nor will be: the feed goes on after a snapshot.
-pub(super) fn has_gap(connection: &Connection, row: &FeedRow) -> Result<bool, StoreError> {
-    let next = row.kept.number.saturating_add(1);
-    Ok(!has_any(connection, row, (next, next))?)
-}
-
 /// Whether there is an entry with one of these numbers.
 pub(super) fn has_any(
     connection: &Connection,
@@ -257,7 +231,7 @@ pub(super) fn has_any(
     let sql = "SELECT EXISTS
         (SELECT 1 FROM entries WHERE feed = ?1 AND number >= ?2 AND number <= ?3)";
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
-    let values = params![row.id, stored(from)?, stored(to)?];
+    let values = params![row.key, stored(from)?, stored(to)?];
     statement.query_row(values, |row| row.get(0)).map_err(failed)
 }
 
@@ -270,7 +244,7 @@ pub(super) fn let_go(
     let mut gone = 0;
     for table in ["names", "entries"] {
         let sql = format!("DELETE FROM {table} WHERE feed = ?1 AND number <= ?2");
-        let values = params![row.id, stored(upto.number)?];
+        let values = params![row.key, stored(upto.number)?];
         gone = connection.execute(&sql, values).map_err(failed)?;
     }
     row.floor = upto;
@@ -296,7 +270,7 @@ pub(super) fn hash_at(
     let sql = "SELECT hash FROM entries WHERE feed = ?1 AND number = ?2";
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     let hash: Option<Vec<u8>> = statement
-        .query_row(params![row.id, stored(number)?], |row| row.get(0))
+        .query_row(params![row.key, stored(number)?], |row| row.get(0))
         .optional()
         .map_err(failed)?;
     Ok(hash.as_deref().and_then(Hash::from_slice))
@@ -339,7 +313,7 @@ pub(super) fn scan(
             Err(StoreError::DamagedEntry { number, .. }) if copy::is_kept(&feed.feed) => number,
             other => return other,
         };
-        let second = copy::at(connection, feed.id, (&feed.feed, damaged))?;
+        let second = copy::at(connection, feed.key, (&feed.feed, damaged))?;
         let Some((entry, hash)) = second.filter(|(entry, _)| walk.links(entry)) else {
             return Err(StoreError::DamagedEntry { feed: feed.feed, number: damaged });
         };
@@ -388,7 +362,7 @@ impl Walk<'_> {
         let after = i64::try_from(self.after).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let mut rows =
-            statement.query(params![self.feed.id, after, stored(to)?, limit]).map_err(failed)?;
+            statement.query(params![self.feed.key, after, stored(to)?, limit]).map_err(failed)?;
         loop {
             let number = self.after.saturating_add(1);
             let damaged = StoreError::DamagedEntry { feed: self.feed.feed, number };

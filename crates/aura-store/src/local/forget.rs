@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Letting go of what a snapshot covers, once every device has adopted it.
 //!
-//! The proof is in the statements that the store has (`crate::proof`). Chunks go before the entries that name them: cut
+//! The proof is in the statements that the store has (`crate::floor`). Chunks go before the entries that name them: cut
 //! short, it is done again. Source: spec/store.md, rules STO-28 to STO-30.
 
 use std::collections::BTreeSet;
 
-use aura_protocol::authority::Snapshot;
 use aura_protocol::head::Position;
 use aura_protocol::id::{ChunkName, Hash};
 use aura_protocol::store::StoreError;
@@ -15,8 +14,7 @@ use rusqlite::{Connection, params};
 use super::fault::failed;
 use super::feed::{self, FeedRow, stored};
 use super::{LocalStore, Writer, chunk, fault};
-use crate::devices::Devices;
-use crate::proof;
+use crate::floor;
 
 impl LocalStore {
     pub(super) fn let_go(&self, base: Hash) -> Result<u64, StoreError> {
@@ -32,12 +30,12 @@ impl LocalStore {
     fn let_go_held(&self, writer: &mut Writer, base: Hash) -> Result<u64, StoreError> {
         let Some(devices) = &writer.devices else { return Err(StoreError::Unproven) };
         let base = devices.base(base).ok_or(StoreError::Unproven)?.clone();
-        prove(&writer.connection, devices, &base)?;
-        let doomed = doomed(&writer.connection, &base)?;
+        floor::prove(&writer.connection, devices, &base)?;
+        let doomed = floor::doomed(&writer.connection, &base)?;
         if doomed.is_empty() {
             return Ok(0);
         }
-        for name in unnamed(&writer.connection, &doomed)? {
+        for name in named_only_by(&writer.connection, &doomed)? {
             chunk::remove(&self.layout.chunks(), name)?;
         }
         let transaction = writer.connection.transaction().map_err(failed)?;
@@ -51,37 +49,8 @@ impl LocalStore {
     }
 }
 
-/// STO-28: that the snapshot is here, and that every device that counts has adopted it.
-fn prove(connection: &Connection, devices: &Devices, base: &Snapshot) -> Result<(), StoreError> {
-    let (first, last) = base.range;
-    let row = feed::find(connection, &base.feed)?;
-    let row = row.filter(|row| row.kept.number >= last && row.floor.number < first);
-    let row = row.ok_or(StoreError::Unproven)?;
-    let last = feed::hash_at(connection, &row, last)?.ok_or(StoreError::Unproven)?;
-    proof::prove(devices, base, last)
-}
-
-/// The feeds of which something is covered, on the chain that is here.
-fn doomed(
-    connection: &Connection,
-    base: &Snapshot,
-) -> Result<Vec<(FeedRow, Position)>, StoreError> {
-    let mut doomed = Vec::new();
-    for (feed, at) in &base.covered {
-        let Some(row) = feed::find(connection, feed)? else { continue };
-        let is_here = at.number >= row.floor.number && at.number <= row.kept.number;
-        if is_here
-            && feed::has_any(connection, &row, (0, at.number))?
-            && feed::hash_at(connection, &row, at.number)? == Some(at.hash)
-        {
-            doomed.push((row, *at));
-        }
-    }
-    Ok(doomed)
-}
-
 /// The chunks that no entry names but those that go.
-fn unnamed(
+pub(super) fn named_only_by(
     connection: &Connection,
     doomed: &[(FeedRow, Position)],
 ) -> Result<BTreeSet<ChunkName>, StoreError> {
@@ -90,7 +59,7 @@ fn unnamed(
     let sql = "SELECT DISTINCT name FROM names WHERE feed = ?1 AND number <= ?2";
     let mut of_doomed = connection.prepare_cached(sql).map_err(failed)?;
     for (row, at) in doomed {
-        let mut found = of_doomed.query(params![row.id, stored(at.number)?]).map_err(failed)?;
+        let mut found = of_doomed.query(params![row.key, stored(at.number)?]).map_err(failed)?;
         while let Some(found) = found.next().map_err(failed)? {
             let name = found.get_ref(0).map_err(failed)?.as_blob().map_err(|_| NAME)?;
             names.insert(ChunkName::from_slice(name).ok_or(NAME)?);
@@ -106,7 +75,7 @@ fn unnamed(
             let (feed, number): (i64, i64) =
                 (found.get(0).map_err(failed)?, found.get(1).map_err(failed)?);
             let goes = doomed.iter().any(|(row, at)| {
-                row.id == feed && u64::try_from(number).is_ok_and(|number| number <= at.number)
+                row.key == feed && u64::try_from(number).is_ok_and(|number| number <= at.number)
             });
             stays |= !goes;
         }

@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::failed;
 use super::feed::stored;
+use crate::rows::Sums;
 
 /// Where the newest head of an incarnation stands.
 pub(super) fn newest(
@@ -226,21 +227,21 @@ pub(super) fn bytes_of_others(
     connection: &Connection,
     device: DeviceId,
     incarnation: Incarnation,
-) -> Result<(u64, u64), StoreError> {
+) -> Result<Sums, StoreError> {
     let sql = "SELECT device = ?1, max(length(payload)) FROM heads
                WHERE device <> ?1 OR incarnation <> ?2 GROUP BY device, incarnation";
     let keys = (&device.0[..], &incarnation.0[..]);
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     let mut rows = statement.query(keys).map_err(failed)?;
-    let (mut of_device, mut of_all) = (0u64, 0u64);
+    let mut sums = Sums::default();
     while let Some(row) = rows.next().map_err(failed)? {
         let is_own: bool = row.get(0).map_err(failed)?;
         let bytes: i64 = row.get(1).map_err(failed)?;
         let bytes = u64::try_from(bytes).unwrap_or(0);
-        of_device = of_device.saturating_add(if is_own { bytes } else { 0 });
-        of_all = of_all.saturating_add(bytes);
+        sums.of_device = sums.of_device.saturating_add(if is_own { bytes } else { 0 });
+        sums.of_all = sums.of_all.saturating_add(bytes);
     }
-    Ok((of_device, of_all))
+    Ok(sums)
 }
 
 fn life(row: &Row<'_>) -> Option<(DeviceId, Incarnation)> {
@@ -254,7 +255,7 @@ pub(super) fn others(
     connection: &Connection,
     device: DeviceId,
     incarnation: Incarnation,
-) -> Result<(usize, usize), StoreError> {
+) -> Result<Sums, StoreError> {
     let of_device = "SELECT count(*) FROM
         (SELECT incarnation FROM heads WHERE device = ?1 AND incarnation <> ?2
          UNION SELECT incarnation FROM feeds WHERE device = ?1 AND incarnation <> ?2)";
@@ -266,8 +267,8 @@ pub(super) fn others(
         statement.query_row(keys, |row| row.get::<_, i64>(0))
     };
     let (of_device, of_all) = (count(of_device).map_err(failed)?, count(of_all).map_err(failed)?);
-    let whole = |count: i64| usize::try_from(count).unwrap_or(usize::MAX);
-    Ok((whole(of_device), whole(of_all)))
+    let whole = |count: i64| u64::try_from(count).unwrap_or(u64::MAX);
+    Ok(Sums { of_device: whole(of_device), of_all: whole(of_all) })
 }
 
 fn sound(row: &Row<'_>) -> Result<StoredHead, StoreError> {

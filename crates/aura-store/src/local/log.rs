@@ -9,8 +9,8 @@ use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{LocalLog, StoreError};
 
-use super::chunk::Claimed;
 use super::{Completeness, Damage, LocalStore, chunk, fault, feed, head};
+use crate::claim::{Claimed, Named};
 use crate::durable;
 use crate::local::fault::io_failed;
 
@@ -44,7 +44,7 @@ impl LocalLog for LocalStore {
 
     fn claims(&self, name: ChunkName) -> Result<Vec<ChunkAdded>, StoreError> {
         let named = chunk::named(&self.reader(), name)?;
-        let claim = |named: &chunk::Named| (named.hash, named.size_bytes);
+        let claim = |named: &Named| (named.hash, named.size_bytes);
         let claims: BTreeSet<_> = named.iter().map(claim).collect();
         let claims = claims.into_iter();
         Ok(claims.map(|(hash, size_bytes)| ChunkAdded { name, hash, size_bytes }).collect())

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the local store takes: entries that link, and heads that a listed device signed and that only
+//! What an active store takes: entries that link, and heads that a listed device signed and that only
 //! go forward.
 //!
 //! Entries are staged as they come and shown with the first head whose every position is reached by
 //! the hash it names. Until then they prove nothing: whatever is staged gives way to what links better,
 //! so that nobody can block a place with made-up entries. Source: spec/store.md, rules STO-1 to STO-9.
 
+mod room;
+
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, FeedId, VaultId};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Receipt, StoreError};
-use rusqlite::Connection;
 
-use super::feed::{self, FeedRow};
-use super::head;
-use super::room::{self, Share};
+use self::room::Share;
 use crate::devices::Devices;
+use crate::rows::{FeedRow, Rows};
 
 /// A head that is offered, decoded but not trusted yet.
-pub(super) struct Offer<'a> {
-    pub(super) signed: &'a Signed<Head>,
-    pub(super) head: Head,
+pub(crate) struct Offer<'a> {
+    pub(crate) signed: &'a Signed<Head>,
+    pub(crate) head: Head,
 }
 
 impl<'a> Offer<'a> {
-    pub(super) fn new(vault: VaultId, signed: &'a Signed<Head>) -> Result<Self, StoreError> {
+    pub(crate) fn new(vault: VaultId, signed: &'a Signed<Head>) -> Result<Self, StoreError> {
         let head =
             signed.claim().map_err(|_| StoreError::Refused("a head that is not well-formed"))?;
         if head.vault != vault {
@@ -40,7 +40,7 @@ impl<'a> Offer<'a> {
 }
 
 /// What came of an offer.
-pub(super) enum Admission {
+pub(crate) enum Admission {
     /// Taken as far as it goes; with it, whether more authority entries are shown than before.
     Taken(Receipt, Authority),
     /// What is staged of this feed leads nowhere: the offer is undone and that is cleared.
@@ -49,48 +49,48 @@ pub(super) enum Admission {
 
 /// Whether the list of devices may have changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Authority {
+pub(crate) enum Authority {
     Unchanged,
     Changed,
 }
 
 /// Stages entries and shows the head when it is complete. The caller commits or rolls back.
-pub(super) fn admit(
-    connection: &Connection,
+pub(crate) fn admit<R: Rows>(
+    rows: &R,
     listed: &Devices,
     offer: &Offer<'_>,
     entries: &[Entry],
 ) -> Result<Admission, StoreError> {
-    let standing = standing(connection, offer)?;
-    let coverage = Coverage { connection, listed, offer };
+    let standing = standing(rows, offer)?;
+    let coverage = Coverage { rows, listed, offer };
     let mut astray = None;
     for of_feed in entries.chunk_by(|a, b| a.header().feed == b.header().feed) {
-        if let Some(turn) = stage(connection, &coverage, offer, of_feed)? {
+        if let Some(turn) = stage(&coverage, of_feed)? {
             astray = Some(turn);
             break;
         }
     }
     // STO-4, after staging: a device's first head may come with the entry that lists it.
-    let share = verify(connection, listed, offer)?;
-    if stages_statements(connection, &offer.head)? {
-        room::for_statements(connection, &offer.head, share)?;
+    let share = verify(rows, listed, offer)?;
+    if stages_statements(rows, &offer.head)? {
+        room::for_statements(rows, &offer.head, share)?;
     }
     if let Some((feed, error)) = astray {
         return Ok(Admission::Astray(feed, error));
     }
     let is_last = listed.is_last(&offer.head, offer.signed.hash());
     if standing != Standing::Old || is_last {
-        room::for_head(connection, &offer.head, offer.signed.payload().len(), share)?;
+        room::for_head(rows, &offer.head, offer.signed.payload().len(), share)?;
     }
     if standing == Standing::Old {
         if is_last {
             // STO-14: what is beyond it is not accepted, and it says what is.
-            head::keep(connection, &offer.head, offer.signed)?;
+            rows.keep(&offer.head, offer.signed)?;
         }
         let authority = if is_last { Authority::Changed } else { Authority::Unchanged };
         return Ok(Admission::Taken(Receipt { missing: Vec::new() }, authority));
     }
-    match complete(connection, &coverage, standing)? {
+    match complete(&coverage, standing)? {
         Admission::Taken(receipt, _) if is_last && receipt.missing.is_empty() => {
             Ok(Admission::Taken(receipt, Authority::Changed))
         }
@@ -99,21 +99,21 @@ pub(super) fn admit(
 }
 
 /// What snapshots cover, by the statements that are shown or that come with the head.
-struct Coverage<'a> {
-    connection: &'a Connection,
+struct Coverage<'a, R: Rows> {
+    rows: &'a R,
     listed: &'a Devices,
     offer: &'a Offer<'a>,
 }
 
-impl Coverage<'_> {
+impl<R: Rows> Coverage<'_, R> {
     /// Up to where a feed is covered. Asked only where its entries are not there.
     fn of(&self, feed: FeedId) -> Result<Position, StoreError> {
         let covered = self.listed.covered(feed);
-        if covered.number > 0 || !stages_statements(self.connection, &self.offer.head)? {
+        if covered.number > 0 || !stages_statements(self.rows, &self.offer.head)? {
             return Ok(covered);
         }
         let head = &self.offer.head;
-        Ok(devices(self.connection, head.vault, Some(head))?.covered(feed))
+        Ok(devices(self.rows, head.vault, Some(head))?.covered(feed))
     }
 }
 
@@ -126,10 +126,10 @@ enum Standing {
 }
 
 /// STO-7: of two heads of one incarnation, one extends the other.
-fn standing(connection: &Connection, offer: &Offer<'_>) -> Result<Standing, StoreError> {
+fn standing<R: Rows>(rows: &R, offer: &Offer<'_>) -> Result<Standing, StoreError> {
     let head = &offer.head;
-    let Some(newest) = head::newest(connection, head.device, head.incarnation)? else {
-        return room::for_life(connection, head).map(|()| Standing::Newer);
+    let Some(newest) = rows.newest((head.device, head.incarnation))? else {
+        return room::for_life(rows, head).map(|()| Standing::Newer);
     };
     if newest == offer.position() {
         return Ok(Standing::Same);
@@ -138,7 +138,7 @@ fn standing(connection: &Connection, offer: &Offer<'_>) -> Result<Standing, Stor
         return Err(StoreError::Fork);
     }
     let is_newer = head.number > newest.number;
-    for row in feed::of_incarnation(connection, head.device, head.incarnation)? {
+    for row in rows.feeds_of((head.device, head.incarnation))? {
         let position = head.position(row.feed.collection);
         let is_beyond = position.number > row.kept.number;
         let is_behind = position.number < row.kept.number;
@@ -147,9 +147,7 @@ fn standing(connection: &Connection, offer: &Offer<'_>) -> Result<Standing, Stor
             (_, true) if position.number == 0 => (is_newer, false),
             // What was let go of cannot be compared any more.
             (_, true) if position.number < row.floor.number => (is_newer, false),
-            (_, true) => {
-                (is_newer, feed::hash_at(connection, &row, position.number)? != Some(position.hash))
-            }
+            (_, true) => (is_newer, rows.hash_at(&row, position.number)? != Some(position.hash)),
             (false, false) => (false, position.hash != row.kept.hash),
         };
         if goes_back || differs {
@@ -162,7 +160,7 @@ fn standing(connection: &Connection, offer: &Offer<'_>) -> Result<Standing, Stor
     // An older head names no feed that the newest one does not.
     let beyond = head.feeds.iter().any(|(collection, position)| {
         position.number > 0
-            && !matches!(feed::find(connection, &head.feed(*collection)),
+            && !matches!(rows.feed(&head.feed(*collection)),
                 Ok(Some(row)) if row.kept.number >= position.number)
     });
     if beyond { Err(StoreError::Fork) } else { Ok(Standing::Old) }
@@ -172,18 +170,14 @@ const UNLISTED: StoreError = StoreError::Refused("a head of a device that the va
 
 /// STO-3, STO-4: a head counts only with the signature of a device that the vault lists.
 /// Says what its device may have kept.
-fn verify(
-    connection: &Connection,
-    listed: &Devices,
-    offer: &Offer<'_>,
-) -> Result<Share, StoreError> {
+fn verify<R: Rows>(rows: &R, listed: &Devices, offer: &Offer<'_>) -> Result<Share, StoreError> {
     let hash = offer.signed.hash();
     let (key, is_waiting) = match listed.key_of(&offer.head, hash) {
         Some(key) => (key, listed.waits(offer.head.device)),
         // Without statements of its own, nothing lists it that does not list it already.
-        None if !stages_statements(connection, &offer.head)? => return Err(UNLISTED),
+        None if !stages_statements(rows, &offer.head)? => return Err(UNLISTED),
         None => {
-            let devices = devices(connection, offer.head.vault, Some(&offer.head))?;
+            let devices = devices(rows, offer.head.vault, Some(&offer.head))?;
             let key = devices.key_of(&offer.head, hash).ok_or(UNLISTED)?;
             (key, devices.waits(offer.head.device))
         }
@@ -191,35 +185,32 @@ fn verify(
     let checked = offer.signed.clone().verify(&key);
     checked.map_err(|_| StoreError::Refused("a head whose signature does not verify"))?;
     if is_waiting {
-        room::for_waiting_life(connection, &offer.head)?;
+        room::for_waiting_life(rows, &offer.head)?;
         return Ok(Share::Waiting);
     }
     Ok(Share::Whole)
 }
 
 /// Whether authority entries have come with this head that are not shown yet.
-fn stages_statements(connection: &Connection, head: &Head) -> Result<bool, StoreError> {
-    let row = feed::find(connection, &head.feed(CollectionId::AUTHORITY))?;
+fn stages_statements<R: Rows>(rows: &R, head: &Head) -> Result<bool, StoreError> {
+    let row = rows.feed(&head.feed(CollectionId::AUTHORITY))?;
     Ok(row.is_some_and(|row| row.held.number > row.kept.number))
 }
 
 /// The devices that the shown authority entries list, and those that are staged with this head.
-pub(super) fn devices(
-    connection: &Connection,
+pub(crate) fn devices<R: Rows>(
+    rows: &R,
     vault: VaultId,
     with: Option<&Head>,
 ) -> Result<Devices, StoreError> {
     let mut entries = Vec::new();
-    for row in feed::all(connection)? {
-        if row.feed.collection != CollectionId::AUTHORITY {
-            continue;
-        }
+    for row in rows.authority_feeds()? {
         let is_with = with.is_some_and(|head| head.feed(CollectionId::AUTHORITY) == row.feed);
         let to = if is_with { row.held.number } else { row.kept.number };
         let mut after = 0;
         while after < to {
             let before = after;
-            feed::scan(connection, &row, (after, to), usize::MAX, &mut |entry| {
+            rows.scan(&row, (after, to), usize::MAX, &mut |entry| {
                 after = entry.header().number;
                 entries.push(entry);
                 true
@@ -230,41 +221,40 @@ pub(super) fn devices(
         }
     }
     let extent = |device, incarnation, at| {
-        let found = head::at(connection, device, incarnation, at).ok()??;
+        let found = rows.head((device, incarnation), at).ok()??;
         Some(found.head.claim().ok()?.position(CollectionId::AUTHORITY).number)
     };
     Ok(Devices::listed_by(vault, &entries, &extent))
 }
 
 /// Takes what follows of one feed, in order. Says so if what is staged does not lead to the head.
-fn stage(
-    connection: &Connection,
-    coverage: &Coverage<'_>,
-    offer: &Offer<'_>,
+fn stage<R: Rows>(
+    coverage: &Coverage<'_, R>,
     entries: &[Entry],
 ) -> Result<Option<(FeedId, StoreError)>, StoreError> {
+    let (rows, offer) = (coverage.rows, coverage.offer);
     let Some(first) = entries.first() else { return Ok(None) };
-    let mut row = feed::find_or_make(connection, &first.header().feed)?;
+    let mut row = rows.feed_or_make(&first.header().feed)?;
     let before = row.held;
     for entry in entries {
         belongs(offer, entry)?;
         let (number, hash) = (entry.header().number, entry.hash());
         if number <= row.held.number {
-            if feed::hash_at(connection, &row, number)? == Some(hash) {
+            if rows.hash_at(&row, number)? == Some(hash) {
                 continue;
             }
             // STO-6: what is shown stays. What is staged gives way.
             if number <= row.kept.number {
-                heal(connection, &row, entry)?;
+                heal(rows, &row, entry)?;
                 continue;
             }
-            feed::unstage(connection, &mut row, number)?;
+            rows.unstage(&mut row, number)?;
         }
         if number > row.held.number.saturating_add(1) {
             let covered = coverage.of(row.feed)?;
             if entry.follows(covered.number, &covered.hash) && covered.number > 0 {
                 // STO-30: what a snapshot covers is ignored for ever; the feed goes on after it.
-                feed::begin_after(connection, &mut row, covered)?;
+                rows.begin_after(&mut row, covered)?;
             }
         }
         if number != row.held.number.saturating_add(1) {
@@ -279,10 +269,10 @@ fn stage(
             let error = StoreError::Gap { feed: row.feed, expected };
             return Ok(Some((row.feed, error)));
         }
-        feed::insert(connection, &mut row, entry, hash)?;
+        rows.insert(&mut row, entry, hash)?;
     }
     if row.held != before {
-        feed::update(connection, &row)?;
+        rows.update(&row)?;
     }
     Ok(None)
 }
@@ -304,9 +294,9 @@ fn belongs(offer: &Offer<'_>, entry: &Entry) -> Result<(), StoreError> {
 
 /// Puts a sound entry in the place of a rotten one: what the entry after it, or the feed's position,
 /// names is what belongs there (F-08).
-pub(super) fn heal(
-    connection: &Connection,
-    row: &FeedRow,
+pub(crate) fn heal<R: Rows>(
+    rows: &R,
+    row: &FeedRow<R::Key>,
     entry: &Entry,
 ) -> Result<(), StoreError> {
     let number = entry.header().number;
@@ -315,7 +305,7 @@ pub(super) fn heal(
     } else {
         let mut previous = None;
         let next = number.saturating_add(1);
-        feed::scan(connection, row, (number, next), 1, &mut |next| {
+        rows.scan(row, (number, next), 1, &mut |next| {
             previous = Some(next.header().previous);
             true
         })
@@ -325,16 +315,38 @@ pub(super) fn heal(
     if belongs != Some(entry.hash()) {
         return Err(StoreError::Fork);
     }
-    feed::replace(connection, row, entry)
+    rows.replace(row, entry)
+}
+
+/// Puts the one of these entries into the place of a rotten statement that belongs there: what stands after it says
+/// so, whoever brings it (STO-25). The caller commits if there is one.
+pub(crate) fn heal_statement<'a, R: Rows>(
+    rows: &R,
+    place: (FeedId, u64),
+    entries: &'a [Entry],
+) -> Result<Option<&'a Entry>, StoreError> {
+    let is_it = |entry: &&Entry| (entry.header().feed, entry.header().number) == place;
+    let (Some(entry), Some(row)) = (entries.iter().find(is_it), rows.feed(&place.0)?) else {
+        return Ok(None);
+    };
+    match heal(rows, &row, entry) {
+        Err(StoreError::Fork) => Ok(None),
+        healed => healed.map(|()| Some(entry)),
+    }
+}
+
+/// Whether the entry after what is shown is not there, nor will be: the feed goes on after a snapshot.
+fn has_gap<R: Rows>(rows: &R, row: &FeedRow<R::Key>) -> Result<bool, StoreError> {
+    let next = row.kept.number.saturating_add(1);
+    Ok(!rows.has_any(row, (next, next))?)
 }
 
 /// Shows the head if all that it names is there.
-fn complete(
-    connection: &Connection,
-    coverage: &Coverage<'_>,
+fn complete<R: Rows>(
+    coverage: &Coverage<'_, R>,
     standing: Standing,
 ) -> Result<Admission, StoreError> {
-    let offer = coverage.offer;
+    let (rows, offer) = (coverage.rows, coverage.offer);
     let head = &offer.head;
     let mut missing = Vec::new();
     let mut reached = Vec::new();
@@ -343,13 +355,13 @@ fn complete(
         if position.number == 0 {
             continue;
         }
-        let mut found = feed::find(connection, &feed)?;
+        let mut found = rows.feed(&feed)?;
         let is_short = found.is_none_or(|row| row.held.number < position.number);
         if is_short && coverage.of(feed)? == *position {
             // STO-30: there is nothing after what a snapshot covers.
-            let mut row = feed::find_or_make(connection, &feed)?;
-            feed::begin_after(connection, &mut row, *position)?;
-            feed::update(connection, &row)?;
+            let mut row = rows.feed_or_make(&feed)?;
+            rows.begin_after(&mut row, *position)?;
+            rows.update(&row)?;
             found = Some(row);
         }
         match found {
@@ -357,16 +369,13 @@ fn complete(
             Some(row) if row.held.number < position.number => {
                 missing.push((feed, row.held.number));
             }
-            Some(row)
-                if feed::hash_at(connection, &row, position.number)? != Some(position.hash) =>
-            {
+            Some(row) if rows.hash_at(&row, position.number)? != Some(position.hash) => {
                 let error =
                     StoreError::Refused("entries that do not lead to what their head names");
                 return Ok(Admission::Astray(feed, error));
             }
             Some(mut row) => {
-                let is_news = position.number > row.kept.number;
-                if is_news && feed::has_gap(connection, &row)? {
+                if position.number > row.kept.number && has_gap(rows, &row)? {
                     row.floor = coverage.of(feed)?;
                 }
                 reached.push((row, *position));
@@ -381,13 +390,13 @@ fn complete(
                     authority = Authority::Changed;
                 }
                 row.kept = position;
-                feed::update(connection, &row)?;
+                rows.update(&row)?;
             }
         }
     }
     if missing.is_empty() {
         // Also the same one again: its row may have rotted.
-        head::show(connection, head, offer.signed)?;
+        rows.show(head, offer.signed)?;
     }
     Ok(Admission::Taken(Receipt { missing }, authority))
 }

@@ -12,9 +12,8 @@ use aura_protocol::limits::{
     WAITING_INCARNATIONS_MAX,
 };
 use aura_protocol::store::StoreError;
-use rusqlite::Connection;
 
-use super::{feed, head};
+use crate::rows::{Rows, Sums};
 
 /// What a device may have kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,21 +26,21 @@ pub(super) enum Share {
 
 /// STO-13: a device may begin so many incarnations and no more, and all devices so many that every head can
 /// name every other one.
-pub(super) fn for_life(connection: &Connection, head: &Head) -> Result<(), StoreError> {
-    let (of_device, of_all) = head::others(connection, head.device, head.incarnation)?;
-    if of_device >= INCARNATIONS_MAX {
+pub(super) fn for_life<R: Rows>(rows: &R, head: &Head) -> Result<(), StoreError> {
+    let Sums { of_device, of_all } = rows.other_lives((head.device, head.incarnation))?;
+    if of_device >= INCARNATIONS_MAX as u64 {
         return Err(StoreError::Refused("a device that has begun too many incarnations"));
     }
-    if of_all >= LIVES_MAX {
+    if of_all >= LIVES_MAX as u64 {
         return Err(StoreError::Refused("more incarnations than a vault may have"));
     }
     Ok(())
 }
 
 /// STO-13: a device that waits may begin few.
-pub(super) fn for_waiting_life(connection: &Connection, head: &Head) -> Result<(), StoreError> {
-    let (of_device, _) = head::others(connection, head.device, head.incarnation)?;
-    if of_device >= WAITING_INCARNATIONS_MAX {
+pub(super) fn for_waiting_life<R: Rows>(rows: &R, head: &Head) -> Result<(), StoreError> {
+    let Sums { of_device, .. } = rows.other_lives((head.device, head.incarnation))?;
+    if of_device >= WAITING_INCARNATIONS_MAX as u64 {
         return Err(StoreError::Refused(
             "a device that waits to be confirmed and has begun too many incarnations",
         ));
@@ -50,17 +49,17 @@ pub(super) fn for_waiting_life(connection: &Connection, head: &Head) -> Result<(
 }
 
 /// STO-15: the heads that are shown together are no larger than an answer, those of one device than its share.
-pub(super) fn for_head(
-    connection: &Connection,
+pub(super) fn for_head<R: Rows>(
+    rows: &R,
     head: &Head,
     bytes: usize,
     share: Share,
 ) -> Result<(), StoreError> {
     let bytes = bytes as u64;
-    if bytes <= head::largest(connection, head.device, head.incarnation)? {
+    if bytes <= rows.largest_head((head.device, head.incarnation))? {
         return Ok(());
     }
-    let (of_device, of_all) = head::bytes_of_others(connection, head.device, head.incarnation)?;
+    let Sums { of_device, of_all } = rows.other_heads_bytes((head.device, head.incarnation))?;
     let share = match share {
         Share::Whole => DEVICE_HEADS_BYTES_MAX,
         Share::Waiting => WAITING_HEADS_BYTES_MAX,
@@ -75,12 +74,12 @@ pub(super) fn for_head(
 }
 
 /// STO-15: so do authority entries. Called when some have been staged.
-pub(super) fn for_statements(
-    connection: &Connection,
+pub(super) fn for_statements<R: Rows>(
+    rows: &R,
     head: &Head,
     share: Share,
 ) -> Result<(), StoreError> {
-    let (of_device, of_all) = feed::authority_bytes(connection, head.device)?;
+    let Sums { of_device, of_all } = rows.authority_bytes(head.device)?;
     let share = match share {
         Share::Whole => DEVICE_AUTHORITY_BYTES_MAX,
         Share::Waiting => WAITING_AUTHORITY_BYTES_MAX,

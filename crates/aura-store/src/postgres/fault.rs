@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the database's errors mean to a caller of a store.
+
+use aura_protocol::store::StoreError;
+use postgres::Error;
+use postgres::error::SqlState;
+
+/// The store's word for an error of the database.
+pub(super) fn failed(error: Error) -> StoreError {
+    match error.code() {
+        Some(code) if *code == SqlState::DISK_FULL => StoreError::Full,
+        Some(code) if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => {
+            StoreError::Damaged("the database")
+        }
+        // Without a code it never came so far that the database answered.
+        None if error.is_closed() => {
+            StoreError::Unreachable("the database has closed the connection")
+        }
+        _ => StoreError::Database(Box::new(error)),
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Connections to the database, shared by all vaults of a node.
+//!
+//! So many and no more, since a database has few; who comes when all are out waits for a while. A connection that
+//! broke, or that was left in the middle of something, is not used again.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use aura_protocol::store::StoreError;
+use postgres::{Client, Statement};
+
+use super::address::Address;
+use crate::wait::lock;
+
+/// How long somebody waits for a connection.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Statements that a connection has prepared.
+pub(super) type Statements = HashMap<&'static str, Statement>;
+
+/// A connection with what it has prepared.
+pub(super) struct Line {
+    pub(super) client: Client,
+    pub(super) statements: Statements,
+}
+
+/// The connections of a node.
+pub(super) struct Pool {
+    address: Address,
+    connections_max: usize,
+    state: Mutex<State>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Line>,
+    open: usize,
+}
+
+impl Pool {
+    pub(super) fn new(address: Address, connections_max: usize) -> Self {
+        let connections_max = connections_max.max(1);
+        Self { address, connections_max, state: Mutex::default(), returned: Condvar::new() }
+    }
+
+    /// A connection of one's own, beside those that are shared.
+    pub(super) fn connect(&self) -> Result<Client, StoreError> {
+        self.address.connect()
+    }
+
+    /// Does something with a connection that nobody else uses meanwhile.
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Line) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = self.wait()?;
+        let mut place = Place { pool: self, line: None };
+        let mut line = match idle {
+            Some(line) => line,
+            None => Line { client: self.connect()?, statements: Statements::new() },
+        };
+        let done = work(&mut line);
+        place.line = Some(line).filter(|line| !line.client.is_closed());
+        drop(place);
+        done
+    }
+
+    /// A connection that is idle; `None` for leave to open one.
+    fn wait(&self) -> Result<Option<Line>, StoreError> {
+        let now = Instant::now();
+        let deadline = now.checked_add(WAIT).unwrap_or(now);
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(line) = state.idle.pop() {
+                return Ok(Some(line));
+            }
+            if state.open < self.connections_max {
+                state.open = state.open.saturating_add(1);
+                return Ok(None);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(StoreError::SlowDown(1));
+            }
+            let waited = self.returned.wait_timeout(state, left);
+            state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// Gives the connection back, or the place of one that broke, also when the work panicked.
+struct Place<'a> {
+    pool: &'a Pool,
+    line: Option<Line>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.pool.state);
+        match self.line.take() {
+            Some(line) => state.idle.push(line),
+            None => state.open = state.open.saturating_sub(1),
+        }
+        drop(state);
+        self.pool.returned.notify_one();
+    }
+}
