@@ -2,44 +2,52 @@
 //! A vault's access log: what was asked in its name, as a Merkle log that the server signs and only its devices read.
 //!
 //! Writes, proofs and refusals stand there one by one, reads and polls as counts for a device and a minute. The log
-//! stands beside the vault's store and is durable before a checkpoint names it.
+//! stands where the vault's store does and is durable before a checkpoint names it.
 //! Source: spec/access-log.md, rules ACL-1 to ACL-9.
+
+mod file;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use aura_protocol::codec::{Decode as _, Encode as _};
-use aura_protocol::id::{DeviceId, Hash, VaultId};
+use aura_protocol::codec::Encode as _;
+use aura_protocol::id::{DeviceId, VaultId};
 use aura_protocol::log::{
     AccessEvent, AccessKind, Checkpoint, Frontier, TILE_HEIGHT, TILE_WIDTH, TileKind, TilePath,
-    access_log, leaf_hash, sealed_note,
+    access_log, sealed_note,
 };
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use aura_protocol::store::StoreError;
+
+pub(crate) use self::file::{FILE, FileLeaves};
 
 use crate::secrets::LogKey;
 
-/// The file beside the vault's store.
-pub(crate) const FILE: &str = "access.db";
 /// Leaves whose text is kept: the newest ones. Hashes are kept of all.
-const TEXTS_KEPT: u64 = 1 << 16;
+pub(crate) const TEXTS_KEPT: u64 = 1 << 16;
 /// A log has so many leaves at most. What comes later is not logged, and devices say that it is silent.
-const LEAVES_MAX: u64 = 1 << 24;
+pub(crate) const LEAVES_MAX: u64 = 1 << 24;
 /// So many refusals of a minute stand one by one, the others as one count: nobody fills a log by being refused.
 const REFUSALS_EACH: u64 = 8;
 /// A minute.
 const MINUTE_MS: u64 = 60_000;
 /// The largest encoded frontier.
-const FRONTIER_BYTES_MAX: usize = 4 << 10;
+pub(crate) const FRONTIER_BYTES_MAX: usize = 4 << 10;
 
-const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS hashes (
-    level INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, number)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS leaves (number INTEGER PRIMARY KEY, leaf BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS edge (id INTEGER PRIMARY KEY, frontier BLOB NOT NULL) STRICT;
-PRAGMA user_version = 1;
-";
+/// Where a log's leaves are.
+pub(crate) trait Leaves: Send + core::fmt::Debug {
+    /// Makes this the first leaf, if there is none.
+    fn begin(&mut self, leaf: Vec<u8>) -> Result<(), StoreError>;
+
+    /// Appends leaves, all or none. A log that is full takes none.
+    fn append(&mut self, leaves: &[Vec<u8>]) -> Result<(), StoreError>;
+
+    /// What the log comes to, durably.
+    fn settle(&mut self) -> Result<Frontier, StoreError>;
+
+    /// Hashes or texts of a tile, as many as there are.
+    fn tile(&self, path: TilePath) -> Result<Vec<Vec<u8>>, StoreError>;
+}
 
 /// A log that is open.
 #[derive(Debug)]
@@ -51,8 +59,7 @@ pub(crate) struct AccessLog {
 
 #[derive(Debug)]
 struct Inner {
-    connection: Connection,
-    frontier: Frontier,
+    leaves: Box<dyn Leaves>,
     /// Since this minute began.
     minute: u64,
     counts: BTreeMap<(Option<DeviceId>, AccessKind), u64>,
@@ -65,27 +72,20 @@ impl AccessLog {
         folder: &Path,
         vault: VaultId,
         now_ms: fn() -> i64,
-    ) -> rusqlite::Result<Self> {
-        let connection = Connection::open(folder.join(FILE))?;
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
-        connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
-        // Made durable with each checkpoint, not with each leaf.
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.pragma_update(None, "cache_size", -128)?;
-        connection.pragma_update(None, "trusted_schema", false)?;
-        connection.execute_batch(TABLES)?;
-        let sql = "SELECT frontier FROM edge WHERE id = 0";
-        let kept = connection.query_row(sql, [], |row| row.get::<_, Vec<u8>>(0)).optional()?;
-        let kept = kept.map(|bytes| Frontier::from_bytes(&bytes, FRONTIER_BYTES_MAX));
-        let broken = |_| rusqlite::Error::InvalidQuery;
-        let frontier = kept.transpose().map_err(broken)?.unwrap_or_default();
-        let is_new = frontier.size() == 0;
-        let inner = Inner { connection, frontier, minute: 0, counts: BTreeMap::new(), refusals: 0 };
+    ) -> Result<Self, StoreError> {
+        Ok(Self::of(Box::new(FileLeaves::open(folder)?), vault, now_ms))
+    }
+
+    /// The log with these leaves; begun, if it has none.
+    pub(crate) fn of(leaves: Box<dyn Leaves>, vault: VaultId, now_ms: fn() -> i64) -> Self {
+        let inner = Inner { leaves, minute: 0, counts: BTreeMap::new(), refusals: 0 };
         let log = Self { vault, now_ms, inner: Mutex::new(inner) };
-        if is_new {
-            log.note(AccessKind::Began, None, 1);
+        let (time_ms, kind) = (log.now(), AccessKind::Began);
+        let began = AccessEvent { time_ms, kind, device: None, count: 1 };
+        if let Err(error) = log.inner().leaves.begin(began.to_bytes()) {
+            tracing::error!(%error, "an access log could not be begun");
         }
-        Ok(log)
+        log
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -121,13 +121,13 @@ impl AccessLog {
     }
 
     /// What the log comes to now, signed, and durable before (ACL-6). Minutes that are over are in it.
-    pub(crate) fn checkpoint(&self, key: &LogKey) -> rusqlite::Result<Option<String>> {
+    pub(crate) fn checkpoint(&self, key: &LogKey) -> Result<Option<String>, StoreError> {
         let mut inner = self.inner();
         let events = inner.turn(self.now());
         inner.append(&events);
-        inner.keep_edge()?;
         let signer = access_log(self.vault, key.public());
-        let (size, root) = (inner.frontier.size(), inner.frontier.root());
+        let frontier = inner.leaves.settle()?;
+        let (size, root) = (frontier.size(), frontier.root());
         drop(inner);
         let checkpoint = Checkpoint { origin: signer.name.clone(), size, root };
         let signature = key.sign(checkpoint.to_text().as_bytes());
@@ -140,35 +140,17 @@ impl AccessLog {
     }
 
     /// A tile, if the log has all of it (ACL-4, ACL-5).
-    pub(crate) fn tile(&self, path: TilePath) -> rusqlite::Result<Option<Vec<u8>>> {
-        let inner = self.inner();
-        let from = path.number.checked_mul(TILE_WIDTH).and_then(|from| i64::try_from(from).ok());
-        let Some(from) = from else { return Ok(None) };
-        let to = from.saturating_add(i64::try_from(path.width).unwrap_or_default());
-        let sql = match path.kind {
-            TileKind::Hashes(_) => {
-                "SELECT hash FROM hashes WHERE level = ?1 AND number >= ?2 AND number < ?3 ORDER BY number"
+    pub(crate) fn tile(&self, path: TilePath) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.inner().leaves.tile(path)?;
+        let is_whole = found.len() as u64 == path.width;
+        let mut bytes = Vec::new();
+        for one in found {
+            if path.kind == TileKind::Entries {
+                bytes.extend(u16::try_from(one.len()).unwrap_or_default().to_be_bytes());
             }
-            TileKind::Entries => {
-                "SELECT leaf FROM leaves WHERE ?1 = 0 AND number >= ?2 AND number < ?3 ORDER BY number"
-            }
-        };
-        let (level, is_entries) = match path.kind {
-            TileKind::Hashes(level) => (level, false),
-            TileKind::Entries => (0, true),
-        };
-        let mut statement = inner.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params![level, from, to], |row| row.get::<_, Vec<u8>>(0))?;
-        let (mut bytes, mut found) = (Vec::new(), 0);
-        for row in rows {
-            let row = row?;
-            if is_entries {
-                bytes.extend(u16::try_from(row.len()).unwrap_or_default().to_be_bytes());
-            }
-            bytes.extend(row);
-            found += 1;
+            bytes.extend(one);
         }
-        Ok((found == path.width).then_some(bytes))
+        Ok(is_whole.then_some(bytes))
     }
 }
 
@@ -178,7 +160,8 @@ impl Drop for AccessLog {
         let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
         let events = inner.turn(u64::MAX);
         inner.append(&events);
-        inner.keep_edge().ok();
+        // Whoever asks next sees whether it was.
+        inner.leaves.settle().map(drop).ok();
     }
 }
 
@@ -202,80 +185,14 @@ impl Inner {
 
     /// Appends leaves. A log that cannot be written keeps nobody from the vault; devices see that it is silent.
     fn append(&mut self, events: &[AccessEvent]) {
-        let room = LEAVES_MAX.saturating_sub(self.frontier.size());
-        if events.is_empty() || room < events.len() as u64 {
+        if events.is_empty() {
             return;
         }
-        let before = self.frontier.clone();
-        if let Err(error) = self.try_append(events) {
-            self.frontier = before;
+        let leaves: Vec<_> = events.iter().map(AccessEvent::to_bytes).collect();
+        if let Err(error) = self.leaves.append(&leaves) {
             tracing::error!(%error, "an access log could not be written");
         }
     }
-
-    fn try_append(&mut self, events: &[AccessEvent]) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction()?;
-        for event in events {
-            let (number, leaf) = (self.frontier.size(), event.to_bytes());
-            let hash = leaf_hash(&leaf);
-            transaction
-                .prepare_cached("INSERT INTO leaves (number, leaf) VALUES (?1, ?2)")?
-                .execute(params![stored(number), leaf])?;
-            self.frontier.push(hash);
-            keep(&transaction, (0, number), hash)?;
-            if number.is_multiple_of(TILE_WIDTH) {
-                let old = number.saturating_sub(TEXTS_KEPT);
-                transaction.execute("DELETE FROM leaves WHERE number < ?1", [stored(old)])?;
-            }
-        }
-        put_edge(&transaction, &self.frontier)?;
-        transaction.commit()
-    }
-
-    /// One commit that is on the disk when it returns, and with it all that came before.
-    fn keep_edge(&mut self) -> rusqlite::Result<()> {
-        self.connection.pragma_update(None, "synchronous", "FULL")?;
-        let kept = self.connection.transaction().and_then(|transaction| {
-            put_edge(&transaction, &self.frontier)?;
-            transaction.commit()
-        });
-        self.connection.pragma_update(None, "synchronous", "NORMAL")?;
-        kept
-    }
-}
-
-fn put_edge(transaction: &Transaction<'_>, frontier: &Frontier) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO edge (id, frontier) VALUES (0, ?1)";
-    transaction.prepare_cached(sql)?.execute([frontier.to_bytes()]).map(drop)
-}
-
-/// Keeps a hash, and those of the whole tiles that it completes.
-fn keep(
-    transaction: &Transaction<'_>,
-    (mut level, mut number): (u32, u64),
-    mut hash: Hash,
-) -> rusqlite::Result<()> {
-    loop {
-        transaction
-            .prepare_cached("INSERT INTO hashes (level, number, hash) VALUES (?1, ?2, ?3)")?
-            .execute(params![level, stored(number), &hash.0[..]])?;
-        if !number.saturating_add(1).is_multiple_of(TILE_WIDTH) {
-            return Ok(());
-        }
-        let from = number.saturating_sub(TILE_WIDTH - 1);
-        let sql = "SELECT hash FROM hashes WHERE level = ?1 AND number >= ?2 ORDER BY number";
-        let mut statement = transaction.prepare_cached(sql)?;
-        let mut tile = Frontier::new();
-        for row in statement.query_map(params![level, stored(from)], |row| row.get(0))? {
-            tile.push(Hash(row?));
-        }
-        (level, number, hash) = (level + 1, number / TILE_WIDTH, tile.root());
-    }
-}
-
-/// As SQLite keeps it; a log is never so long.
-fn stored(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 const _: () = assert!(1 << TILE_HEIGHT == TILE_WIDTH);
@@ -284,6 +201,8 @@ const _: () = assert!(1 << TILE_HEIGHT == TILE_WIDTH);
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
 
+    use aura_protocol::codec::Decode as _;
+    use aura_protocol::id::Hash;
     use aura_protocol::log::open_note;
 
     use super::*;

@@ -5,15 +5,18 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aura_protocol::id::{ChunkName, VaultId};
+use aura_protocol::store::StoreError;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::access;
-use crate::accounts::{AccountError, Accounts};
+use crate::accounts::{AccountBook, AccountError, Accounts};
+use crate::backing::{Backing, BackingError};
 use crate::config::Config;
-use crate::secrets::{self, Certificate};
-use crate::vaults;
+use crate::secrets::{self, Certificate, LogKey};
+use crate::vaults::{self, Now};
 
 /// Files of the server's own that a copy takes along.
 const KEYS: [&str; 4] = ["logins.key", "tls.key", "tls.crt", "log.key"];
@@ -46,6 +49,14 @@ pub enum CareError {
     /// The accounts.
     #[error("accounts.db could not be used")]
     Accounts(#[from] AccountError),
+    /// What the server stands on.
+    #[error(transparent)]
+    Backing(#[from] BackingError),
+    /// A vault could not be taken away.
+    #[error(
+        "the account is closed, but what is kept for it could not be taken away; run this again"
+    )]
+    Vault(#[from] StoreError),
 }
 
 /// What a copy came to.
@@ -197,13 +208,25 @@ fn copy_chunks(from: &Path, to: &Path) -> Result<u64, CareError> {
     Ok(bytes)
 }
 
-/// Takes a vault off the disk, also while the server works: nobody without an account gets at it any more.
+/// The accounts of the server that these settings describe, also while it works.
 ///
 /// # Errors
-/// When its files cannot be removed.
-pub fn remove(data: &Path, vault: VaultId) -> Result<(), CareError> {
-    let root = data.join("vaults");
-    vaults::take_away(&root, vault).map_err(failed(&root))
+/// When they cannot be opened.
+pub fn accounts(config: &Config, now_ms: Now) -> Result<Arc<dyn AccountBook>, CareError> {
+    Ok(Backing::of(config, now_ms)?.accounts)
+}
+
+/// Closes an account and takes its vault away, also while the server works: nobody without an account gets at it any
+/// more.
+///
+/// # Errors
+/// When there is none, or what is kept for it cannot be removed.
+pub fn close(config: &Config, vault: VaultId, now_ms: Now) -> Result<(), CareError> {
+    let backing = Backing::of(config, now_ms)?;
+    backing.accounts.close(vault)?;
+    backing.passes.forget(vault)?;
+    backing.hosting.remove(vault)?;
+    Ok(backing.hosting.tell(vault)?)
 }
 
 /// One thing that was looked at.
@@ -223,8 +246,10 @@ pub fn examine(config: &Config) -> Vec<Look> {
     };
     look("folder", folder_trouble(&config.data));
     look("logins.key", secret_trouble(&secrets::logins_path(config)));
-    for name in ["tls.key", "accounts.db"] {
-        look(name, secret_trouble(&config.data.join(name)));
+    if config.storage.is_none() {
+        for name in ["tls.key", "accounts.db"] {
+            look(name, secret_trouble(&config.data.join(name)));
+        }
     }
     // What is not there is not made here: it would be whose who looks.
     let is_there = |name: &str| config.data.join(name).exists();
@@ -235,6 +260,10 @@ pub fn examine(config: &Config) -> Vec<Look> {
     if secrets::logins_path(config).exists() {
         let logins = secrets::logins(config).err();
         look("logins", logins.map(|error| format!("{error}")));
+    }
+    if config.storage.is_some() {
+        look("database", shared_trouble(config));
+        return looks;
     }
     if !is_there("accounts.db") {
         return looks;
@@ -261,6 +290,35 @@ pub fn examine(config: &Config) -> Vec<Look> {
         Err(error) => look("vaults", Some(format!("{error}"))),
     }
     looks
+}
+
+/// Whether the database answers, with tables and keys that are this node's.
+fn shared_trouble(config: &Config) -> Option<String> {
+    let told = |error: &dyn std::error::Error| Some(chain(error));
+    let backing = match Backing::of(config, || 0) {
+        Ok(backing) => backing,
+        Err(error) => return told(&error),
+    };
+    let (setup, log) = match (secrets::logins(config), LogKey::of(config)) {
+        (Ok(setup), Ok(log)) => (setup, log),
+        (Err(error), _) | (_, Err(error)) => return told(&error),
+    };
+    if let Err(error) = backing.hosting.agree(&setup, &log) {
+        return told(&error);
+    }
+    backing.accounts.closed().err().and_then(|error| told(&error))
+}
+
+/// An error and what it comes from.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }
 
 fn folder_trouble(data: &Path) -> Option<String> {

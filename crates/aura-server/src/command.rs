@@ -5,15 +5,16 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use aura_protocol::auth::AccountName;
 use aura_protocol::http::Invitation;
-use aura_server::accounts::Accounts;
+use aura_server::accounts::AccountBook;
 use aura_server::care;
 use aura_server::config::{Config, Registration, Tls};
-use aura_server::secrets::{self, Certificate};
+use aura_server::secrets::{self, Certificate, LogKey};
 use aura_server::serve::Running;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
@@ -42,6 +43,15 @@ struct Cli {
     /// What logins rest on, kept elsewhere than in the server's folder
     #[arg(long, global = true, env = "AURA_SERVER_LOGINS_KEY_FILE")]
     logins_key: Option<PathBuf>,
+    /// What signs access logs, kept elsewhere than in the server's folder
+    #[arg(long, global = true, env = "AURA_SERVER_LOG_KEY_FILE")]
+    log_key: Option<PathBuf>,
+    /// A file with the password of the database that the settings name
+    #[arg(long, global = true, env = "AURA_SERVER_STORAGE_PASSWORD_FILE")]
+    storage_password: Option<PathBuf>,
+    /// A file with the secret access key of the bucket that the settings name
+    #[arg(long, global = true, env = "AURA_SERVER_BUCKET_SECRET_FILE")]
+    bucket_secret: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -59,6 +69,11 @@ enum Command {
     },
     /// Show the key that clients compare when they add this server
     Key,
+    /// Make the keys that all nodes of one service have, in a folder
+    Keys {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Make an invitation, and print it
     Invite {
         /// For so many accounts
@@ -146,6 +161,13 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
         config.tls = Some(Tls { certificate, key });
     }
     config.logins_key = cli.logins_key.or(config.logins_key);
+    config.log_key = cli.log_key.or(config.log_key);
+    if let Some(storage) = &mut config.storage {
+        storage.password = cli.storage_password.or(storage.password.take());
+        if let (Some(bucket), Some(secret)) = (&mut storage.bucket, cli.bucket_secret) {
+            bucket.secret = secret;
+        }
+    }
     match cli.command {
         Command::Serve { listen, registration } => {
             config.listen = listen.unwrap_or(config.listen);
@@ -162,6 +184,7 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
             }
             out(&Certificate::load(&config)?.key().to_string());
         }
+        Command::Keys { folder } => keys(folder)?,
         Command::Invite { uses, days, from } => {
             let given = from.as_deref().map(given).transpose()?;
             let is_given = given.is_some();
@@ -173,6 +196,11 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Account(command) => account(&config, command)?,
         Command::Backup { folder } => {
+            if config.storage.is_some() {
+                bail!(
+                    "what this server keeps is in a database and beside it: copy those with their own tools, the database first"
+                );
+            }
             let copied = care::back_up(&config.data, &folder)?;
             out(&format!("{} vaults, {} bytes", copied.vaults, copied.bytes));
             for stray in copied.strays {
@@ -217,12 +245,22 @@ fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn accounts(config: &Config) -> anyhow::Result<Accounts> {
-    let path = config.data.join("accounts.db");
-    if !config.data.is_dir() {
+fn accounts(config: &Config) -> anyhow::Result<Arc<dyn AccountBook>> {
+    if config.storage.is_none() && !config.data.is_dir() {
         bail!("{} is not a server's folder; name it with --data", config.data.display());
     }
-    Accounts::open(&path).with_context(|| format!("{} cannot be used", path.display()))
+    Ok(care::accounts(config, now_ms)?)
+}
+
+/// Makes what every node of a service is given.
+fn keys(folder: PathBuf) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("{} could not be made", folder.display()))?;
+    let config = Config { data: folder, ..Config::default() };
+    secrets::logins(&config)?;
+    LogKey::of(&config)?;
+    out(&Certificate::load(&config)?.key().to_string());
+    Ok(())
 }
 
 /// An invitation that nobody can guess.
@@ -276,8 +314,8 @@ fn account(config: &Config, command: AccountCommand) -> anyhow::Result<()> {
                     "what is kept for this account would be gone from here; nothing was changed: say --yes"
                 );
             }
-            accounts.close(account.vault)?;
-            care::remove(&config.data, account.vault)?;
+            drop(accounts);
+            care::close(config, account.vault, now_ms)?;
         }
     }
     Ok(())

@@ -40,6 +40,10 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// A file with what logins rest on, kept elsewhere than in the server's folder; it is never made or changed.
     pub logins_key: Option<PathBuf>,
+    /// A file with the key that signs access logs; the same.
+    pub log_key: Option<PathBuf>,
+    /// A database that this server shares with other nodes, instead of its folder.
+    pub storage: Option<Storage>,
     /// Proxies that pass connections on and say where they come from (PROXY protocol, version 2).
     pub proxies: Vec<IpAddr>,
     /// What one source and the whole server may ask for.
@@ -54,6 +58,46 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+/// Where vaults and accounts are that any number of nodes serve.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// The database: `host=… dbname=… user=…` or `postgres://…`, without a password.
+    pub postgres: String,
+    /// A file whose first line is its password.
+    pub password: Option<PathBuf>,
+    /// A file with the authorities, in PEM, of which one must have signed the database's certificate. Without it the
+    /// database is on this machine.
+    pub authority: Option<PathBuf>,
+    /// Connections of this node to it.
+    #[serde(default = "connections")]
+    pub connections: u32,
+    /// A directory that every node sees, or a bucket (`s3://BUCKET/PREFIX`); without either chunks are in the database.
+    pub chunks: Option<String>,
+    /// How the bucket is reached.
+    pub bucket: Option<Bucket>,
+}
+
+fn connections() -> u32 {
+    16
+}
+
+/// How a bucket is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// The id of the access key.
+    pub account: String,
+    /// A file whose first line is the secret access key.
+    pub secret: PathBuf,
+    /// Whom to ask: `https://HOST:PORT`. Amazon, if nothing is said.
+    pub endpoint: Option<String>,
+    /// Its region.
+    pub region: Option<String>,
+    /// A file with the certificates that are believed, in PEM; the system's, if nothing is said.
+    pub certificate: Option<PathBuf>,
 }
 
 /// What one source and the whole server may ask for.
@@ -100,6 +144,8 @@ impl Default for Config {
             metrics_listen: None,
             tls: None,
             logins_key: None,
+            log_key: None,
+            storage: None,
             proxies: Vec::new(),
             limits: Limits::default(),
         }
@@ -130,6 +176,11 @@ pub enum ConfigError {
         /// Where and what.
         error: Box<toml::de::Error>,
     },
+    /// The place for chunks is not described.
+    #[error(
+        "`chunks` in [storage] is a directory's absolute path, or s3://… with [storage.bucket]"
+    )]
+    Chunks,
     /// A limit would keep the server from doing anything.
     #[error("every limit in the settings must be at least 1")]
     Zero,
@@ -157,7 +208,7 @@ impl Config {
     /// The settings, if the server can work with them.
     ///
     /// # Errors
-    /// When a limit is zero.
+    /// When a limit is zero, or the place for chunks is not described.
     pub fn check(self) -> Result<Self, ConfigError> {
         let Limits {
             open_per_second, account_per_second, open_vaults, requests, connections, ..
@@ -169,7 +220,22 @@ impl Config {
         if rates.contains(&0) || counts.contains(&0) {
             return Err(ConfigError::Zero);
         }
+        if let Some(Storage { connections, chunks, bucket, .. }) = &self.storage {
+            if *connections == 0 {
+                return Err(ConfigError::Zero);
+            }
+            let is_bucket = chunks.as_ref().is_some_and(|chunks| chunks.starts_with("s3://"));
+            let is_path = |chunks: &String| chunks.starts_with('/');
+            if is_bucket != bucket.is_some() || !is_bucket && !chunks.as_ref().is_none_or(is_path) {
+                return Err(ConfigError::Chunks);
+            }
+        }
         Ok(self)
+    }
+
+    /// Whether devices find the same keys at every node that has these settings.
+    pub fn has_shared_keys(&self) -> bool {
+        self.tls.is_some() && self.logins_key.is_some() && self.log_key.is_some()
     }
 }
 
@@ -212,5 +278,23 @@ mod tests {
         }
         assert!(matches!(read("[limits]\nrequests = 0"), Err(ConfigError::Zero)));
         assert!(matches!(read(&"#".repeat(70_000)), Err(ConfigError::TooLarge(_))));
+    }
+
+    #[test]
+    fn a_shared_database_is_described_whole() {
+        let of =
+            |more: &str| read(&format!("[storage]\npostgres = \"host=/run/postgresql\"\n{more}"));
+        let bucket = "[storage.bucket]\naccount = \"a\"\nsecret = \"/run/secrets/s3\"\n";
+        let storage = of("").unwrap().storage.unwrap();
+        assert_eq!((storage.connections, storage.chunks), (16, None));
+        assert!(of("chunks = \"/srv/chunks\"").is_ok());
+        assert!(of(&format!("chunks = \"s3://aura/chunks\"\n{bucket}")).is_ok());
+        for unfit in
+            ["chunks = \"chunks\"", "chunks = \"s3://aura\"", bucket, "chunks = \"sftp://a/b\""]
+        {
+            assert!(matches!(of(unfit), Err(ConfigError::Chunks)), "{unfit}");
+        }
+        assert!(matches!(of("connections = 0"), Err(ConfigError::Zero)));
+        assert!(matches!(of("password_of_it = \"x\""), Err(ConfigError::Parse { .. })));
     }
 }

@@ -28,6 +28,8 @@ mod access;
 
 mod vaults;
 
+pub mod backing;
+
 mod metrics;
 
 mod problem;

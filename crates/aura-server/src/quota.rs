@@ -44,6 +44,8 @@ struct Counts {
     is_waiting_known: bool,
     /// When it was counted anew because there seemed to be no room.
     measured: Option<Instant>,
+    /// Since when somebody else may have taken room.
+    old: Option<Instant>,
 }
 
 /// What an account uses.
@@ -65,6 +67,7 @@ impl Used {
             coming: Cost::default(),
             is_waiting_known: false,
             measured: None,
+            old: None,
         }))
     }
 
@@ -83,6 +86,11 @@ impl Used {
         self.counts().measured = None;
     }
 
+    /// Another node may have taken room: in a minute at most it is counted anew.
+    pub(crate) fn grow_old(&self) {
+        self.counts().old.get_or_insert_with(Instant::now);
+    }
+
     /// Room for something; `measure` counts anew.
     pub(crate) fn room(
         &self,
@@ -91,13 +99,15 @@ impl Used {
         measure: impl FnOnce() -> Result<Cost, StoreError>,
     ) -> Result<Coming<'_>, StoreError> {
         let mut counts = self.counts();
-        let is_unknown = cost.waiting > 0 && !counts.is_waiting_known;
+        let is_old = counts.old.is_some_and(|since| since.elapsed() >= MEASURE);
+        let is_unknown = is_old || cost.waiting > 0 && !counts.is_waiting_known;
         if is_unknown || !fits(&counts, cost, quota) {
             let is_due = counts.measured.is_none_or(|measured| measured.elapsed() >= MEASURE);
             if !is_unknown && !is_due {
                 return Err(StoreError::Full);
             }
             (counts.measured, counts.is_waiting_known) = (Some(Instant::now()), true);
+            counts.old = None;
             // What is on its way in may be there already: then it counts twice, not never.
             counts.kept = measure()?;
             if !fits(&counts, cost, quota) {

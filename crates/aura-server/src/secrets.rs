@@ -212,8 +212,24 @@ impl LogKey {
             let pair = pair.map_err(|_| SecretError::Make)?;
             write(&path, pair.serialize_pem().as_bytes())?;
         }
-        let damaged = || SecretError::Damaged(path.clone());
-        let pem = read(&path)?.ok_or_else(damaged)?;
+        Self::read(&path)
+    }
+
+    /// The key that the settings name, which is not made; without any, the one in the server's folder.
+    ///
+    /// # Errors
+    /// When it cannot be read or made.
+    pub fn of(config: &Config) -> Result<Self, SecretError> {
+        match &config.log_key {
+            Some(path) if !path.exists() => Err(failed(path)(io::ErrorKind::NotFound.into())),
+            Some(path) => Self::read(path),
+            None => Self::load(&config.data),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, SecretError> {
+        let damaged = || SecretError::Damaged(path.to_owned());
+        let pem = read(path)?.ok_or_else(damaged)?;
         let secret = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| damaged())?;
         let key = provider().key_provider.load_private_key(secret).map_err(|_| damaged())?;
         let public = key.public_key().ok_or_else(damaged)?;

@@ -21,10 +21,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::spawn_blocking;
 use tokio::time::{Sleep, sleep, timeout};
 use tower_http::add_extension::AddExtension;
 
-use crate::accounts::{AccountError, Accounts};
+use crate::accounts::AccountError;
+use crate::backing::{Backing, BackingError};
 use crate::config::Config;
 use crate::crowd::{Crowd, Place};
 use crate::guard::source;
@@ -78,8 +80,11 @@ pub enum StartError {
     /// Its keys.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// What it stands on.
+    #[error(transparent)]
+    Backing(#[from] BackingError),
     /// Its accounts.
-    #[error("accounts.db cannot be used")]
+    #[error("the accounts cannot be used")]
     Accounts(#[from] AccountError),
     /// Threads could not be started.
     #[error("threads could not be started")]
@@ -124,12 +129,14 @@ impl Running {
     pub fn start(config: Config, now_ms: fn() -> i64) -> Result<Self, StartError> {
         let lock = hold(&config.data)?;
         let certificate = Certificate::load(&config)?;
-        let accounts = Accounts::open(&config.data.join("accounts.db"))?;
+        let backing = Backing::of(&config, now_ms)?;
         let logins = secrets::logins_path(&config);
-        if !logins.exists() && !accounts.is_empty()? {
+        if !logins.exists() && !backing.accounts.is_empty()? {
             return Err(SecretError::Lost(logins).into());
         }
         let setup = secrets::logins(&config)?;
+        let log = LogKey::of(&config)?;
+        backing.hosting.agree(&setup, &log).map_err(BackingError::from)?;
         let root = config.data.join("vaults");
         vaults::sweep(&root).map_err(|error| StartError::Folder { path: root, error })?;
         let tls = RustlsConfig::from_config(certificate.tls()?);
@@ -147,10 +154,19 @@ impl Running {
             .build()
             .map_err(StartError::Threads)?;
         let key = certificate.key();
-        let log = LogKey::load(&config.data)?;
-        let server = Arc::new(Server::new(Start { config, accounts, setup, key, log, now_ms }));
+        // A database is shut on a thread that drives no runtime: it goes last.
+        let last = Arc::clone(&backing.hosting);
+        let server = Arc::new(Server::new(Start { config, backing, setup, key, log, now_ms }));
+        let hearing = Arc::downgrade(&server);
+        last.listen(Box::new(move |heard| {
+            hearing.upgrade().into_iter().for_each(|server| server.hear(heard));
+        }));
         let (stop, stopped) = oneshot::channel();
-        let work = move || run(&runtime, &server, tls, (listener, operator), stopped);
+        let work = move || {
+            run(&runtime, &server, tls, (listener, operator), stopped);
+            drop((server, runtime));
+            drop(last);
+        };
         let thread = thread::Builder::new().name("aura-server".to_owned()).spawn(work);
         let thread = Some(thread.map_err(StartError::Threads)?);
         Ok(Self { address, operator_address, key, stop: Some(stop), thread, _lock: lock })
@@ -230,6 +246,8 @@ fn run(
         if let Err(error) = serve(server, tls, listener, handle).await {
             tracing::error!(%error, "the server ended");
         }
+        let shared = Arc::clone(server);
+        spawn_blocking(move || shared.vaults.shut_all()).await.ok();
     });
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Challenges, logins that have begun, and tokens: everything that counts for minutes, in memory.
+//! Challenges, logins that have begun, and tokens: everything that counts for minutes.
 //!
-//! A restart forgets them all; clients prove themselves again. Source: spec/http.md, ACC-3, ACC-5, ACC-11.
+//! One server has them in memory: a restart forgets them all, and clients prove themselves again. Nodes that share a
+//! database have them there. Source: spec/http.md, ACC-3, ACC-5, ACC-11.
 
 use std::collections::HashMap;
 use std::hash::Hash as Key;
@@ -11,15 +12,16 @@ use std::time::{Duration, Instant};
 use aura_protocol::auth::opaque::Halfway;
 use aura_protocol::auth::{AccountName, Token};
 use aura_protocol::id::{DeviceId, Hash, VaultId};
+use aura_protocol::store::StoreError;
 
 /// How long a token counts.
 pub(crate) const TOKEN_SECONDS: u64 = 15 * 60;
 /// How long a challenge and the beginning of a login do.
-const HALFWAY: Duration = Duration::from_mins(1);
+pub(crate) const HALFWAY: Duration = Duration::from_mins(1);
 /// Challenges and logins that wait for their end.
-const WAITING_MAX: usize = 100_000;
+pub(crate) const WAITING_MAX: usize = 100_000;
 /// Tokens at once.
-const TOKENS_MAX: usize = 1_000_000;
+pub(crate) const TOKENS_MAX: usize = 1_000_000;
 
 /// Things that are forgotten after a while. There is room for so many; beyond them nothing new is taken.
 #[derive(Debug)]
@@ -109,7 +111,40 @@ pub(crate) struct Login {
     pub(crate) halfway: Halfway,
 }
 
-/// Everything that counts for minutes.
+/// Everything that counts for minutes, wherever it is kept. Its calls may block.
+pub(crate) trait Passes: Send + Sync + core::fmt::Debug {
+    /// Whether asking who has a token blocks nobody.
+    fn is_near(&self) -> bool;
+
+    /// Keeps a challenge's nonce. Whether there was room.
+    fn challenge(&self, nonce: Hash, of: (VaultId, DeviceId)) -> Result<bool, StoreError>;
+
+    /// Whether this nonce was given to this device, and not used; from now on it is.
+    fn answer(&self, nonce: Hash, of: (VaultId, DeviceId)) -> Result<bool, StoreError>;
+
+    /// Keeps a login that has begun. Whether there was room.
+    fn begin(&self, login: [u8; 16], begun: Login) -> Result<bool, StoreError>;
+
+    /// A login that has begun, to be ended once.
+    fn end(&self, login: &[u8; 16]) -> Result<Option<Login>, StoreError>;
+
+    /// Gives a token. Whether there was room.
+    fn grant(&self, token: &Token, session: &Session) -> Result<bool, StoreError>;
+
+    /// Who has this token.
+    fn session(&self, token: &Token) -> Result<Option<Session>, StoreError>;
+
+    /// Ends every token of a vault, and every login that has begun.
+    fn forget(&self, vault: VaultId) -> Result<(), StoreError>;
+
+    /// Ends what logins of a vault gave, and every login that has begun: its password is another one.
+    fn forget_logins(&self, vault: VaultId) -> Result<(), StoreError>;
+
+    /// Forgets what is over.
+    fn tidy(&self) -> Result<(), StoreError>;
+}
+
+/// Everything that counts for minutes, of one server.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     challenges: Fleeting<Hash, (VaultId, DeviceId)>,
@@ -172,6 +207,51 @@ impl Tokens {
         };
         self.sessions.lock().retain(|_, (_, session)| !is_old(session));
         self.logins.lock().retain(|_, (_, login)| login.vault != Some(vault));
+    }
+}
+
+impl Passes for Tokens {
+    fn is_near(&self) -> bool {
+        true
+    }
+
+    fn challenge(&self, nonce: Hash, of: (VaultId, DeviceId)) -> Result<bool, StoreError> {
+        Ok(Self::challenge(self, nonce, of, Instant::now()))
+    }
+
+    fn answer(&self, nonce: Hash, of: (VaultId, DeviceId)) -> Result<bool, StoreError> {
+        Ok(Self::answer(self, nonce, of, Instant::now()))
+    }
+
+    fn begin(&self, login: [u8; 16], begun: Login) -> Result<bool, StoreError> {
+        Ok(Self::begin(self, login, begun, Instant::now()))
+    }
+
+    fn end(&self, login: &[u8; 16]) -> Result<Option<Login>, StoreError> {
+        Ok(Self::end(self, login, Instant::now()))
+    }
+
+    fn grant(&self, token: &Token, session: &Session) -> Result<bool, StoreError> {
+        Ok(Self::grant(self, token, session.clone()))
+    }
+
+    fn session(&self, token: &Token) -> Result<Option<Session>, StoreError> {
+        Ok(Self::session(self, token, Instant::now()))
+    }
+
+    fn forget(&self, vault: VaultId) -> Result<(), StoreError> {
+        Self::forget(self, vault);
+        Ok(())
+    }
+
+    fn forget_logins(&self, vault: VaultId) -> Result<(), StoreError> {
+        Self::forget_logins(self, vault);
+        Ok(())
+    }
+
+    fn tidy(&self) -> Result<(), StoreError> {
+        // What is over goes when there is something new.
+        Ok(())
     }
 }
 

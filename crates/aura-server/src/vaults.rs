@@ -1,60 +1,141 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The vaults of a server: one local store each, opened when somebody asks and shut when others need the
-//! room.
+//! The vaults of a server: one store each, opened when somebody asks and shut when others need the room.
+
+mod folder;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aura_protocol::auth::opaque::Setup;
 use aura_protocol::entry::Entry;
 use aura_protocol::head::Head;
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId, Hash, Incarnation, VaultId};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, LocalLog, Receipt, StoreError};
-use aura_store::local::{LocalStore, OpenError, cost};
+use aura_protocol::store::{Access, BlindStore, Receipt, StoreError};
+use aura_store::local::cost;
 use pollster::block_on;
 
-use crate::access::AccessLog;
+pub(crate) use self::folder::{FolderHosting, folder, is_removed, sweep};
+use crate::access::{AccessLog, Leaves};
 use crate::bell::News;
 use crate::listing::Listing;
 use crate::quota::{Cost, Used};
-
-/// How names of what was taken away begin.
-const REMOVED: &str = "removed-";
+use crate::secrets::LogKey;
 
 /// The time in milliseconds since 1970.
 pub(crate) type Now = fn() -> i64;
 
+/// What one node tells another, or hears of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "a folder has no other nodes"))]
+pub(crate) enum Heard {
+    /// A vault has another head.
+    Heads(VaultId),
+    /// Who may ask for a vault may be another thing.
+    Devices(VaultId),
+    /// It may be anything.
+    Anything,
+}
+
+/// A vault's store, as a server needs it.
+pub(crate) trait VaultStore: BlindStore + core::fmt::Debug {
+    /// Whose it is.
+    fn vault(&self) -> VaultId;
+
+    /// A number that is another one when another node may have changed who is listed.
+    fn version(&self) -> Result<i64, StoreError>;
+
+    /// What its own authority entries come to; nothing without a genesis, or where they cannot be read.
+    fn judged(&self) -> Result<Option<Listing>, StoreError>;
+
+    /// What all of it costs now.
+    fn cost_bytes(&self) -> Result<u64, StoreError>;
+
+    /// What these devices' own entries cost, with the chunks that they name, there or not.
+    fn cost_of(&self, devices: &[DeviceId]) -> Result<u64, StoreError>;
+}
+
+/// Where the vaults are.
+pub(crate) trait Hosting: Send + Sync + core::fmt::Debug {
+    /// The store of a vault; made, if this is its first time.
+    fn open(&self, vault: VaultId) -> Result<Box<dyn VaultStore>, StoreError>;
+
+    /// Its access log; nothing where that cannot be used. The store is opened first.
+    fn log(&self, vault: VaultId) -> Option<AccessLog>;
+
+    /// The leaves of that log.
+    fn leaves(&self, vault: VaultId) -> Option<Box<dyn Leaves>>;
+
+    /// Takes away a vault and everything that is kept for it.
+    fn remove(&self, vault: VaultId) -> Result<(), StoreError>;
+
+    /// Whether other nodes work on the same vaults.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Has somebody told what nodes tell each other.
+    fn listen(&self, _ear: Box<dyn Fn(Heard) + Send + Sync>) {}
+
+    /// Tells other nodes that who may ask for a vault is another thing.
+    fn tell(&self, _vault: VaultId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Takes away what was left by what was cut short.
+    fn sweep(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Refuses keys that are not those of the other nodes.
+    fn agree(&self, _setup: &Setup, _log: &LogKey) -> Result<(), Disagreement> {
+        Ok(())
+    }
+}
+
+/// Why a node may not work beside the others.
+#[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "a folder has no other nodes"))]
+pub(crate) enum Disagreement {
+    /// It has another key.
+    #[error("another {0} than the other nodes")]
+    Key(&'static str),
+    /// Nobody knows.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// One vault's store, open.
 #[derive(Debug)]
 pub(crate) struct Hosted {
-    store: LocalStore,
+    store: Box<dyn VaultStore>,
     /// What it costs.
     used: Used,
     /// What was asked in its name; nothing where that file cannot be used.
     log: Option<AccessLog>,
     /// Who may ask; judged again after each push that brings authority entries.
-    listing: Mutex<Option<Arc<Listing>>>,
+    listing: Mutex<Option<(i64, Arc<Listing>)>>,
     /// Up to which of its authority entries each incarnation was heard.
     heard: Mutex<BTreeMap<(DeviceId, Incarnation), u64>>,
 }
 
 impl Hosted {
-    fn open(folder: &Path, vault: VaultId, now_ms: Now) -> Result<Self, StoreError> {
-        let store = LocalStore::hosted(folder, vault, Box::new(now_ms)).map_err(opened)?;
-        let log = AccessLog::open(folder, vault, now_ms);
+    fn open(hosting: &dyn Hosting, vault: VaultId) -> Result<Self, StoreError> {
+        let store = hosting.open(vault)?;
         let used = Used::new(store.cost_bytes()?);
-        let log =
-            log.inspect_err(|error| tracing::error!(%error, "an access log is not kept")).ok();
+        let log = hosting.log(vault);
         Ok(Self { store, used, log, listing: Mutex::default(), heard: Mutex::default() })
     }
 
     /// The store itself, for what only reads.
-    pub(crate) fn store(&self) -> &LocalStore {
-        &self.store
+    pub(crate) fn store(&self) -> &dyn VaultStore {
+        &*self.store
+    }
+
+    /// Another node may have taken something: it is counted anew, now and then.
+    pub(crate) fn doubt_used(&self) {
+        self.used.grow_old();
     }
 
     /// Bytes that it costs.
@@ -80,22 +161,16 @@ impl Hosted {
     ) -> Result<Arc<Listing>, E> {
         // Held until it is settled: a push that makes it old waits to say so.
         let mut kept = lock(&self.listing);
-        if let Some(listing) = kept.as_ref() {
+        // Looked at before it is judged: what changes in between is judged again.
+        let version = self.store.version()?;
+        if let Some((at, listing)) = kept.as_ref()
+            && *at == version
+        {
             return Ok(Arc::clone(listing));
         }
-        let listing = Arc::new(settle(self.judged()?)?);
-        *kept = Some(Arc::clone(&listing));
+        let listing = Arc::new(settle(self.store.judged()?)?);
+        *kept = Some((version, Arc::clone(&listing)));
         Ok(listing)
-    }
-
-    /// What the store's own authority entries come to; nothing without a genesis, or where they cannot be read.
-    fn judged(&self) -> Result<Option<Listing>, StoreError> {
-        let feeds = LocalLog::feeds(&self.store)?;
-        match self.store.devices() {
-            Ok(devices) => Ok(devices.roster().map(|roster| Listing::of(roster, &feeds))),
-            Err(StoreError::DamagedEntry { .. } | StoreError::Damaged(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Takes a push, within the quota.
@@ -133,7 +208,7 @@ impl Hosted {
     /// Lets go of what a snapshot covers. What it cost is counted anew.
     pub(crate) fn forget(&self, base: Hash) -> Result<u64, StoreError> {
         let access = Access::Vault(self.store.vault());
-        let gone = block_on(BlindStore::forget(&self.store, &access, base))?;
+        let gone = block_on(self.store.forget(&access, base))?;
         if gone > 0 {
             self.used.doubt();
         }
@@ -177,20 +252,6 @@ fn cost(head: &Signed<Head>, entries: &[Entry], listing: &Listing) -> Cost {
     Cost { bytes, waiting: chunks.fold(bytes, u64::saturating_add) }
 }
 
-/// What the operator may know of a store that does not open is in the log; a client learns that it is damaged.
-fn opened(error: OpenError) -> StoreError {
-    match error {
-        OpenError::Absent => StoreError::Absent,
-        OpenError::Full => StoreError::Full,
-        OpenError::Busy => StoreError::Io(io::ErrorKind::WouldBlock.into()),
-        OpenError::Io(error) => StoreError::Io(error),
-        OpenError::Store(error) => error,
-        OpenError::Newer { .. } => StoreError::Damaged("a newer version wrote it"),
-        OpenError::Damaged(what) => StoreError::Damaged(what),
-        _ => StoreError::Damaged("store.db"),
-    }
-}
-
 /// A place for an open store: found by everybody at once, opened by the first.
 #[derive(Debug, Default)]
 struct Place {
@@ -202,17 +263,16 @@ struct Place {
 /// Every vault of a server.
 #[derive(Debug)]
 pub(crate) struct Vaults {
-    root: PathBuf,
-    now_ms: Now,
+    hosting: Arc<dyn Hosting>,
     open_max: usize,
     asks: AtomicU64,
     places: Mutex<HashMap<VaultId, Arc<Place>>>,
 }
 
 impl Vaults {
-    /// The vaults in a folder, of which so many are held open.
-    pub(crate) fn new(root: PathBuf, open_max: usize, now_ms: Now) -> Self {
-        Self { root, now_ms, open_max, asks: AtomicU64::new(0), places: Mutex::default() }
+    /// The vaults that are hosted there, of which so many are held open.
+    pub(crate) fn new(hosting: Arc<dyn Hosting>, open_max: usize) -> Self {
+        Self { hosting, open_max, asks: AtomicU64::new(0), places: Mutex::default() }
     }
 
     /// The store of a vault; made, if this is its first time.
@@ -222,17 +282,33 @@ impl Vaults {
         if let Some(hosted) = hosted.as_ref() {
             return Ok(Arc::clone(hosted));
         }
-        let opened = Arc::new(Hosted::open(&self.folder(vault), vault, self.now_ms)?);
+        let opened = Arc::new(Hosted::open(&*self.hosting, vault)?);
         *hosted = Some(Arc::clone(&opened));
         Ok(opened)
     }
 
-    /// Takes a vault and everything that is kept for it off the disk.
+    /// Where they are.
+    pub(crate) fn hosting(&self) -> &dyn Hosting {
+        &*self.hosting
+    }
+
+    /// What another node took is counted with the next push.
+    pub(crate) fn doubt(&self, vault: VaultId) {
+        let place = lock(&self.places).get(&vault).map(Arc::clone);
+        if let Some(place) = place
+            && let Ok(hosted) = place.hosted.try_lock()
+            && let Some(hosted) = hosted.as_ref()
+        {
+            hosted.doubt_used();
+        }
+    }
+
+    /// Takes a vault away, and everything that is kept for it.
     pub(crate) fn remove(&self, vault: VaultId) -> Result<(), StoreError> {
         let place = self.place(vault);
         let mut hosted = lock(&place.hosted);
         *hosted = None;
-        take_away(&self.root, vault).map_err(StoreError::Io)
+        self.hosting.remove(vault)
     }
 
     /// Shuts the stores of vaults that have no account any more.
@@ -244,13 +320,15 @@ impl Vaults {
         }
     }
 
+    /// Shuts all that nobody uses.
+    pub(crate) fn shut_all(&self) {
+        let all = std::mem::take(&mut *lock(&self.places));
+        drop(all);
+    }
+
     /// How many are open.
     pub(crate) fn open_count(&self) -> usize {
         lock(&self.places).len()
-    }
-
-    fn folder(&self, vault: VaultId) -> PathBuf {
-        folder(&self.root, vault)
     }
 
     fn place(&self, vault: VaultId) -> Arc<Place> {
@@ -301,46 +379,6 @@ fn is_idle(place: &Arc<Place>) -> bool {
         && lock(&place.hosted).as_ref().is_none_or(|hosted| Arc::strong_count(hosted) == 1)
 }
 
-/// Takes a vault's files away: first out of their place in one step, so that nothing is found there by half.
-pub(crate) fn take_away(root: &Path, vault: VaultId) -> io::Result<()> {
-    let mut bytes = [0; 8];
-    crate::secrets::fill(&mut bytes)?;
-    let gone = root.join(format!("{REMOVED}{}", u64::from_be_bytes(bytes)));
-    match fs::rename(folder(root, vault), &gone) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => fs::remove_dir_all(gone),
-    }
-}
-
-/// Whether this is the name of what is being taken away.
-pub(crate) fn is_removed(name: &str) -> bool {
-    name.starts_with(REMOVED)
-}
-
-/// Goes on with what was taken away by half when the server ended.
-pub(crate) fn sweep(root: &Path) -> io::Result<()> {
-    let found = match fs::read_dir(root) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        found => found?,
-    };
-    for entry in found {
-        let entry = entry?;
-        let is_folder = entry.file_type()?.is_dir();
-        if is_folder && entry.file_name().to_str().is_some_and(is_removed) {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Where a vault is kept: under the first two digits of its id.
-pub(crate) fn folder(root: &Path, vault: VaultId) -> PathBuf {
-    let id = vault.to_string();
-    let (first, _) = id.split_at(2);
-    root.join(first).join(&id)
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -355,7 +393,7 @@ mod tests {
     #[test]
     fn stores_are_shut_and_opened_by_many_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let vaults = Vaults::new(folder.path().to_owned(), 1, || 1);
+        let vaults = Vaults::new(Arc::new(FolderHosting::new(folder.path().to_owned(), || 1)), 1);
         std::thread::scope(|scope| {
             for thread in 0..4_u8 {
                 let vaults = &vaults;
@@ -368,26 +406,5 @@ mod tests {
         });
         drop(vaults.hosted(VaultId([9; 32])).unwrap());
         assert_eq!(vaults.open_count(), 1);
-    }
-
-    /// What is taken away by half is gone on with; what only has such a name is left alone.
-    #[test]
-    fn a_sweep_takes_what_was_taken_away_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
-        sweep(&root.join("nothing")).unwrap();
-        for name in ["removed-7/chunks/aa", "aa/vault"] {
-            fs::create_dir_all(root.join(name)).unwrap();
-        }
-        fs::write(root.join("removed-7/chunks/aa/chunk"), "sealed").unwrap();
-        fs::write(root.join("removed-notes.txt"), "a stray file").unwrap();
-        sweep(root).unwrap();
-        assert!(!root.join("removed-7").exists() && root.join("aa/vault").exists());
-        assert!(root.join("removed-notes.txt").exists());
-        let vault = VaultId([7; 32]);
-        fs::create_dir_all(super::folder(root, vault).join("chunks")).unwrap();
-        take_away(root, vault).unwrap();
-        take_away(root, vault).unwrap();
-        assert!(!super::folder(root, vault).exists());
     }
 }

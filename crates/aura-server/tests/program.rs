@@ -16,7 +16,7 @@ use aura_protocol::head::Head;
 use aura_protocol::id::VaultId;
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore as _, LocalLog};
-use aura_server::accounts::{Account, Accounts};
+use aura_server::accounts::{Account, AccountBook as _, Accounts};
 use aura_server::care;
 use aura_server::config::{Config, Limits};
 use aura_server::listing::Listing;

@@ -119,7 +119,7 @@ pub(super) async fn end(
         };
         server.accounts.open_account((&account, &listing), invitation.as_ref())?;
         // What an earlier account of the vault has left is not this one's to read.
-        server.tokens.forget(account.vault);
+        server.tokens.forget(account.vault)?;
         Ok(server.vaults.remove(account.vault)?)
     });
     made.await.map(|()| StatusCode::CREATED)
@@ -172,7 +172,7 @@ pub(super) async fn login(
         }
         let vault = account.map(|account| account.vault);
         let begun = Login { name: begin.name, transport: begin.transport, vault, halfway };
-        if !server.tokens.begin(login, begun, now) {
+        if !server.tokens.begin(login, begun)? {
             return Err(Refusal::later(ProblemKind::Busy, 60));
         }
         Ok(LoginAnswer { login, response })
@@ -193,7 +193,8 @@ pub(super) async fn enrol(
         server.metrics.failed_login();
         Refusal::from(ProblemKind::LoginRefused)
     };
-    let login = server.tokens.end(&end.login, Instant::now()).ok_or_else(refused)?;
+    let login = server.work(move |server| Ok(server.tokens.end(&end.login)?)).await?;
+    let login = login.ok_or_else(refused)?;
     let (name, transport) = (login.name.clone(), login.transport);
     let fits = login.halfway.finish(&name, &end.proof, (server.key(), &transport));
     let (vault, is_right) = (login.vault, fits.is_ok());
@@ -212,12 +213,14 @@ pub(super) async fn enrol(
     // Without an account no proof fits; the vault is asked for last, so that both take the same way.
     let vault = vault.filter(|_| is_right).ok_or_else(refused)?;
     server.guard.end(&name, source.0);
-    grant(&server, vault, Scope::Enrolment(transport))
+    grant(&server, vault, Scope::Enrolment(transport)).await
 }
 
-fn grant(server: &Server, vault: VaultId, scope: Scope) -> Result<Answered, Refusal> {
+async fn grant(server: &Arc<Server>, vault: VaultId, scope: Scope) -> Result<Answered, Refusal> {
     let token = Token(random()?);
-    if !server.tokens.grant(&token, Session { vault, scope, since: Instant::now() }) {
+    let given = Token(token.0);
+    let session = Session { vault, scope, since: Instant::now() };
+    if !server.work(move |server| Ok(server.tokens.grant(&given, &session)?)).await? {
         return Err(Refusal::later(ProblemKind::Busy, 60));
     }
     Ok(Answered::new(&Granted { vault, token, seconds: TOKEN_SECONDS }))
@@ -233,7 +236,8 @@ pub(super) async fn challenge(
     server.slow_source(source.0)?;
     let ask: Ask = small(&headers, body).await?;
     let nonce = Hash(random()?);
-    if !server.tokens.challenge(nonce, (ask.vault, ask.device), Instant::now()) {
+    let of = (ask.vault, ask.device);
+    if !server.work(move |server| Ok(server.tokens.challenge(nonce, of)?)).await? {
         return Err(Refusal::later(ProblemKind::Busy, 60));
     }
     Ok(Answered::new(&Asked { nonce }))
@@ -248,10 +252,10 @@ pub(super) async fn token(
 ) -> Result<Answered, Refusal> {
     server.slow_source(source.0)?;
     let Answer { vault, device, nonce, signature } = small(&headers, body).await?;
-    if !server.tokens.answer(nonce, (vault, device), Instant::now()) {
-        return Err(ProblemKind::Unauthenticated.into());
-    }
     let proved = server.work(move |server| {
+        if !server.tokens.answer(nonce, (vault, device))? {
+            return Err(ProblemKind::Unauthenticated.into());
+        }
         let hosted = hosted(server, vault)?;
         let challenge = Challenge { vault, device, server: server.key(), nonce };
         let listing = server.listing(&hosted)?;
@@ -267,7 +271,7 @@ pub(super) async fn token(
         if is_proved { Ok(()) } else { Err(ProblemKind::Unauthenticated.into()) }
     });
     proved.await?;
-    grant(&server, vault, Scope::Device(device))
+    grant(&server, vault, Scope::Device(device)).await
 }
 
 /// A vault that has an account: one without gets no files by being asked for.
@@ -284,8 +288,11 @@ fn note(hosted: &Hosted, kind: AccessKind, device: Option<DeviceId>) {
 }
 
 /// The session of a listed device.
-fn of_device(server: &Server, headers: &HeaderMap) -> Result<(Session, DeviceId), Refusal> {
-    let session = server.session(token_of(headers).as_ref())?;
+async fn of_device(
+    server: &Arc<Server>,
+    headers: &HeaderMap,
+) -> Result<(Session, DeviceId), Refusal> {
+    let session = server.session(token_of(headers)).await?;
     match session.scope {
         Scope::Device(device) => Ok((session, device)),
         Scope::Enrolment(_) => Err(ProblemKind::Forbidden.into()),
@@ -294,7 +301,7 @@ fn of_device(server: &Server, headers: &HeaderMap) -> Result<(Session, DeviceId)
 
 /// How the account stands.
 pub(super) async fn view(State(server): Shared, headers: HeaderMap) -> Result<Answered, Refusal> {
-    let (session, _) = of_device(&server, &headers)?;
+    let (session, _) = of_device(&server, &headers).await?;
     let view = server.with_vault(session, move |server, hosted, account| {
         let (used_bytes, quota_bytes) = (hosted.used(), server.quota(account));
         Ok(AccountView { name: account.name.clone(), used_bytes, quota_bytes })
@@ -313,14 +320,15 @@ pub(super) async fn close(
     State(server): Shared,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
-    let (session, device) = of_device(&server, &headers)?;
+    let (session, device) = of_device(&server, &headers).await?;
     let vault = session.vault;
     server.with_vault(session, move |server, hosted, _| may_change(server, hosted, device)).await?;
     let closed = server.work(move |server| {
         server.accounts.close(vault)?;
-        server.tokens.forget(vault);
+        server.tokens.forget(vault)?;
         server.bells.ring(vault, News::Devices);
-        Ok(server.vaults.remove(vault)?)
+        server.vaults.remove(vault)?;
+        Ok(server.vaults.hosting().tell(vault)?)
     });
     closed.await.map(|()| DONE)
 }
@@ -331,7 +339,7 @@ pub(super) async fn password(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Refusal> {
-    let (session, device) = of_device(&server, &headers)?;
+    let (session, device) = of_device(&server, &headers).await?;
     let begin: PasswordBegin = small(&headers, body).await?;
     let begun = server.with_vault(session, move |server, hosted, account| {
         may_change(server, hosted, device)?;
@@ -346,13 +354,13 @@ pub(super) async fn replace(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let (session, device) = of_device(&server, &headers)?;
+    let (session, device) = of_device(&server, &headers).await?;
     let end: PasswordEnd = small(&headers, body).await?;
     let vault = session.vault;
     let replaced = server.with_vault(session, move |server, hosted, _| {
         may_change(server, hosted, device)?;
         server.accounts.replace_record(vault, &opaque::record(&end.upload)?)?;
-        server.tokens.forget_logins(vault);
+        server.tokens.forget_logins(vault)?;
         note(hosted, AccessKind::Password, Some(device));
         Ok(())
     });

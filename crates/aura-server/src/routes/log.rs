@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aura_protocol::http::{OCTETS, ProblemKind, TEXT};
 use aura_protocol::log::{AccessKind, TilePath};
+use aura_protocol::store::StoreError;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -20,7 +21,7 @@ pub(super) async fn log(
     name: Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let session = server.session(token(&headers).as_ref())?;
+    let session = server.session(token(&headers)).await?;
     if matches!(session.scope, Scope::Enrolment(_)) {
         return Err(ProblemKind::Forbidden.into());
     }
@@ -28,7 +29,7 @@ pub(super) async fn log(
     let answer = server.with_vault(session, move |server, hosted, _| {
         let log = hosted.log().ok_or(ProblemKind::Absent)?;
         log.count(AccessKind::Polled, device);
-        let failed = |error: rusqlite::Error| {
+        let failed = |error: StoreError| {
             tracing::error!(%error, "an access log could not be read");
             Refusal::from(ProblemKind::Internal)
         };

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aura_protocol::auth::opaque::Setup;
 use aura_protocol::auth::{ServerKey, Token};
@@ -17,8 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::accounts::{Account, Accounts};
-use crate::bell::Bells;
+use crate::accounts::{Account, AccountBook};
+use crate::backing::Backing;
+use crate::bell::{Bells, News};
 use crate::config::{Config, Registration};
 use crate::crowd::{Crowd, Place};
 use crate::guard::Guard;
@@ -26,8 +27,8 @@ use crate::listing::Listing;
 use crate::metrics::Metrics;
 use crate::problem::Refusal;
 use crate::secrets::{self, LogKey};
-use crate::token::{Scope, Session, Tokens};
-use crate::vaults::{Hosted, Now, Vaults};
+use crate::token::{Passes, Scope, Session};
+use crate::vaults::{Heard, Hosted, Now, Vaults};
 
 /// Bytes of large bodies that are held at once, in KiB: eight of the largest pushes.
 const BODIES_KIB: usize = (8 * PUSH_BYTES_MAX) >> 10;
@@ -48,7 +49,7 @@ const ROOM: Duration = Duration::from_secs(20);
 /// Everything that a server is made of.
 pub(crate) struct Start {
     pub(crate) config: Config,
-    pub(crate) accounts: Accounts,
+    pub(crate) backing: Backing,
     pub(crate) setup: Setup,
     pub(crate) key: ServerKey,
     pub(crate) log: LogKey,
@@ -58,10 +59,10 @@ pub(crate) struct Start {
 /// A server at work.
 pub(crate) struct Server {
     pub(crate) config: Config,
-    pub(crate) accounts: Accounts,
+    pub(crate) accounts: Arc<dyn AccountBook>,
     pub(crate) setup: Setup,
     pub(crate) vaults: Vaults,
-    pub(crate) tokens: Tokens,
+    pub(crate) tokens: Arc<dyn Passes>,
     pub(crate) guard: Guard,
     pub(crate) bells: Bells,
     pub(crate) metrics: Metrics,
@@ -89,13 +90,14 @@ fn per_second(count: u32) -> Quota {
 
 impl Server {
     pub(crate) fn new(start: Start) -> Self {
-        let Start { config, accounts, setup, key, log, now_ms } = start;
+        let Start { config, backing, setup, key, log, now_ms } = start;
+        let Backing { accounts, passes, hosting } = backing;
         let limits = config.limits;
         Self {
-            vaults: Vaults::new(config.data.join("vaults"), limits.open_vaults, now_ms),
+            vaults: Vaults::new(hosting, limits.open_vaults),
             accounts,
             setup,
-            tokens: Tokens::default(),
+            tokens: passes,
             guard: Guard::default(),
             bells: Bells::default(),
             metrics: Metrics::default(),
@@ -162,8 +164,13 @@ impl Server {
 
     /// Forgets sources and accounts that have not asked for a while, and shuts what has no account any more.
     pub(crate) async fn tidy(self: &Arc<Self>) {
-        // That it works at all looks for closed accounts. Next time, if not now.
-        self.work(|_| Ok(())).await.ok();
+        let tidied = self.work(|server| {
+            server.look_for_closed();
+            server.tokens.tidy()?;
+            Ok(server.vaults.hosting().sweep()?)
+        });
+        // Next time, if not now.
+        tidied.await.ok();
         self.sources.retain_recent();
         self.sources.shrink_to_fit();
         self.owners.retain_recent();
@@ -187,12 +194,35 @@ impl Server {
     }
 
     /// Who has this token, and bounds what they ask for.
-    pub(super) fn session(&self, token: Option<&Token>) -> Result<Session, Refusal> {
-        let session = token.and_then(|token| self.tokens.session(token, Instant::now()));
+    pub(super) async fn session(
+        self: &Arc<Self>,
+        token: Option<Token>,
+    ) -> Result<Session, Refusal> {
+        let token = token.ok_or(ProblemKind::Unauthenticated)?;
+        let session = if self.tokens.is_near() {
+            self.tokens.session(&token)?
+        } else {
+            self.work(move |server| Ok(server.tokens.session(&token)?)).await?
+        };
         let session = session.ok_or(ProblemKind::Unauthenticated)?;
         let within = self.owners.check_key(&session.vault);
         within.map_err(|_| Refusal::later(ProblemKind::SlowDown, 1))?;
         Ok(session)
+    }
+
+    /// What another node did may change what is kept here, and wakes who waits.
+    pub(crate) fn hear(&self, heard: Heard) {
+        match heard {
+            Heard::Heads(vault) => {
+                self.vaults.doubt(vault);
+                self.bells.ring(vault, News::Heads);
+            }
+            Heard::Devices(vault) => {
+                self.vaults.doubt(vault);
+                self.bells.ring(vault, News::Devices);
+            }
+            Heard::Anything => self.bells.ring_all(),
+        }
     }
 
     /// Shuts what has no account any more: another program may have closed one.
@@ -213,7 +243,10 @@ impl Server {
         let turn = timeout(ROOM, Arc::clone(&self.requests).acquire_owned()).await;
         let turn = turn.map_err(|_| Refusal::later(ProblemKind::Busy, 1))?;
         let done = spawn_blocking(move || {
-            server.look_for_closed();
+            // Whoever shares a database asks it with every request for a vault.
+            if !server.vaults.hosting().is_shared() {
+                server.look_for_closed();
+            }
             let done = work(&server);
             drop(turn);
             done
@@ -253,7 +286,7 @@ impl Server {
             match own {
                 Some(own) if own.covers(&kept) => {
                     if own != kept {
-                        self.accounts.keep_listing(vault, &own)?;
+                        self.accounts.keep_listing(vault, (&kept, &own))?;
                     }
                     Ok(own)
                 }

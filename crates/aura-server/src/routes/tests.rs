@@ -10,6 +10,8 @@
 mod account;
 mod limit;
 mod log;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod vault;
 
 use std::net::SocketAddr;
@@ -41,7 +43,7 @@ use tower::ServiceExt as _;
 use zeroize::Zeroizing;
 
 use super::{Server, Start, router};
-use crate::accounts::Accounts;
+use crate::backing::Backing;
 use crate::config::{Config, Registration};
 use crate::secrets::LogKey;
 
@@ -101,11 +103,11 @@ impl Desk {
         let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
         config.limits.open_per_second = 10_000;
         settle(&mut config);
-        let accounts = Accounts::open(&folder.path().join("accounts.db")).unwrap();
+        let backing = Backing::of(&config, || 1_000).unwrap();
         let mut seed = Seed::new(5);
         let setup = Setup::new(&mut |bytes| bytes.copy_from_slice(&seed.bytes(bytes.len())));
         let log = LogKey::load(folder.path()).unwrap();
-        let start = Start { config, accounts, setup, key: KEY, log, now_ms: || 1_000 };
+        let start = Start { config, backing, setup, key: KEY, log, now_ms: || 1_000 };
         let server = Arc::new(Server::new(start));
         let router = router(Arc::clone(&server));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -116,9 +118,9 @@ impl Desk {
     fn restarts(&mut self) {
         let config = self.server.config.clone();
         let setup = Setup::from_bytes(&self.server.setup.to_bytes()).unwrap();
-        let accounts = Accounts::open(&self.folder.path().join("accounts.db")).unwrap();
+        let backing = Backing::of(&config, || 1_000).unwrap();
         let log = LogKey::load(self.folder.path()).unwrap();
-        let start = Start { config, accounts, setup, key: KEY, log, now_ms: || 1_000 };
+        let start = Start { config, backing, setup, key: KEY, log, now_ms: || 1_000 };
         let server = Arc::new(Server::new(start));
         // What the old one has open is shut with it.
         self.router = router(Arc::clone(&server));

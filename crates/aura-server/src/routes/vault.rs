@@ -15,7 +15,7 @@ use aura_protocol::limits::{
     PUSH_BYTES_MAX, READ_BYTES_MAX, SMALL_REQUEST_BYTES_MAX,
 };
 use aura_protocol::log::AccessKind;
-use aura_protocol::store::{Access, BlindStore as _};
+use aura_protocol::store::Access;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -41,7 +41,7 @@ pub(super) async fn heads(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Refusal> {
-    let session = server.session(token(&headers).as_ref())?;
+    let session = server.session(token(&headers)).await?;
     let ask: HeadsAsk = decode(&headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
     let device = session.device();
@@ -58,7 +58,7 @@ pub(super) async fn push(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Refusal> {
-    let session = server.session(token(&headers).as_ref())?;
+    let session = server.session(token(&headers)).await?;
     let taken =
         take((&server, Some(session.vault)), &headers, body, (CBOR, PUSH_BYTES_MAX)).await?;
     let (vault, scope, device) = (session.vault, session.scope, session.device());
@@ -119,7 +119,7 @@ pub(super) async fn read(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let session = server.session(token(&headers).as_ref())?;
+    let session = server.session(token(&headers)).await?;
     let read: Read = decode(&headers, body, SMALL_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
     let room = server.answer(session.vault, READ_ANSWER_BYTES).await?;
@@ -141,7 +141,7 @@ pub(super) async fn has(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Refusal> {
-    let session = server.session(token(&headers).as_ref())?;
+    let session = server.session(token(&headers)).await?;
     let ask: HasAsk = decode(&headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
     let device = session.device();
@@ -158,7 +158,7 @@ pub(super) async fn forget(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Refusal> {
-    let session = server.session(token(&headers).as_ref())?;
+    let session = server.session(token(&headers)).await?;
     if matches!(session.scope, Scope::Enrolment(_)) {
         return Err(ProblemKind::Forbidden.into());
     }
@@ -180,7 +180,7 @@ pub(super) async fn chunk(
     name: Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let session = server.session(token(&headers).as_ref())?;
+    let session = server.session(token(&headers)).await?;
     let name = chunk_name(&name)?;
     let access = Access::Vault(session.vault);
     let room = server.answer(session.vault, CHUNK_BYTES_MAX).await?;
@@ -201,7 +201,7 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let session = server.session(token(&headers).as_ref())?;
+    let session = server.session(token(&headers)).await?;
     if matches!(session.scope, Scope::Enrolment(_)) {
         return Err(ProblemKind::Forbidden.into());
     }

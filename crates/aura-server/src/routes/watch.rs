@@ -42,7 +42,7 @@ pub(super) async fn events(
     State(server): State<Arc<Server>>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
-    let session = server.session(token(&headers).as_ref())?;
+    let session = server.session(token(&headers)).await?;
     let place = server.watchers.enter(session.vault);
     let place = place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 60))?;
     let bell = server.bells.watch(session.vault);

@@ -8,7 +8,9 @@ use aura_testkit::conformance::NOTES;
 use axum::http::header::{CONTENT_LENGTH, HeaderName};
 
 use super::*;
+use crate::accounts::{AccountBook as _, Accounts};
 use crate::openapi::{CHUNK, OPERATIONS, Takes, document};
+use crate::vaults::{FolderHosting, Hosting as _};
 
 /// Every operation of the document is there, takes tokens where it says so, and no made-up body brings it
 /// down.
@@ -250,7 +252,8 @@ fn an_account_that_is_closed_beside_the_server_is_shut() {
     assert_eq!(desk.server.vaults.open_count(), 2);
     let beside = Accounts::open(&desk.folder.path().join("accounts.db")).unwrap();
     beside.close(author.vault()).unwrap();
-    crate::vaults::take_away(&desk.folder.path().join("vaults"), author.vault()).unwrap();
+    let files = FolderHosting::new(desk.folder.path().join("vaults"), || 1_000);
+    files.remove(author.vault()).unwrap();
     assert_eq!(desk.get(path::ACCOUNT, Some(&token)).status, 200);
     assert_eq!(desk.server.vaults.open_count(), 1);
     desk.get(path::ACCOUNT, Some(&gone)).refuses(ProblemKind::Unauthenticated);

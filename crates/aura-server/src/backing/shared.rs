@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What any number of nodes share: vaults, accounts, access logs and what counts for minutes, in one PostgreSQL
+//! database, and chunks beside it. A node keeps nothing that another one needs.
+
+mod accounts;
+
+mod tokens;
+
+mod log;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use aura_protocol::auth::opaque::Setup;
+use aura_protocol::id::{DeviceId, Hash, VaultId};
+use aura_protocol::store::StoreError;
+use aura_store::folder::FolderShelf;
+use aura_store::folder::far::{Far, FarAddress, Secret};
+use aura_store::postgres::{Address, Database, News as Told, PostgresStore};
+use aura_store::shelf::Shelf;
+use zeroize::Zeroizing;
+
+use self::accounts::{SharedAccounts, bytes};
+use self::log::SharedLeaves;
+use self::tokens::SharedTokens;
+use super::{Backing, BackingError};
+use crate::access::{AccessLog, Leaves};
+use crate::config::Storage;
+use crate::listing::Listing;
+use crate::secrets::LogKey;
+use crate::vaults::{Disagreement, Heard, Hosting, Now, VaultStore};
+
+/// The server's tables among those that have a version.
+const GROUP: u32 = 16;
+/// The largest file with a secret or with certificates that is read, in bytes.
+const FILE_BYTES_MAX: u64 = 256 << 10;
+
+/// What each version of the server's tables adds to the one before it. What counts for minutes need not survive a
+/// crash of the database.
+const MIGRATIONS: [&str; 1] = ["
+CREATE TABLE accounts (
+    vault BYTEA PRIMARY KEY, name TEXT NOT NULL UNIQUE, record BYTEA NOT NULL,
+    device BYTEA NOT NULL, transport BYTEA NOT NULL,
+    quota_bytes BIGINT, made_ms BIGINT NOT NULL, listing BYTEA NOT NULL
+);
+CREATE TABLE invitations (
+    hash BYTEA PRIMARY KEY, uses BIGINT NOT NULL, until_ms BIGINT NOT NULL
+);
+CREATE TABLE closed (number BIGINT NOT NULL);
+INSERT INTO closed VALUES (0);
+CREATE TABLE agreed (what TEXT PRIMARY KEY, hash BYTEA NOT NULL);
+CREATE UNLOGGED TABLE challenges (
+    nonce BYTEA PRIMARY KEY, vault BYTEA NOT NULL, device BYTEA NOT NULL, until_ms BIGINT NOT NULL
+);
+CREATE INDEX challenges_by_time ON challenges (until_ms);
+CREATE UNLOGGED TABLE logins (
+    login BYTEA PRIMARY KEY, name TEXT NOT NULL, transport BYTEA NOT NULL, vault BYTEA,
+    halfway BYTEA NOT NULL, until_ms BIGINT NOT NULL
+);
+CREATE INDEX logins_by_time ON logins (until_ms);
+CREATE UNLOGGED TABLE sessions (
+    token BYTEA PRIMARY KEY, vault BYTEA NOT NULL, device BYTEA, transport BYTEA,
+    until_ms BIGINT NOT NULL
+);
+CREATE INDEX sessions_by_vault ON sessions (vault);
+CREATE INDEX sessions_by_time ON sessions (until_ms);
+CREATE TABLE access_edges (vault BYTEA PRIMARY KEY, frontier BYTEA NOT NULL);
+CREATE TABLE access_hashes (
+    vault BYTEA NOT NULL, level BIGINT NOT NULL, number BIGINT NOT NULL, hash BYTEA NOT NULL,
+    PRIMARY KEY (vault, level, number)
+);
+CREATE TABLE access_leaves (
+    vault BYTEA NOT NULL, number BIGINT NOT NULL, leaf BYTEA NOT NULL,
+    PRIMARY KEY (vault, number)
+);
+"];
+
+/// Opens what the settings name, and brings its tables to the newest version.
+pub(crate) fn open(storage: &Storage, now_ms: Now) -> Result<Backing, BackingError> {
+    let address = address(storage)?;
+    let shelf = shelf(storage)?;
+    let connections = usize::try_from(storage.connections).unwrap_or(usize::MAX);
+    let database = match shelf {
+        Some(shelf) => Database::open_beside(address, connections, shelf, Box::new(now_ms)),
+        None => Database::open(address, connections, Box::new(now_ms)),
+    };
+    let failed = |error| BackingError::Database(Box::new(error));
+    let database = Arc::new(database.map_err(failed)?);
+    database.bring_up(GROUP, &MIGRATIONS).map_err(failed)?;
+    Ok(Backing {
+        accounts: Arc::new(SharedAccounts(Arc::clone(&database))),
+        passes: Arc::new(SharedTokens::new(Arc::clone(&database), now_ms)),
+        hosting: Arc::new(Shared { database, now_ms }),
+    })
+}
+
+fn address(storage: &Storage) -> Result<Address, BackingError> {
+    let failed = |error| BackingError::Database(Box::new(error));
+    let text = storage.postgres.as_str();
+    let address = match &storage.authority {
+        Some(path) => Address::over_tls(text, &read(path)?).map_err(failed)?,
+        None => Address::near(text).map_err(failed)?,
+    };
+    if address.has_password() {
+        return Err(BackingError::Password);
+    }
+    Ok(match &storage.password {
+        Some(path) => address.with_password(first_line(path)?.as_bytes()),
+        None => address,
+    })
+}
+
+fn shelf(storage: &Storage) -> Result<Option<Arc<dyn Shelf>>, BackingError> {
+    let Some(chunks) = &storage.chunks else { return Ok(None) };
+    if !FarAddress::is_meant(chunks) {
+        let shelf = FolderShelf::open(Path::new(chunks)).map_err(BackingError::Chunks)?;
+        return Ok(Some(Arc::new(shelf)));
+    }
+    let unfit = || BackingError::Chunks(StoreError::Unreachable("its address is none"));
+    let bucket = storage.bucket.as_ref().ok_or_else(unfit)?;
+    let far = Far {
+        account: Some(bucket.account.clone()),
+        endpoint: bucket.endpoint.clone(),
+        region: bucket.region.clone(),
+        certificate: bucket.certificate.clone(),
+        ..Far::new(FarAddress::parse(chunks).map_err(|_| unfit())?)
+    };
+    let secret = Secret::new(first_line(&bucket.secret)?);
+    let shelf = FolderShelf::far(&far, Some(&secret)).map_err(BackingError::Chunks)?;
+    Ok(Some(Arc::new(shelf)))
+}
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, BackingError> {
+    let failed = |error| BackingError::File { path: path.to_owned(), error };
+    let mut bytes = Zeroizing::new(Vec::new());
+    let file = File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// The secret that a file's first line is.
+fn first_line(path: &Path) -> Result<Zeroizing<String>, BackingError> {
+    let bytes = read(path)?;
+    let unfit = || std::io::Error::from(std::io::ErrorKind::InvalidData);
+    let failed = |error| BackingError::File { path: path.to_owned(), error };
+    let text = std::str::from_utf8(&bytes).map_err(|_| failed(unfit()))?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.is_empty() { Err(failed(unfit())) } else { Ok(Zeroizing::new(line.to_owned())) }
+}
+
+/// Vaults in the database.
+#[derive(Debug)]
+struct Shared {
+    database: Arc<Database>,
+    now_ms: Now,
+}
+
+impl Hosting for Shared {
+    fn open(&self, vault: VaultId) -> Result<Box<dyn VaultStore>, StoreError> {
+        Ok(Box::new(self.database.vault(vault)))
+    }
+
+    fn log(&self, vault: VaultId) -> Option<AccessLog> {
+        Some(AccessLog::of(self.leaves(vault)?, vault, self.now_ms))
+    }
+
+    fn leaves(&self, vault: VaultId) -> Option<Box<dyn Leaves>> {
+        Some(Box::new(SharedLeaves { database: Arc::clone(&self.database), vault }))
+    }
+
+    fn remove(&self, vault: VaultId) -> Result<(), StoreError> {
+        self.database.remove(vault)?;
+        self.database.ask_in_one(|asking| {
+            for sql in [
+                "DELETE FROM access_leaves WHERE vault = $1",
+                "DELETE FROM access_hashes WHERE vault = $1",
+                "DELETE FROM access_edges WHERE vault = $1",
+            ] {
+                asking.change(sql, &[&&vault.0[..]])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn listen(&self, ear: Box<dyn Fn(Heard) + Send + Sync>) {
+        self.database.listen(move |told| match told {
+            Told::Heads(vault) => ear(Heard::Heads(vault)),
+            Told::Devices(vault) => ear(Heard::Devices(vault)),
+            _ => ear(Heard::Anything),
+        });
+    }
+
+    fn tell(&self, vault: VaultId) -> Result<(), StoreError> {
+        self.database.tell_devices(vault)
+    }
+
+    fn sweep(&self) -> Result<(), StoreError> {
+        self.database.sweep().map(drop)
+    }
+
+    fn agree(&self, setup: &Setup, log: &LogKey) -> Result<(), Disagreement> {
+        let logins = Hash::of(&[b"aura-server logins.key", &setup.to_bytes()]);
+        for (what, hash) in [("logins_key", logins), ("log_key", Hash::of(&[&log.public()]))] {
+            let sql = "INSERT INTO agreed (what, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            let found = self.database.ask::<_, StoreError>(|asking| {
+                asking.change(sql, &[&what, &&hash.0[..]])?;
+                asking.query("SELECT hash FROM agreed WHERE what = $1", &[&what])
+            })?;
+            if found.first().and_then(|row| bytes(row, 0)) != Some(&hash.0) {
+                return Err(Disagreement::Key(what));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl VaultStore for PostgresStore {
+    fn vault(&self) -> VaultId {
+        Self::vault(self)
+    }
+
+    fn version(&self) -> Result<i64, StoreError> {
+        self.authority()
+    }
+
+    fn judged(&self) -> Result<Option<Listing>, StoreError> {
+        match self.devices() {
+            Ok(devices) => {
+                let feeds = self.authority_feeds()?;
+                Ok(devices.roster().map(|roster| Listing::of(roster, &feeds)))
+            }
+            Err(StoreError::DamagedEntry { .. } | StoreError::Damaged(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn cost_bytes(&self) -> Result<u64, StoreError> {
+        Self::cost_bytes(self)
+    }
+
+    fn cost_of(&self, devices: &[DeviceId]) -> Result<u64, StoreError> {
+        Self::cost_of(self, devices)
+    }
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Two nodes on one PostgreSQL: whatever begins at one goes on at the other.
+
+use aura_protocol::head::Position;
+use aura_protocol::http::{AccountView, HeadsAnswer, HeadsAsk, PasswordBegin, Read};
+use aura_protocol::log::{AccessEvent, AccessKind, TileKind, TilePath, access_log, open_note};
+use aura_testkit::author::chunk;
+use aura_testkit::cluster::Cluster;
+use aura_testkit::conformance::NOTES;
+
+use super::*;
+use crate::backing::BackingError;
+use crate::bell::Rung;
+use crate::config::{Storage, Tls};
+use crate::vaults::Heard;
+
+/// Settings of a node; its keys are given by the test.
+fn settle(address: &str, chunks: Option<String>) -> impl FnOnce(&mut Config) {
+    move |config| {
+        let given = config.data.join("given");
+        config.registration = Registration::Open;
+        config.tls = Some(Tls { certificate: given.clone(), key: given.clone() });
+        (config.logins_key, config.log_key) = (Some(given.clone()), Some(given));
+        config.storage = Some(Storage {
+            postgres: address.to_owned(),
+            password: None,
+            authority: None,
+            connections: 4,
+            chunks,
+            bucket: None,
+        });
+    }
+}
+
+/// Two nodes that hear of each other.
+struct Nodes {
+    here: Desk,
+    there: Desk,
+    address: String,
+    _cluster: Cluster,
+}
+
+impl Nodes {
+    fn begin() -> Option<Self> {
+        let cluster = Cluster::begin()?;
+        let address = cluster.fresh();
+        let node = |log: Option<std::path::PathBuf>| {
+            let desk = Desk::with(|config| {
+                // The same key as the other node's.
+                log.map(|log| std::fs::copy(log, config.data.join("log.key")).unwrap());
+                settle(&address, None)(config);
+            });
+            let hearing = Arc::downgrade(&desk.server);
+            let hear = move |heard: Heard| {
+                hearing.upgrade().into_iter().for_each(|server| server.hear(heard));
+            };
+            desk.server.vaults.hosting().listen(Box::new(hear));
+            desk
+        };
+        let here = node(None);
+        let mut there = node(Some(here.folder.path().join("log.key")));
+        // What is the same from the first seed is the keys.
+        there.seed = Seed::new(6);
+        Some(Self { here, there, address, _cluster: cluster })
+    }
+}
+
+/// ACC-3, ACC-5, ACC-11: a challenge, a login and a token count at every node, each challenge and each login once.
+#[test]
+fn what_begins_at_one_node_ends_at_the_other() {
+    let Some(Nodes { mut here, mut there, _cluster, .. }) = Nodes::begin() else { return };
+    let (author, token) = here.founder("ada");
+    assert_eq!(there.get(path::ACCOUNT, Some(&token)).body::<AccountView>().name.as_str(), "ada");
+    assert_eq!(there.register(&author, "ada", None).status, 409);
+
+    let (vault, device) = (author.vault(), author.device());
+    let nonce = here.post(path::CHALLENGE, None, &Ask { vault, device }).body::<Asked>().nonce;
+    let challenge = Challenge { vault, device, server: KEY, nonce };
+    let signature = author.show(&challenge).signature().0;
+    let answer = Answer { vault, device, nonce, signature };
+    let granted: Granted = there.post(path::TOKEN, None, &answer).body();
+    here.post(path::TOKEN, None, &answer).refuses(ProblemKind::Unauthenticated);
+    assert_eq!(here.get(path::ACCOUNT, Some(&granted.token)).status, 200);
+
+    let end = here.begins_login("ada", INPUT, &author.transport_key());
+    let enrolled: Granted = there.post(path::LOGIN_END, None, &end).body();
+    here.post(path::LOGIN_END, None, &end).refuses(ProblemKind::LoginRefused);
+    let known = HeadsAsk { known: vec![] };
+    assert_eq!(here.post(path::HEADS, Some(&enrolled.token), &known).status, 200);
+    let begin = PasswordBegin { request: [1; 32] };
+    here.post(path::PASSWORD_BEGIN, Some(&enrolled.token), &begin).refuses(ProblemKind::Forbidden);
+    // Guesses fail at either node.
+    for desk in [&mut here, &mut there] {
+        let device = author.transport_key();
+        desk.login("ada", b"a guess", &device).refuses(ProblemKind::LoginRefused);
+        desk.login("nobody", INPUT, &device).refuses(ProblemKind::LoginRefused);
+    }
+}
+
+/// STO-42, STO-43, attack DEV-01: who is revoked at one node is out at the other at once; who waits there is woken.
+#[test]
+fn a_revoke_at_one_node_counts_at_the_other() {
+    let Some(Nodes { mut here, there, _cluster, .. }) = Nodes::begin() else { return };
+    let (mut author, token) = here.founder("ada");
+    let (mut second, add) = author.pair(&mut here.seed);
+    assert_eq!(here.push(&token, &author.head(), &[add]).status, 200);
+    let its = there.token(&second);
+    let entry = second.entry(NOTES, vec![1; 60]);
+    assert_eq!(there.push(&its, &second.head(), &[entry]).status, 200);
+    let read = Read { feed: second.feed(NOTES), after: 0, limit: 9 };
+    assert_eq!(here.post(path::READ, Some(&token), &read).status, 200);
+
+    // Both have begun to listen by then.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let bell = there.server.bells.watch(author.vault());
+    let before: Rung = *bell.borrow();
+    let last = (second.incarnation(), {
+        let heads: HeadsAnswer =
+            here.post(path::HEADS, Some(&token), &HeadsAsk { known: vec![] }).body();
+        let found = heads.0.news.iter().find(|head| head.device == second.device()).unwrap();
+        Position { ..found.position }
+    });
+    let revoke = author.revoke(second.device(), vec![last]);
+    assert_eq!(here.push(&token, &author.head(), &[revoke]).status, 200);
+    there.get(path::ACCOUNT, Some(&its)).refuses(ProblemKind::Unauthenticated);
+    there.prove(&second, |_| {}).refuses(ProblemKind::Unauthenticated);
+    let begun = std::time::Instant::now();
+    while bell.borrow().changes == before.changes {
+        assert!(begun.elapsed().as_secs() < 10, "the other node hears of it");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// HTP-13: what one node takes counts at the other, and an account that one closes is closed at both.
+#[test]
+fn quotas_and_accounts_are_of_all_nodes() {
+    let Some(Nodes { mut here, there, _cluster, .. }) = Nodes::begin() else { return };
+    let (mut author, token) = here.founder("ada");
+    let (sealed, added) = chunk(&mut here.seed, 60_000);
+    let entry = author.entry_with(NOTES, vec![1; 60], vec![added.clone()]);
+    assert_eq!(here.push(&token, &author.head(), &[entry]).status, 200);
+    let at = path::CHUNKS.to_owned() + &added.name.to_string();
+    let put = Desk::request("PUT", &at, Some(&token));
+    let mut put = put.body(Body::from(sealed.clone())).unwrap();
+    put.headers_mut().insert(CONTENT_TYPE, "application/octet-stream".parse().unwrap());
+    assert_eq!(here.send(put).status, 204);
+    assert_eq!(there.get(&at, Some(&token)).bytes, sealed);
+    let used = |desk: &Desk| desk.get(path::ACCOUNT, Some(&token)).body::<AccountView>().used_bytes;
+    assert!(used(&there) >= 60_000, "{}", used(&there));
+
+    let name = AccountName::parse("ada").unwrap();
+    there.server.accounts.allow(&name, Some(used(&there) + 1_000)).unwrap();
+    let large = author.entry(NOTES, vec![1; 5_000]);
+    here.push(&token, &author.head(), &[large]).refuses(ProblemKind::Full);
+
+    let delete = Desk::request("DELETE", path::ACCOUNT, Some(&token)).body(Body::empty()).unwrap();
+    assert_eq!(here.send(delete).status, 204);
+    there.get(path::ACCOUNT, Some(&token)).refuses(ProblemKind::Unauthenticated);
+    there.prove(&author, |_| {}).refuses(ProblemKind::Unauthenticated);
+}
+
+/// ACL-1, ACL-9: the log of a vault is one, whichever nodes write to it, and each signs it with the same key.
+#[test]
+fn acl_9_nodes_write_one_access_log() {
+    let Some(Nodes { mut here, there, _cluster, .. }) = Nodes::begin() else { return };
+    let (mut author, token) = here.founder("ada");
+    for desk in [&here, &there, &here, &there] {
+        let entry = author.entry(NOTES, vec![1; 60]);
+        assert_eq!(desk.push(&token, &author.head(), &[entry]).status, 200);
+    }
+    let signer = access_log(author.vault(), here.server.log.public());
+    let get = |desk: &Desk, name: &str| desk.get(&format!("{}{name}", path::LOG), Some(&token));
+    let at = |desk: &Desk| open_note(&get(desk, "checkpoint").bytes, &signer).unwrap();
+    let last = at(&there);
+    assert_eq!(at(&here), last);
+    let tile = TilePath { kind: TileKind::Entries, number: 0, width: last.size };
+    let bytes = get(&there, &tile.to_string()).bytes;
+    let (mut rest, mut kinds) = (bytes.as_slice(), Vec::new());
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let (leaf, after) = after.split_at(usize::from(u16::from_be_bytes(*length)));
+        kinds.push(AccessEvent::from_bytes(leaf, 64).unwrap().kind);
+        rest = after;
+    }
+    assert_eq!(kinds.iter().filter(|kind| **kind == AccessKind::Began).count(), 1, "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|kind| **kind == AccessKind::Written).count(), 5, "{kinds:?}");
+}
+
+/// A node with other keys than the others does not begin; what could tell a password to others is refused.
+#[test]
+fn nodes_have_the_same_keys() {
+    let Some(Nodes { here, address, _cluster, .. }) = Nodes::begin() else { return };
+    let hosting = here.server.vaults.hosting();
+    hosting.agree(&here.server.setup, &here.server.log).unwrap();
+    hosting.agree(&here.server.setup, &here.server.log).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let log = LogKey::load(other.path()).unwrap();
+    let setup = Setup::new(&mut |bytes| bytes.fill(7));
+    assert!(hosting.agree(&here.server.setup, &log).is_err());
+    assert!(hosting.agree(&setup, &here.server.log).is_err());
+
+    let mut config = Config { data: other.path().to_owned(), ..Config::default() };
+    settle(&format!("{address} password=hunter2"), None)(&mut config);
+    let refused = |config: &Config| Backing::of(config, || 0).unwrap_err();
+    assert!(matches!(refused(&config), BackingError::Password));
+    assert!(!format!("{:?}", refused(&config)).contains("hunter2"));
+    settle(&address, Some("/nowhere/at/all".to_owned()))(&mut config);
+    assert!(matches!(refused(&config), BackingError::Chunks(_)));
+    config.log_key = None;
+    assert!(matches!(refused(&config), BackingError::Keys));
+}
