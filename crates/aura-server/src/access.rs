@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aura_protocol::codec::Encode as _;
-use aura_protocol::id::{DeviceId, VaultId};
+use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::log::{
     AccessEvent, AccessKind, Checkpoint, Frontier, TILE_HEIGHT, TILE_WIDTH, TileKind, TilePath,
     access_log, sealed_note,
@@ -34,6 +34,9 @@ const MINUTE_MS: u64 = 60_000;
 /// The largest encoded frontier.
 pub(crate) const FRONTIER_BYTES_MAX: usize = 4 << 10;
 
+/// A leaf's hash, and its text where that is kept.
+pub(crate) type Leaf = (Hash, Option<Vec<u8>>);
+
 /// Where a log's leaves are.
 pub(crate) trait Leaves: Send + core::fmt::Debug {
     /// Makes this the first leaf, if there is none.
@@ -41,6 +44,9 @@ pub(crate) trait Leaves: Send + core::fmt::Debug {
 
     /// Appends leaves, all or none. A log that is full takes none.
     fn append(&mut self, leaves: &[Vec<u8>]) -> Result<(), StoreError>;
+
+    /// Appends leaves of another log, of which the texts may be gone.
+    fn take_over(&mut self, leaves: &[Leaf]) -> Result<(), StoreError>;
 
     /// What the log comes to, durably.
     fn settle(&mut self) -> Result<Frontier, StoreError>;
@@ -202,7 +208,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
 
     use aura_protocol::codec::Decode as _;
-    use aura_protocol::id::Hash;
     use aura_protocol::log::open_note;
 
     use super::*;

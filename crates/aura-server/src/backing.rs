@@ -27,6 +27,9 @@ pub enum BackingError {
     /// The place for chunks.
     #[error("the place for chunks that the settings name cannot be used")]
     Chunks(#[source] StoreError),
+    /// The vaults.
+    #[error("the vaults cannot be used")]
+    Vaults(#[source] StoreError),
     /// A file that the settings name.
     #[error("{path} could not be read, or is not what the settings need it for")]
     File {

@@ -14,6 +14,7 @@ use aura_protocol::http::Invitation;
 use aura_server::accounts::AccountBook;
 use aura_server::care;
 use aura_server::config::{Config, Registration, Tls};
+use aura_server::migrate::{Moved, migrate};
 use aura_server::secrets::{self, Certificate, LogKey};
 use aura_server::serve::Running;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -96,6 +97,12 @@ enum Command {
     },
     /// Look whether all is well, also while the server works
     Doctor,
+    /// Move everything to where other settings say, from a folder to a database or back; no server works meanwhile
+    MigrateStore {
+        /// Those settings
+        #[arg(long, value_name = "CONFIG")]
+        to: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -208,6 +215,15 @@ fn act(cli: Cli) -> anyhow::Result<ExitCode> {
             }
         }
         Command::Doctor => return Ok(doctor(&config)),
+        Command::MigrateStore { to } => {
+            let Moved { accounts, already, rows, chunks, lost } =
+                migrate(&config, &Config::read(&to)?, now_ms)?;
+            out(&format!("{accounts} accounts, {already} were there already"));
+            out(&format!("{rows} rows and {chunks} chunks are the same there"));
+            if lost > 0 {
+                out(&format!("{lost} chunks are damaged or lost here; devices bring them again"));
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -41,3 +41,5 @@ mod routes;
 pub mod serve;
 
 pub mod care;
+
+pub mod migrate;

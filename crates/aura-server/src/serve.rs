@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Starts a server and ends it: its folder, its sockets, its certificate.
 
+use std::any::Any;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -33,7 +34,7 @@ use crate::guard::source;
 use crate::proxy::{self, Origin};
 use crate::routes::{self, Server, Start};
 use crate::secrets::{self, Certificate, LogKey, SecretError};
-use crate::vaults;
+use crate::vaults::{self, Company};
 
 /// How long requests that go on may take when the server ends.
 const GRACE: Duration = Duration::from_secs(10);
@@ -83,6 +84,9 @@ pub enum StartError {
     /// What it stands on.
     #[error(transparent)]
     Backing(#[from] BackingError),
+    /// Everything there is being moved to another place.
+    #[error("what the database keeps is being moved elsewhere; wait until that is done")]
+    Moving,
     /// Its accounts.
     #[error("the accounts cannot be used")]
     Accounts(#[from] AccountError),
@@ -99,7 +103,7 @@ pub struct Running {
     key: ServerKey,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _lock: File,
+    _locks: (File, Box<dyn Any + Send + Sync>),
 }
 
 /// Makes the server's folder if it is not there, and holds it.
@@ -130,6 +134,8 @@ impl Running {
         let lock = hold(&config.data)?;
         let certificate = Certificate::load(&config)?;
         let backing = Backing::of(&config, now_ms)?;
+        let place = backing.hosting.hold(Company::Others).map_err(BackingError::Vaults)?;
+        let place = place.ok_or(StartError::Moving)?;
         let logins = secrets::logins_path(&config);
         if !logins.exists() && !backing.accounts.is_empty()? {
             return Err(SecretError::Lost(logins).into());
@@ -169,7 +175,8 @@ impl Running {
         };
         let thread = thread::Builder::new().name("aura-server".to_owned()).spawn(work);
         let thread = Some(thread.map_err(StartError::Threads)?);
-        Ok(Self { address, operator_address, key, stop: Some(stop), thread, _lock: lock })
+        let locks = (lock, place);
+        Ok(Self { address, operator_address, key, stop: Some(stop), thread, _locks: locks })
     }
 
     /// Where it listens.

@@ -3,6 +3,7 @@
 
 mod folder;
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use aura_protocol::id::{ChunkName, CollectionId, DeviceId, Hash, Incarnation, Va
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Receipt, StoreError};
 use aura_store::local::cost;
+use aura_store::portable::Portable;
 use pollster::block_on;
 
 pub(crate) use self::folder::{FolderHosting, folder, is_removed, sweep};
@@ -38,8 +40,17 @@ pub(crate) enum Heard {
     Anything,
 }
 
+/// Beside whom somebody works on vaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// Others who serve.
+    Others,
+    /// Nobody.
+    Nobody,
+}
+
 /// A vault's store, as a server needs it.
-pub(crate) trait VaultStore: BlindStore + core::fmt::Debug {
+pub(crate) trait VaultStore: BlindStore + Portable + core::fmt::Debug {
     /// Whose it is.
     fn vault(&self) -> VaultId;
 
@@ -86,6 +97,12 @@ pub(crate) trait Hosting: Send + Sync + core::fmt::Debug {
     /// Takes away what was left by what was cut short.
     fn sweep(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// A place among those who work there, until it is dropped; nothing while somebody works there in another way. A
+    /// folder is held by its own lock.
+    fn hold(&self, _company: Company) -> Result<Option<Box<dyn Any + Send + Sync>>, StoreError> {
+        Ok(Some(Box::new(())))
     }
 
     /// Refuses keys that are not those of the other nodes.

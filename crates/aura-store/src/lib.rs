@@ -11,6 +11,8 @@ mod wait;
 
 pub mod devices;
 
+pub mod portable;
+
 #[cfg(feature = "postgres")]
 pub mod shelf;
 

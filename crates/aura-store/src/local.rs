@@ -29,6 +29,8 @@ mod log;
 
 mod blind;
 
+mod port;
+
 mod care;
 
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@
 //! vault, since nothing is kept in between. What is taken and what is shown is decided where the local store decides
 //! it. Calls do their work before they first yield, as the local store's do, and block: an asynchronous server gives
 //! them a thread that drives no runtime, and drops a database on such a one too. Sealed chunks are rows, or on a
-//! [`Shelf`]. Source: spec/store.md, rules STO-40 to STO-45.
+//! [`Shelf`]. Source: spec/store.md, rules STO-40 to STO-46.
 
 mod fault;
 
@@ -35,6 +35,10 @@ mod blind;
 
 mod asking;
 
+mod port;
+
+mod hold;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
@@ -46,6 +50,7 @@ use aura_protocol::store::{Heads, Receipt, StoreError};
 
 pub use address::Address;
 pub use asking::Asking;
+pub use hold::{Company, Hold};
 pub use listen::News;
 pub use postgres::Row;
 pub use postgres::types::ToSql;

@@ -282,6 +282,7 @@ fn two_nodes_are_one_service() {
     let chunks = service.bucket.folder().join("chunks");
     assert!(canaries.assert_absent_under(&chunks) > 0, "the file is in the bucket");
 
+    assert_eq!(service.does(&["invite", "--uses", "2"]).trim().len(), 32);
     let listed = service.does(&["account", "ls"]);
     assert!(listed.starts_with("nora\t"), "{listed}");
     assert!(

@@ -9,7 +9,7 @@ use aura_protocol::log::{Frontier, TILE_WIDTH, TileKind, TilePath, leaf_hash};
 use aura_protocol::store::StoreError;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::{FRONTIER_BYTES_MAX, LEAVES_MAX, Leaves, TEXTS_KEPT};
+use super::{FRONTIER_BYTES_MAX, LEAVES_MAX, Leaf, Leaves, TEXTS_KEPT};
 
 /// The file beside the vault's store.
 pub(crate) const FILE: &str = "access.db";
@@ -52,13 +52,18 @@ impl FileLeaves {
         open().map_err(failed)
     }
 
-    fn try_append(&mut self, leaves: &[Vec<u8>]) -> rusqlite::Result<()> {
+    fn try_append<'a>(
+        &mut self,
+        leaves: impl Iterator<Item = (Hash, Option<&'a [u8]>)>,
+    ) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
-        for leaf in leaves {
-            let (number, hash) = (self.frontier.size(), leaf_hash(leaf));
-            transaction
-                .prepare_cached("INSERT INTO leaves (number, leaf) VALUES (?1, ?2)")?
-                .execute(params![stored(number), leaf])?;
+        for (hash, leaf) in leaves {
+            let number = self.frontier.size();
+            if let Some(leaf) = leaf {
+                transaction
+                    .prepare_cached("INSERT INTO leaves (number, leaf) VALUES (?1, ?2)")?
+                    .execute(params![stored(number), leaf])?;
+            }
             self.frontier.push(hash);
             keep(&transaction, (0, number), hash)?;
             if number.is_multiple_of(TILE_WIDTH) {
@@ -68,6 +73,17 @@ impl FileLeaves {
         }
         put_edge(&transaction, &self.frontier)?;
         transaction.commit()
+    }
+
+    fn append_all<'a>(
+        &mut self,
+        leaves: impl Iterator<Item = (Hash, Option<&'a [u8]>)>,
+    ) -> Result<(), StoreError> {
+        let before = self.frontier.clone();
+        self.try_append(leaves).map_err(|error| {
+            self.frontier = before;
+            failed(error)
+        })
     }
 
     /// One commit that is on the disk when it returns, and with it all that came before.
@@ -111,11 +127,12 @@ impl Leaves for FileLeaves {
         if room < leaves.len() as u64 {
             return Ok(());
         }
-        let before = self.frontier.clone();
-        self.try_append(leaves).map_err(|error| {
-            self.frontier = before;
-            failed(error)
-        })
+        let leaves = leaves.iter().map(|leaf| (leaf_hash(leaf), Some(leaf.as_slice())));
+        self.append_all(leaves)
+    }
+
+    fn take_over(&mut self, leaves: &[Leaf]) -> Result<(), StoreError> {
+        self.append_all(leaves.iter().map(|(hash, leaf)| (*hash, leaf.as_deref())))
     }
 
     fn settle(&mut self) -> Result<Frontier, StoreError> {

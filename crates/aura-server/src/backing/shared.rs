@@ -8,6 +8,7 @@ mod tokens;
 
 mod log;
 
+use std::any::Any;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -18,7 +19,7 @@ use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::store::StoreError;
 use aura_store::folder::FolderShelf;
 use aura_store::folder::far::{Far, FarAddress, Secret};
-use aura_store::postgres::{Address, Database, News as Told, PostgresStore};
+use aura_store::postgres::{self, Address, Database, News as Told, PostgresStore};
 use aura_store::shelf::Shelf;
 use zeroize::Zeroizing;
 
@@ -30,7 +31,7 @@ use crate::access::{AccessLog, Leaves};
 use crate::config::Storage;
 use crate::listing::Listing;
 use crate::secrets::LogKey;
-use crate::vaults::{Disagreement, Heard, Hosting, Now, VaultStore};
+use crate::vaults::{Company, Disagreement, Heard, Hosting, Now, VaultStore};
 
 /// The server's tables among those that have a version.
 const GROUP: u32 = 16;
@@ -202,6 +203,14 @@ impl Hosting for Shared {
 
     fn sweep(&self) -> Result<(), StoreError> {
         self.database.sweep().map(drop)
+    }
+
+    fn hold(&self, company: Company) -> Result<Option<Box<dyn Any + Send + Sync>>, StoreError> {
+        let hold = self.database.hold(match company {
+            Company::Others => postgres::Company::Others,
+            Company::Nobody => postgres::Company::Nobody,
+        })?;
+        Ok(hold.map(|hold| Box::new(hold) as Box<dyn Any + Send + Sync>))
     }
 
     fn agree(&self, setup: &Setup, log: &LogKey) -> Result<(), Disagreement> {

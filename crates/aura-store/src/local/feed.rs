@@ -387,6 +387,30 @@ impl Walk<'_> {
     }
 }
 
+/// Hands over every entry, shown or staged, in order; each as it was taken.
+pub(super) fn each(
+    connection: &Connection,
+    feed: &FeedRow,
+    take: &mut dyn FnMut(Entry) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT number, hash, header, body FROM entries WHERE feed = ?1 ORDER BY number";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let mut rows = statement.query(params![feed.key]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let number = row.get_ref(0).ok().and_then(|number| number.as_i64().ok());
+        let number = number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
+        let found = match sound(row, feed, number) {
+            None if copy::is_kept(&feed.feed) => {
+                copy::at(connection, feed.key, (&feed.feed, number))?
+            }
+            found => found,
+        };
+        let damaged = StoreError::DamagedEntry { feed: feed.feed, number };
+        take(found.ok_or(damaged)?.0)?;
+    }
+    Ok(())
+}
+
 /// The row's entry, if it is what was taken.
 fn sound(row: &Row<'_>, feed: &FeedRow, number: u64) -> Option<(Entry, Hash)> {
     let found = u64::try_from(row.get_ref(0).ok()?.as_i64().ok()?).ok()?;

@@ -271,6 +271,32 @@ pub(super) fn others(
     Ok(Sums { of_device: whole(of_device), of_all: whole(of_all) })
 }
 
+/// Hands over every head that is sound, ascending.
+pub(super) fn each(
+    connection: &Connection,
+    take: &mut dyn FnMut(StoredHead) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT device, incarnation, number, hash, payload, signature FROM heads
+               ORDER BY device, incarnation, number";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        match sound(row) {
+            Ok(stored) => take(stored)?,
+            Err(StoreError::Damaged(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a head that another store has kept, and notes what it names: the newest of an incarnation comes last.
+pub(super) fn keep_pinned(connection: &Connection, stored: &StoredHead) -> Result<(), StoreError> {
+    let head = stored.head.claim().map_err(|_| StoreError::Damaged("a head"))?;
+    keep(connection, &head, &stored.head)?;
+    pin(connection, &head)
+}
+
 fn sound(row: &Row<'_>) -> Result<StoredHead, StoreError> {
     const HEAD: StoreError = StoreError::Damaged("a head");
     let blob = |at: usize| row.get_ref(at).map_err(failed)?.as_blob().map_err(|_| HEAD);

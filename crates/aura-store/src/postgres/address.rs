@@ -25,6 +25,9 @@ use super::fault::failed;
 /// How long a database has to answer who connects.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// How long it may say nothing to what was sent.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// Authorities that are read from a file; more are refused.
 const AUTHORITIES_MAX: usize = 64;
 
@@ -117,6 +120,9 @@ fn parse(text: &str) -> Result<Config, OpenError> {
     let mut config: Config = text.parse().map_err(|_| OpenError::Address)?;
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE);
     }
     Ok(config)
 }

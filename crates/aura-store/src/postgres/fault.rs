@@ -12,6 +12,14 @@ pub(super) fn failed(error: Error) -> StoreError {
         Some(code) if *code == SqlState::DATA_CORRUPTED || *code == SqlState::INDEX_CORRUPTED => {
             StoreError::Damaged("the database")
         }
+        // Somebody else was slow.
+        Some(code)
+            if *code == SqlState::LOCK_NOT_AVAILABLE
+                || *code == SqlState::QUERY_CANCELED
+                || *code == SqlState::TOO_MANY_CONNECTIONS =>
+        {
+            StoreError::SlowDown(1)
+        }
         // Without a code it never came so far that the database answered.
         None if error.is_closed() => {
             StoreError::Unreachable("the database has closed the connection")

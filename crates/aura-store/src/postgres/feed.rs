@@ -315,6 +315,39 @@ pub(super) fn scan(
     Ok(())
 }
 
+/// Every feed, ascending.
+pub(super) fn all(moment: &Moment<'_>) -> Result<Vec<FeedRow>, StoreError> {
+    let sql = "SELECT collection, device, incarnation, kept, kept_hash, held, held_hash,
+                   floor, floor_hash FROM feeds WHERE vault = $1";
+    let rows = moment.query(sql, &[&moment.key()])?;
+    let mut rows = rows.iter().map(feed_row).collect::<Result<Vec<_>, _>>()?;
+    rows.sort_unstable_by_key(|row| row.feed);
+    Ok(rows)
+}
+
+/// Hands over every entry, shown or staged, in order; each as it was taken.
+pub(super) fn each(
+    moment: &Moment<'_>,
+    feed: &FeedRow,
+    take: &mut dyn FnMut(Entry) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    const END: u64 = i64::MAX.unsigned_abs();
+    let mut after = 0;
+    loop {
+        let rows = some(moment, feed, (after, END), READ_ENTRIES_MAX)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in &rows {
+            let number = number(row, 0).unwrap_or(0);
+            let damaged = StoreError::DamagedEntry { feed: feed.feed, number };
+            let (entry, _) = sound(row, feed, number).ok_or(damaged)?;
+            after = number;
+            take(entry)?;
+        }
+    }
+}
+
 /// As many of the next rows as fit into one answer, and at least one: a client of this database has a whole
 /// answer in its memory.
 fn some(

@@ -151,6 +151,30 @@ fn pin(moment: &Moment<'_>, head: &Head) -> Result<(), StoreError> {
     moment.execute(sql, &[&moment.key(), &device, &incarnation, &devices, &lives, &numbers])
 }
 
+/// Hands over every head that is sound, ascending.
+pub(super) fn each(
+    moment: &Moment<'_>,
+    take: &mut dyn FnMut(StoredHead) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT device, incarnation, number, hash FROM heads WHERE vault = $1
+               ORDER BY device, incarnation, number";
+    for row in moment.query(sql, &[&moment.key()])? {
+        let place = life(&row).zip(position(&row, 2));
+        let Some((life, place)) = place else { continue };
+        if let Some(stored) = at(moment, life, place)? {
+            take(stored)?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a head that another store has kept, and notes what it names: the newest of an incarnation comes last.
+pub(super) fn keep_pinned(moment: &Moment<'_>, stored: &StoredHead) -> Result<(), StoreError> {
+    let head = stored.head.claim().map_err(|_| StoreError::Damaged("a head"))?;
+    keep(moment, &head, &stored.head)?;
+    pin(moment, &head)
+}
+
 /// How many other incarnations there are; of the device also those that are only staged.
 pub(super) fn others(moment: &Moment<'_>, (device, incarnation): Life) -> Result<Sums, StoreError> {
     let sql = "SELECT

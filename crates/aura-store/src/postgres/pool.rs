@@ -12,7 +12,12 @@ use aura_protocol::store::StoreError;
 use postgres::{Client, Statement};
 
 use super::address::Address;
+use super::fault::failed;
 use crate::wait::lock;
+
+/// How long a lock is waited for, a statement may take, and a transaction may do nothing.
+const BOUNDS: &str = "SET lock_timeout = '20s'; SET statement_timeout = '2min';
+    SET idle_in_transaction_session_timeout = '2min'";
 
 /// How long somebody waits for a connection.
 const WAIT: Duration = Duration::from_secs(10);
@@ -51,6 +56,13 @@ impl Pool {
         self.address.connect()
     }
 
+    /// One that waits for nobody for ever, nor lets others wait for it when its node is frozen.
+    fn line(&self) -> Result<Line, StoreError> {
+        let mut client = self.connect()?;
+        client.batch_execute(BOUNDS).map_err(failed)?;
+        Ok(Line { client, statements: Statements::new() })
+    }
+
     /// Does something with a connection that nobody else uses meanwhile.
     pub(super) fn with<T>(
         &self,
@@ -60,7 +72,7 @@ impl Pool {
         let mut place = Place { pool: self, line: None };
         let mut line = match idle {
             Some(line) => line,
-            None => Line { client: self.connect()?, statements: Statements::new() },
+            None => self.line()?,
         };
         let done = work(&mut line);
         place.line = Some(line).filter(|line| !line.client.is_closed());

@@ -12,7 +12,7 @@ use aura_protocol::store::StoreError;
 use aura_store::postgres::{Asking, Database};
 
 use super::accounts::bytes;
-use crate::access::{FRONTIER_BYTES_MAX, LEAVES_MAX, Leaves, TEXTS_KEPT};
+use crate::access::{FRONTIER_BYTES_MAX, LEAVES_MAX, Leaf, Leaves, TEXTS_KEPT};
 
 const BROKEN: StoreError = StoreError::Damaged("a row of an access log");
 
@@ -30,7 +30,8 @@ impl Leaves for SharedLeaves {
             if frontier.size() > 0 {
                 return Ok(());
             }
-            append(asking, self.vault, &mut frontier, &[leaf])
+            let leaf = (leaf_hash(&leaf), Some(leaf.as_slice()));
+            append(asking, self.vault, &mut frontier, [leaf].into_iter())
         })
     }
 
@@ -41,6 +42,15 @@ impl Leaves for SharedLeaves {
             if room < leaves.len() as u64 {
                 return Ok(());
             }
+            let leaves = leaves.iter().map(|leaf| (leaf_hash(leaf), Some(leaf.as_slice())));
+            append(asking, self.vault, &mut frontier, leaves)
+        })
+    }
+
+    fn take_over(&mut self, leaves: &[Leaf]) -> Result<(), StoreError> {
+        self.database.ask_in_one(|asking| {
+            let mut frontier = edge(asking, self.vault)?;
+            let leaves = leaves.iter().map(|(hash, leaf)| (*hash, leaf.as_deref()));
             append(asking, self.vault, &mut frontier, leaves)
         })
     }
@@ -83,17 +93,19 @@ fn edge(asking: &mut Asking<'_>, vault: VaultId) -> Result<Frontier, StoreError>
     Frontier::from_bytes(kept, FRONTIER_BYTES_MAX).map_err(|_| BROKEN)
 }
 
-fn append(
+fn append<'a>(
     asking: &mut Asking<'_>,
     vault: VaultId,
     frontier: &mut Frontier,
-    leaves: &[Vec<u8>],
+    leaves: impl Iterator<Item = (Hash, Option<&'a [u8]>)>,
 ) -> Result<(), StoreError> {
     let vault = &vault.0[..];
-    for leaf in leaves {
-        let (number, hash) = (frontier.size(), leaf_hash(leaf));
-        let sql = "INSERT INTO access_leaves (vault, number, leaf) VALUES ($1, $2, $3)";
-        asking.change(sql, &[&vault, &stored(number), leaf])?;
+    for (hash, leaf) in leaves {
+        let number = frontier.size();
+        if let Some(leaf) = leaf {
+            let sql = "INSERT INTO access_leaves (vault, number, leaf) VALUES ($1, $2, $3)";
+            asking.change(sql, &[&vault, &stored(number), &leaf])?;
+        }
         frontier.push(hash);
         keep(asking, vault, (0, number), hash)?;
         if number.is_multiple_of(TILE_WIDTH) {
