@@ -65,13 +65,15 @@ fn fill(data: &Path, seed: &mut Seed) -> Author {
     chunks.iter().for_each(|(name, sealed)| block_on(store.put(&access, *name, sealed)).unwrap());
     let (feed, upto) = (author.feed(NOTES), author.position(NOTES));
     let snapshot = author.entry(NOTES, vec![2; 900]);
-    let (base, id) = author.base(feed, (5, 5), vec![(feed, upto)]);
+    let last = snapshot.hash();
+    let (base, id) = author.base(NOTES, (5, 5), vec![(feed, upto)]);
     let head = author.head();
     push(&head, &[base, snapshot]);
     other.see(&head);
     let (sealed, added) = chunk(seed, 500_000);
     let entry = other.entry_with(CollectionId([9; 16]), vec![3; 60], vec![added.clone()]);
-    push(&other.head(), &[entry]);
+    let adopted = other.adopt(id, last);
+    push(&other.head(), &[adopted, entry]);
     block_on(store.put(&access, added.name, &sealed)).unwrap();
     assert_eq!(block_on(store.forget(&access, id)).unwrap(), 4);
     // Staged: its head names more than has come.

@@ -26,7 +26,7 @@ use super::fault::failed;
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long it may say nothing to what was sent.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Authorities that are read from a file; more are refused.
 const AUTHORITIES_MAX: usize = 64;
