@@ -9,6 +9,7 @@
 use core::fmt;
 
 use aura_protocol::label::Label;
+use aura_protocol::peer::is_greeting;
 use aura_protocol::signed::{Signature, message};
 use ed25519_dalek::{Signer as _, SigningKey};
 use subtle::ConstantTimeEq;
@@ -115,6 +116,13 @@ signing_keys! { LabelledSigner,
     SlotSigningKey;
     /// The second factor: confirms a device.
     SecondFactorSigningKey;
+}
+
+impl TransportSigningKey {
+    /// The signature over what is signed in a handshake of TLS 1.3, as that is; none over anything else (PEE-2).
+    pub fn sign_greeting(&self, message: &[u8]) -> Option<Signature> {
+        is_greeting(message).then(|| Signature(self.0.sign(message).to_bytes()))
+    }
 }
 
 signing_keys! { NoteSigner,

@@ -111,6 +111,12 @@ labels! {
     /// Password and secret key to what OPAQUE is given.
     LoginInput = "aura/v1/opaque-input",
 
+    // Two devices on a network.
+    /// Salt and vault to what an announcement is known by.
+    PeerAnnounce = "aura/v1/peer/announce",
+    /// Salt and vault to what a device is asked by for its key.
+    PeerHello = "aura/v1/peer/hello",
+
     // Hashes that are not signatures.
     /// An audit event's leaf.
     AuditEvent = "aura/v1/audit/event",

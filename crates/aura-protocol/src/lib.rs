@@ -27,3 +27,5 @@ pub mod store;
 pub mod auth;
 
 pub mod http;
+
+pub mod peer;

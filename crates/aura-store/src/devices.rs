@@ -93,6 +93,19 @@ impl Devices {
         self.roster.iter().flat_map(|roster| roster.devices().keys().copied())
     }
 
+    /// The device that proves itself with this transport key: listed, and neither it nor another one that ever had the
+    /// key is revoked (PEE-3).
+    pub fn holder(&self, transport: &[u8; 32]) -> Option<DeviceId> {
+        let devices = self.roster.iter().flat_map(|roster| roster.devices().iter());
+        let mut holders: Vec<_> =
+            devices.filter(|(_, device)| device.keys.transport == *transport).collect();
+        if holders.iter().any(|(_, device)| device.revoked.is_some()) {
+            return None;
+        }
+        holders.sort_by_key(|(_, device)| device.order);
+        holders.first().map(|(id, _)| **id)
+    }
+
     /// Whether a device is listed, revoked or not.
     pub fn lists(&self, device: DeviceId) -> bool {
         self.roster.as_ref().is_some_and(|roster| roster.device(device).is_some())

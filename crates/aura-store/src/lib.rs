@@ -34,6 +34,9 @@ pub mod local;
 
 pub mod http;
 
+#[cfg(feature = "peer")]
+pub mod peer;
+
 pub mod folder;
 
 #[cfg(feature = "postgres")]

@@ -36,7 +36,7 @@ mod care;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
@@ -119,7 +119,7 @@ pub struct LocalStore {
     vault: VaultId,
     layout: LocalLayout,
     now_ms: Clock,
-    bell: Bell,
+    bell: Arc<Bell>,
     writer: Mutex<Writer>,
     reader: Mutex<Connection>,
     /// What is known to be damaged, to be asked for elsewhere.
@@ -250,7 +250,7 @@ impl LocalStore {
             vault,
             layout,
             now_ms,
-            bell: Bell::default(),
+            bell: Arc::default(),
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
             damages: Mutex::default(),
@@ -270,6 +270,20 @@ impl LocalStore {
     /// When the database cannot be read.
     pub fn devices(&self) -> Result<Devices, StoreError> {
         admit::devices(&*self.reader(), self.vault, None)
+    }
+
+    /// The device that proves itself with this transport key, if the shown authority entries let it in (PEE-3).
+    ///
+    /// # Errors
+    /// When those entries cannot be read: nobody is let in then.
+    pub fn holder(&self, transport: &[u8; 32]) -> Result<Option<DeviceId>, StoreError> {
+        Ok(self.writer().devices(self.vault)?.holder(transport))
+    }
+
+    /// Rings when something has come; whoever waits for that need not keep the store open.
+    #[cfg(feature = "peer")]
+    pub(crate) fn bell(&self) -> Arc<Bell> {
+        Arc::clone(&self.bell)
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {

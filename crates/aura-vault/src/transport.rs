@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! How this device shows a server who it is, also while the vault is locked.
+//! How this device shows a server or another device who it is, also while the vault is locked.
 //!
 //! The transport key opens nothing and signs no head. Source: spec/vault-directory.md, DIR-5; spec/http.md, rules
-//! ACC-3 and ACC-4.
+//! ACC-3 and ACC-4; spec/peer.md, PEE-2.
 
 use std::io;
 
@@ -11,6 +11,7 @@ use aura_protocol::auth::Registration;
 use aura_protocol::codec::Encode as _;
 use aura_protocol::id::DeviceId;
 use aura_protocol::label::Label;
+use aura_protocol::peer::Greeter;
 use aura_protocol::signed::{Signature, Signed};
 use aura_protocol::store::Prover;
 use zeroize::Zeroizing;
@@ -60,11 +61,21 @@ impl Prover for Transport {
     }
 }
 
+impl Greeter for Transport {
+    fn transport(&self) -> [u8; 32] {
+        self.key.verifying_key()
+    }
+
+    fn greet(&self, message: &[u8]) -> Option<Signature> {
+        self.key.sign_greeting(message)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use aura_protocol::auth::{AccountName, Challenge, ServerKey};
     use aura_protocol::id::{Hash, VaultId};
-    use aura_protocol::signed::verify;
+    use aura_protocol::signed::{verify, verify_raw};
 
     use super::*;
 
@@ -88,6 +99,23 @@ mod tests {
         let signed = transport.register(&registration);
         assert_eq!(*signed.clone().verify(&public).unwrap(), registration);
         assert!(signed.verify(&[9; 32]).is_err());
+    }
+
+    /// PEE-2, attack KEY-07: what is signed in a handshake passes for nothing else, and nothing else is signed as one.
+    #[test]
+    fn pee_2_a_greeting_is_for_a_handshake() {
+        let key = TransportSigningKey::from_seed(Zeroizing::new([7; 32]));
+        let transport = Transport { device: DeviceId([1; 16]), key };
+        let context = b"TLS 1.3, client CertificateVerify\0";
+        let message = [&[b' '; 64][..], context, &[9; 32]].concat();
+        let signature = transport.greet(&message).unwrap();
+        assert!(verify_raw(&transport.public(), &message, &signature).is_ok());
+        for label in Label::ALL {
+            let labelled = aura_protocol::signed::message(*label, &message);
+            assert_eq!(transport.greet(&labelled), None);
+            assert!(verify(&transport.public(), *label, &message, &signature).is_err());
+        }
+        assert_eq!(transport.greet(&[]), None);
     }
 
     /// DIR-5: a key that is cut, or whose device is not known, proves nothing.

@@ -175,6 +175,11 @@ impl Author {
         Signed::new(payload, signature)
     }
 
+    /// Signs a handshake with that key, whatever is said in it.
+    pub fn greet(&self, message: &[u8]) -> Signature {
+        Signature(self.transport.sign(message).to_bytes())
+    }
+
     /// Sets its clock, right or wrong.
     pub fn set_clock(&mut self, clock: u64) {
         self.clock = clock;

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The side that is asked: other devices' questions, answered from the local store.
+//!
+//! Whether a device is one of the vault's is looked at with every question; a connection to one that is not any more is
+//! closed. How many connections, questions and watches there are at once is bounded, for each device and for all.
+//! Source: spec/peer.md, rules PEE-3 and PEE-5 to PEE-8.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use aura_protocol::codec::Encode as _;
+use aura_protocol::http::{
+    Entries, HasAnswer, HeadsAnswer, HeadsAsk, Problem, ProblemKind, PushAnswer,
+};
+use aura_protocol::id::{DeviceId, VaultId};
+use aura_protocol::limits::READ_ENTRIES_MAX;
+use aura_protocol::peer::{Ask, ChunkAnswer, Done, Kind, Outcome, Refusal, WATCH_MS_MAX, WatchAsk};
+use aura_protocol::store::{Access, BlindStore as _, StoreError};
+use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream, VarInt};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::source::Source;
+use super::stream::{self, Broken, SILENCE};
+use super::tls::key_of;
+use crate::local::LocalStore;
+use crate::wait::{self, Bell, lock};
+
+/// How long a device may take until it has shown its key.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Handshakes at once.
+const HANDSHAKES_MAX: usize = 16;
+/// Connections at once.
+const CONNECTIONS_MAX: usize = 64;
+/// Those of one device; a further one ends its oldest.
+const DEVICE_CONNECTIONS_MAX: usize = 4;
+/// Questions that are worked on at once, of one connection and of all.
+const CONNECTION_WORK_MAX: usize = 2;
+const WORK_MAX: usize = 8;
+/// How often it is looked whether a local store is open that was not.
+const CLOSED: Duration = Duration::from_secs(1);
+/// How long one wait for news lasts at most where nobody waits for it.
+const GUARD_MS: u64 = 60 * 1000;
+
+/// Why a connection is closed, as a number: nothing is said in words.
+pub(super) const OVER: VarInt = VarInt::from_u32(0);
+/// The other side is none of the vault's devices, or not any more.
+pub(super) const OUT: VarInt = VarInt::from_u32(1);
+/// There are too many connections.
+const CROWDED: VarInt = VarInt::from_u32(2);
+
+/// A connection, and to whom.
+struct Guest {
+    device: DeviceId,
+    key: [u8; 32],
+    connection: Connection,
+}
+
+/// What all connections share.
+pub(super) struct House {
+    pub(super) vault: VaultId,
+    pub(super) source: Arc<dyn Source>,
+    guests: std::sync::Mutex<Vec<Guest>>,
+    handshakes: Arc<Semaphore>,
+    work: Semaphore,
+}
+
+impl House {
+    pub(super) fn new(vault: VaultId, source: Arc<dyn Source>) -> Arc<Self> {
+        Arc::new(Self {
+            vault,
+            source,
+            guests: std::sync::Mutex::default(),
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            work: Semaphore::new(WORK_MAX),
+        })
+    }
+
+    /// Takes note of a connection whose other side has shown its key; whose that is, if it may stay.
+    pub(super) fn welcome(&self, connection: &Connection) -> Option<DeviceId> {
+        let key = shown(connection);
+        let holder = key.and_then(|key| Some((key, self.source.holder(&key)?)));
+        let Some((key, device)) = holder else {
+            connection.close(OUT, &[]);
+            return None;
+        };
+        let mut guests = lock(&self.guests);
+        guests.retain(|guest| guest.connection.close_reason().is_none());
+        let is_same = |guest: &Guest| guest.device == device;
+        if guests.iter().filter(|guest| is_same(guest)).count() >= DEVICE_CONNECTIONS_MAX
+            && let Some(oldest) = guests.iter().position(is_same)
+        {
+            guests.remove(oldest).connection.close(CROWDED, &[]);
+        }
+        if guests.len() >= CONNECTIONS_MAX {
+            connection.close(CROWDED, &[]);
+            return None;
+        }
+        guests.push(Guest { device, key, connection: connection.clone() });
+        Some(device)
+    }
+
+    /// Closes connections to whoever is none of the vault's devices any more.
+    fn look_around(&self) {
+        let mut guests = lock(&self.guests);
+        guests.retain(|guest| {
+            let is_in = self.source.holder(&guest.key) == Some(guest.device);
+            if !is_in {
+                guest.connection.close(OUT, &[]);
+            }
+            is_in && guest.connection.close_reason().is_none()
+        });
+    }
+
+    /// The local store, if whoever is at the other end may still ask it.
+    fn local_for(&self, connection: &Connection) -> Option<Arc<LocalStore>> {
+        let is_in = shown(connection).is_some_and(|key| self.source.holder(&key).is_some());
+        if !is_in {
+            connection.close(OUT, &[]);
+            return None;
+        }
+        self.source.local()
+    }
+}
+
+/// The key that the other side has shown, and proved to have.
+fn shown(connection: &Connection) -> Option<[u8; 32]> {
+    let identity = connection.peer_identity()?;
+    let shown: Vec<rustls::pki_types::CertificateDer<'static>> = *identity.downcast().ok()?;
+    key_of(shown.first()?)
+}
+
+/// Ends connections as soon as their devices are out, until the node ends.
+pub(super) async fn guard(house: Arc<House>) {
+    loop {
+        let news = house.source.local().map(|local| (local.bell(), local.bell().rung()));
+        let Some((bell, rung)) = news else {
+            tokio::time::sleep(CLOSED).await;
+            continue;
+        };
+        let looking = Arc::clone(&house);
+        spawn_blocking(move || looking.look_around()).await.ok();
+        bell.wait(rung, wait::deadline(GUARD_MS)).await;
+    }
+}
+
+/// Lets other devices in, until the endpoint is closed.
+pub(super) async fn accept(endpoint: Endpoint, house: Arc<House>) {
+    while let Some(incoming) = endpoint.accept().await {
+        // Whoever gives a false address is not answered with more than they sent.
+        if !incoming.remote_address_validated() {
+            incoming.retry().ok();
+            continue;
+        }
+        let Ok(permit) = Arc::clone(&house.handshakes).try_acquire_owned() else {
+            incoming.refuse();
+            continue;
+        };
+        let house = Arc::clone(&house);
+        tokio::spawn(async move {
+            let connection = greet(incoming).await;
+            drop(permit);
+            if let Some(connection) = connection {
+                attend(connection, house).await;
+            }
+        });
+    }
+}
+
+async fn greet(incoming: Incoming) -> Option<Connection> {
+    let connecting = incoming.accept().ok()?;
+    timeout(HANDSHAKE, connecting).await.ok()?.ok()
+}
+
+/// Answers one device until it goes.
+async fn attend(connection: Connection, house: Arc<House>) {
+    let welcoming = (Arc::clone(&house), connection.clone());
+    let welcome = spawn_blocking(move || welcoming.0.welcome(&welcoming.1)).await;
+    if !matches!(welcome, Ok(Some(_))) {
+        return;
+    }
+    let work = Arc::new(Semaphore::new(CONNECTION_WORK_MAX));
+    while let Ok((send, recv)) = connection.accept_bi().await {
+        let (house, connection) = (Arc::clone(&house), connection.clone());
+        let work = Arc::clone(&work);
+        tokio::spawn(async move { answer(&house, &connection, &work, (send, recv)).await });
+    }
+}
+
+/// What was asked was not understood, or not in time.
+const MALFORMED: Problem = Problem::new(ProblemKind::Malformed);
+
+type Reply = Result<Vec<u8>, Problem>;
+
+async fn answer(
+    house: &Arc<House>,
+    connection: &Connection,
+    own_work: &Semaphore,
+    (mut send, mut recv): (SendStream, RecvStream),
+) -> Option<()> {
+    let begin = stream::begin(&mut recv, SILENCE).await.ok()?;
+    let Some(kind) = Kind::of_beginning(begin) else {
+        return reply(&mut send, Err(MALFORMED)).await.ok();
+    };
+    // A watch waits without room for work.
+    if kind == Kind::Watch {
+        let reply = watch(house, connection, (&mut send, &mut recv)).await?;
+        return self::reply(&mut send, reply).await.ok();
+    }
+    let _own = own_work.acquire().await.ok()?;
+    let _all = house.work.acquire().await.ok()?;
+    let body = match stream::rest(&mut recv, kind.ask_bytes_max()).await {
+        Ok(body) => body,
+        Err(Broken::Large) => {
+            return reply(&mut send, Err(Problem::new(ProblemKind::TooLarge))).await.ok();
+        }
+        Err(_) => return None,
+    };
+    let (house, connection) = (Arc::clone(house), connection.clone());
+    let done = spawn_blocking(move || {
+        let local = house.local_for(&connection)?;
+        let reply = see_to(&local, house.vault, kind, &body);
+        let has_taken = matches!(kind, Kind::Push | Kind::Put) && reply.is_ok();
+        drop(local);
+        if has_taken {
+            house.source.arrived();
+        }
+        Some(reply)
+    });
+    let done = done.await.ok()??;
+    reply(&mut send, done).await.ok()
+}
+
+async fn reply(send: &mut SendStream, reply: Reply) -> Result<(), Broken> {
+    match reply {
+        Ok(body) => stream::send(send, Outcome::Done.begin(), &body).await,
+        Err(problem) => {
+            stream::send(send, Outcome::Refused.begin(), &Refusal(problem).to_bytes()).await
+        }
+    }
+}
+
+/// Does what is asked. The local store's calls do their work before they first yield.
+fn see_to(local: &LocalStore, vault: VaultId, kind: Kind, body: &[u8]) -> Reply {
+    let ask = Ask::parse(kind, body).map_err(|_| MALFORMED)?;
+    tokio::runtime::Handle::current()
+        .block_on(ask_local(local, &Access::Vault(vault), ask))
+        .map_err(|error| Problem::of_store(&error))
+}
+
+async fn ask_local(local: &LocalStore, access: &Access, ask: Ask) -> Result<Vec<u8>, StoreError> {
+    Ok(match ask {
+        Ask::Heads(HeadsAsk { known }) | Ask::Watch(WatchAsk { heads: HeadsAsk { known }, .. }) => {
+            HeadsAnswer(local.heads(access, &known).await?).to_bytes()
+        }
+        Ask::Push(push) => {
+            PushAnswer(local.push(access, &push.head, &push.entries).await?).to_bytes()
+        }
+        Ask::Read(read) => {
+            let limit = usize::try_from(read.limit).unwrap_or(usize::MAX).min(READ_ENTRIES_MAX);
+            let entries = local.read(access, read.feed, read.after, limit).await?;
+            Entries { entries }.to_bytes()
+        }
+        Ask::Has(ask) => HasAnswer { has: local.has(access, &ask.names).await? }.to_bytes(),
+        Ask::Chunk(ask) => ChunkAnswer { sealed: local.chunk(access, ask.name).await? }.to_bytes(),
+        Ask::Put(ask) => {
+            local.put(access, ask.name, &ask.sealed).await?;
+            Done.to_bytes()
+        }
+        Ask::Head(ask) => {
+            local.head(access, (ask.device, ask.incarnation), ask.at).await?.to_bytes()
+        }
+    })
+}
+
+/// One look at the heads, and by what the next one is known to be due.
+struct Looked {
+    reply: Reply,
+    has_news: bool,
+    next: (Arc<Bell>, u64),
+}
+
+/// Waits for heads that the other side does not know, as long as it waits. The local store is not held meanwhile.
+async fn watch(
+    house: &Arc<House>,
+    connection: &Connection,
+    (send, recv): (&mut SendStream, &mut RecvStream),
+) -> Option<Reply> {
+    let body = match stream::rest(recv, Kind::Watch.ask_bytes_max()).await {
+        Ok(body) => body,
+        Err(Broken::Large) => return Some(Err(Problem::new(ProblemKind::TooLarge))),
+        Err(_) => return None,
+    };
+    let Ok(Ask::Watch(ask)) = Ask::parse(Kind::Watch, &body) else { return Some(Err(MALFORMED)) };
+    let deadline = wait::deadline(ask.wait_ms.min(WATCH_MS_MAX));
+    let known = Arc::new(ask.heads.known);
+    loop {
+        let (house, connection) = (Arc::clone(house), connection.clone());
+        let known = Arc::clone(&known);
+        let looked = spawn_blocking(move || {
+            let local = house.local_for(&connection)?;
+            let next = (local.bell(), local.bell().rung());
+            let access = Access::Vault(house.vault);
+            let heads = local.heads(&access, &known);
+            let heads = tokio::runtime::Handle::current().block_on(heads);
+            let has_news = heads.as_ref().map_or(true, |heads| !heads.news.is_empty());
+            let reply = heads.map(|heads| HeadsAnswer(heads).to_bytes());
+            let reply = reply.map_err(|error| Problem::of_store(&error));
+            Some(Looked { reply, has_news, next })
+        });
+        let Looked { reply, has_news, next } = looked.await.ok()??;
+        if has_news || Instant::now() >= deadline {
+            return Some(reply);
+        }
+        let (bell, rung) = next;
+        if is_first(send.stopped(), bell.wait(rung, deadline)).await {
+            return None;
+        }
+    }
+}
+
+/// Whether the first of two ends before the second.
+async fn is_first<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> bool {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    poll_fn(|context| match (a.as_mut().poll(context), b.as_mut().poll(context)) {
+        (_, Poll::Ready(_)) => Poll::Ready(false),
+        (Poll::Ready(_), Poll::Pending) => Poll::Ready(true),
+        (Poll::Pending, Poll::Pending) => Poll::Pending,
+    })
+    .await
+}
