@@ -72,8 +72,14 @@ pub(crate) struct Device {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Store {
     pub(crate) kind: String,
-    /// The folder's path, or the server's address.
+    /// The folder's path, or the address; `lan` for the network, `lan/` and the beginning of its id for a device there.
     pub(crate) path: String,
+    /// Another device's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<String>,
+    /// The UDP port at which other devices call this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) port: Option<u16>,
     /// The account at a server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) account: Option<String>,

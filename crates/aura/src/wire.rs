@@ -18,7 +18,7 @@ use crate::faraway::Faraway;
 use crate::secret::Secret;
 
 /// Changes with every change of what is said.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 /// The largest request: a record with its text.
 pub(crate) const REQUEST_BYTES_MAX: u32 = 32 << 20;
 /// The largest frame of an answer: a record with its history.
@@ -188,6 +188,14 @@ pub(crate) enum Request {
         far: Faraway,
         secret: Option<Secret>,
     },
+    /// Find other devices on this network, and let them in at a UDP port; 0 for any.
+    AddLan {
+        port: u16,
+    },
+    /// Sync with the device at an address.
+    AddPeer {
+        address: String,
+    },
     RemoveStore {
         store: Where,
         account: Fate,
@@ -229,6 +237,10 @@ pub(crate) enum Where {
     Far(String),
     /// By its address.
     Server(String),
+    /// The other devices on this network.
+    Lan,
+    /// A device, by its address.
+    Peer(String),
 }
 
 /// What becomes of an account whose server is let go of.

@@ -8,6 +8,7 @@ mod compact;
 mod device;
 mod server;
 mod far;
+mod lan;
 mod store;
 mod vault;
 mod import;

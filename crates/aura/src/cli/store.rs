@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::context::{Context, Watch};
 use super::far::{self, Reached};
+use super::lan::{self, Called};
 use super::server;
 use crate::client::parse;
 use crate::exit::{Exit, Failure};
@@ -22,7 +23,8 @@ const INDENT: &str = "            ";
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
     /// Sync through a folder, on a USB stick, a NAS, or one that Syncthing or Dropbox carries; through a
-    /// bucket, a WebDAV or an SFTP server; or through a server of Aura's
+    /// bucket, a WebDAV or an SFTP server; through a server of Aura's; or directly with your other devices on
+    /// this network
     Add(Add),
     /// List the stores, and how each stands
     Ls,
@@ -36,10 +38,12 @@ pub(crate) enum Store {
 
 #[derive(Debug, Args)]
 pub(crate) struct Add {
-    /// The folder; s3://BUCKET/PREFIX, webdavs://HOST/PATH, sftp://USER@HOST/PATH; or the server's
-    /// address: https://HOST:PORT
+    /// The folder; s3://BUCKET/PREFIX, webdavs://HOST/PATH, sftp://USER@HOST/PATH; the server's address:
+    /// https://HOST:PORT; `lan` for your devices on this network, or one's address: peer://HOST:PORT
     #[arg(value_name = "WHERE")]
     place: String,
+    #[command(flatten)]
+    called: Called,
     #[command(flatten)]
     known: server::Known,
     #[command(flatten)]
@@ -50,7 +54,7 @@ pub(crate) struct Add {
 
 #[derive(Debug, Args)]
 pub(crate) struct Remove {
-    /// The folder, or the address
+    /// The folder, the address, or `lan`
     #[arg(value_name = "WHERE")]
     place: String,
     /// Delete the account at the server, and everything that is kept for it
@@ -74,6 +78,14 @@ impl Store {
 }
 
 fn add(context: &Context, args: &Add) -> Result<Exit, Failure> {
+    if lan::is_meant(&args.place) {
+        let is_other =
+            args.known.is_named() || args.reached.is_named() || args.register.is_wanted();
+        return if is_other { Err(far_alone()) } else { args.called.add(context, &args.place) };
+    }
+    if args.called.is_named() {
+        return Err(far_alone());
+    }
     if far::is_meant(&args.place) {
         return add_far(context, args);
     }
@@ -154,18 +166,21 @@ fn list(context: &Context) -> Result<Exit, Failure> {
             line(screen, "  account   ", &clean(account))?;
             line(screen, "  key       ", key)?;
         }
-        line(screen, "  synced    ", &synced(store))?;
-        troubles(screen, store)?;
+        stand(screen, store)?;
     }
     Ok(Exit::Done)
 }
 
 fn remove(context: &Context, args: &Remove) -> Result<Exit, Failure> {
     let fate = if args.delete_account { Fate::Deleted } else { Fate::Kept };
+    let is_lan = lan::is_meant(&args.place);
     let is_far = far::is_meant(&args.place);
-    let is_server = !is_far && Address::is_meant(&args.place);
+    let is_server = !is_far && !is_lan && Address::is_meant(&args.place);
     if fate == Fate::Deleted && !(is_server && (args.yes || is_meant()?)) {
         return Err(if is_server { undecided() } else { no_server() });
+    }
+    if is_lan {
+        return lan::remove(context, &args.place);
     }
     let store = if is_server {
         server::remove(context, &args.place, fate)?
@@ -276,6 +291,16 @@ fn entries(count: u64) -> String {
     }
 }
 
+/// How one stands. The network is no store, and has nothing to be synced.
+fn stand(screen: &Screen, store: &view::Store) -> Result<(), Failure> {
+    if store.kind == "lan" {
+        line(screen, "  listens   ", &lan::port(store))?;
+    } else {
+        line(screen, "  synced    ", &synced(store))?;
+    }
+    troubles(screen, store)
+}
+
 /// When the store last had everything, and what it lacks since.
 fn synced(store: &view::Store) -> String {
     let when = store.synced.as_deref().unwrap_or("never");
@@ -299,7 +324,9 @@ fn changes(count: u64) -> String {
 /// Why it was not reached, and what was found in it.
 fn troubles(screen: &Screen, store: &view::Store) -> Result<(), Failure> {
     if let Some(trouble) = &store.trouble {
-        let text = format!("{trouble}. What waits is kept, and goes there later.");
+        let later =
+            if store.kind == "lan" { "" } else { " What waits is kept, and goes there later." };
+        let text = format!("{trouble}.{later}");
         line(screen, "  trouble   ", &screen.bad(&text))?;
     }
     if store.wanted > 0 {
@@ -328,11 +355,11 @@ pub(super) fn summary(screen: &Screen, stores: &[view::Store]) -> Result<(), Fai
     if stores.is_empty() {
         return screen.line("Synced      with nothing: everything is on this device only");
     }
-    screen.line(&format!("Synced      with {}", counted(stores.len() as u64, "store")))?;
+    let count = stores.iter().filter(|store| store.kind != "lan").count() as u64;
+    screen.line(&format!("Synced      with {}", counted(count, "store")))?;
     for store in stores {
         line(screen, &format!("  {:<10}", store.kind), &clean(&store.path))?;
-        line(screen, "  synced    ", &synced(store))?;
-        troubles(screen, store)?;
+        stand(screen, store)?;
     }
     Ok(())
 }
@@ -345,6 +372,8 @@ mod tests {
         let store = view::Store {
             kind: "folder".to_owned(),
             path: "/media/stick".to_owned(),
+            device: None,
+            port: None,
             account: None,
             key: None,
             password_due: false,

@@ -108,6 +108,8 @@ impl Desk {
             Request::AddStore { .. }
             | Request::AddServer(_)
             | Request::AddFar { .. }
+            | Request::AddLan { .. }
+            | Request::AddPeer { .. }
             | Request::PinServer { .. }
             | Request::RenewAccount { .. }
             | Request::Stores
@@ -134,6 +136,14 @@ impl Desk {
             Request::AddFar { far, secret } => {
                 keeper.with_open(|_, _| Ok(()))?;
                 said(&syncing.add_far(keeper, &far, secret)?)
+            }
+            Request::AddLan { port } => {
+                keeper.with_open(|_, _| Ok(()))?;
+                said(&syncing.add_lan(keeper, port)?)
+            }
+            Request::AddPeer { address } => {
+                keeper.with_open(|_, _| Ok(()))?;
+                said(&syncing.add_peer(keeper, &address)?)
             }
             Request::PinServer { url, pin } => {
                 keeper.with_open(|_, _| Ok(()))?;

@@ -113,6 +113,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Err(Trouble::Taken) => return Err(taken()),
     };
     watch(&ready, (options.idle, options.second_idle));
+    ready.desk.syncing().lan().end();
     let _still = ready.desk.syncing().pause();
     let result = ready.desk.keeper().close();
     drop(fs::remove_file(&ready.socket));
@@ -173,6 +174,11 @@ fn prepare(options: &Options, memory: &str) -> Result<Ready, Trouble> {
     thread::Builder::new()
         .name("sync".to_owned())
         .spawn(move || sync::rounds::run(syncs.keeper(), syncs.syncing()))
+        .map_err(thread_failed)?;
+    let others = Arc::clone(&desk);
+    thread::Builder::new()
+        .name("lan".to_owned())
+        .spawn(move || sync::run_lan(others.keeper(), others.syncing()))
         .map_err(thread_failed)?;
     Ok(Ready { desk, crowd, notices, socket, legacy })
 }
@@ -263,7 +269,13 @@ fn watch(ready: &Ready, (idle, second_idle): (Duration, Duration)) {
             continue;
         }
         let life = if keeper.is_absent() { ABSENT_LIFE } else { LOCKED_LIFE };
-        if ready.crowd.is_empty() && locked_since.elapsed() >= life && keeper.idle() >= life {
+        // A locked one goes on carrying for the person's other devices.
+        let is_called = ready.desk.syncing().lan().is_listening();
+        if !is_called
+            && ready.crowd.is_empty()
+            && locked_since.elapsed() >= life
+            && keeper.idle() >= life
+        {
             return;
         }
     }
@@ -294,8 +306,10 @@ fn renew(ready: &Ready) -> ControlFlow<()> {
     let _still = ready.desk.syncing().pause();
     // Somebody may have opened it again.
     if keeper.let_go() {
+        ready.desk.syncing().lan().end();
         drop(renew::again(&ready.legacy));
         keeper.take_up();
+        ready.desk.syncing().lan().resume();
     }
     ControlFlow::Continue(())
 }

@@ -14,18 +14,21 @@ use aura_protocol::head::Position;
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::log::Frontier;
 use aura_store::http::{Address, LogMark};
+use aura_store::peer::Place;
 use aura_store::replicate::Mark;
 use aura_store::transfer::ChunkMark;
 use aura_vault::home::{self, Home};
 use serde::{Deserialize, Serialize};
 
 use super::noted::Noted;
-use super::site::{Account, Site};
+use super::site::{Account, Peer, Site};
 use crate::exit::{Exit, Failure};
 use crate::faraway::Faraway;
 
+/// The version with other devices.
+const VERSION: u64 = 4;
 /// The version with folders over a network.
-const VERSION: u64 = 3;
+const VERSION_FAR: u64 = 3;
 /// The version with servers.
 const VERSION_SERVERS: u64 = 2;
 /// The version that knows folders alone: written where there is nothing else, for older programs.
@@ -83,7 +86,8 @@ pub(crate) fn write(home: &Path, stores: &[Kept]) -> Result<(), Failure> {
     let needed = stores.iter().map(|kept| match kept.site {
         Site::Folder(_) => VERSION_FOLDERS,
         Site::Server(_) => VERSION_SERVERS,
-        Site::Far(_) => VERSION,
+        Site::Far(_) => VERSION_FAR,
+        Site::Lan(_) | Site::Peer(_) => VERSION,
     });
     let version = needed.max().unwrap_or(VERSION_FOLDERS);
     let form = Form { version, stores: stores.iter().map(StoreForm::of).collect() };
@@ -109,12 +113,8 @@ fn parse(bytes: &[u8]) -> Result<Vec<Kept>, Failure> {
         .next("Install a newer version of Aura."));
     }
     let form: Form = serde_json::from_slice(bytes).map_err(|_| damaged())?;
-    let has_server = form.stores.iter().any(|store| store.server.is_some());
-    let has_far = form.stores.iter().any(|store| store.far.is_some());
-    let is_known = version == VERSION
-        || version == VERSION_SERVERS && !has_far
-        || version == VERSION_FOLDERS && !has_far && !has_server;
-    if !is_known || form.stores.len() > STORES_MAX {
+    let needed = form.stores.iter().map(StoreForm::version).max().unwrap_or(VERSION_FOLDERS);
+    if !(needed..=VERSION).contains(&version) || form.stores.len() > STORES_MAX {
         return Err(damaged());
     }
     form.stores.into_iter().map(|store| store.kept().ok_or_else(damaged)).collect()
@@ -142,6 +142,10 @@ struct StoreForm {
     server: Option<ServerForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     far: Option<Faraway>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lan: Option<LanForm>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    peer: Option<PeerForm>,
     mark: Vec<HeadForm>,
     chunks: ChunksForm,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,6 +153,19 @@ struct StoreForm {
     synced_ms: Option<i64>,
     trouble: Option<String>,
     findings: Vec<Noted>,
+}
+
+/// The port that other devices call at, 0 for any.
+#[derive(Serialize, Deserialize)]
+struct LanForm {
+    port: u16,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PeerForm {
+    device: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -197,6 +214,16 @@ struct FeedForm {
 }
 
 impl StoreForm {
+    /// The version that knows such a store.
+    fn version(&self) -> u64 {
+        match self {
+            Self { lan: Some(_), .. } | Self { peer: Some(_), .. } => VERSION,
+            Self { far: Some(_), .. } => VERSION_FAR,
+            Self { server: Some(_), .. } => VERSION_SERVERS,
+            _ => VERSION_FOLDERS,
+        }
+    }
+
     fn of(kept: &Kept) -> Self {
         let head = |(device, incarnation, at): &(DeviceId, Incarnation, Position)| HeadForm {
             device: device.to_string(),
@@ -214,15 +241,20 @@ impl StoreForm {
             device: device.to_string(),
             chunks: chunks.iter().map(ToString::to_string).collect(),
         };
-        let (path, server, far) = match &kept.site {
-            Site::Folder(path) => (Some(path.clone()), None, None),
-            Site::Server(account) => (None, Some(ServerForm::of(account)), None),
-            Site::Far(far) => (None, None, Some(far.clone())),
-        };
+        let (mut path, mut server, mut far, mut lan, mut peer) = (None, None, None, None, None);
+        match &kept.site {
+            Site::Folder(folder) => path = Some(folder.clone()),
+            Site::Server(account) => server = Some(ServerForm::of(account)),
+            Site::Far(place) => far = Some(place.clone()),
+            Site::Lan(port) => lan = Some(LanForm { port: *port }),
+            Site::Peer(device) => peer = Some(PeerForm::of(device)),
+        }
         Self {
             path,
             server,
             far,
+            lan,
+            peer,
             mark: kept.mark.iter().map(head).collect(),
             chunks: ChunksForm {
                 seen_to: kept.chunks.seen_to.iter().map(feed).collect(),
@@ -260,13 +292,17 @@ impl StoreForm {
             Some(log) => Some(log.mark()?),
             None => None,
         };
-        let site = match (self.path, self.server, self.far) {
-            (Some(path), None, None) => Site::Folder(Some(path).filter(|path| path.is_absolute())?),
-            (None, Some(server), None) => Site::Server(server.account()?),
-            (None, None, Some(far)) => {
+        let site = match (self.path, self.server, self.far, self.lan, self.peer) {
+            (Some(path), None, None, None, None) => {
+                Site::Folder(Some(path).filter(|path| path.is_absolute())?)
+            }
+            (None, Some(server), None, None, None) => Site::Server(server.account()?),
+            (None, None, Some(far), None, None) => {
                 let place = far.place().ok()?;
                 Site::Far(Some(far).filter(|far| far.url == place.address.to_string())?)
             }
+            (None, None, None, Some(lan), None) => Site::Lan(lan.port),
+            (None, None, None, None, Some(peer)) => Site::Peer(peer.peer()?),
             _ => return None,
         };
         Some(Kept {
@@ -278,6 +314,22 @@ impl StoreForm {
             trouble: self.trouble,
             noted: self.findings,
         })
+    }
+}
+
+impl PeerForm {
+    fn of(peer: &Peer) -> Self {
+        let address = peer.address.as_ref().map(ToString::to_string);
+        Self { device: peer.device.to_string(), address }
+    }
+
+    /// The address is in its one spelling.
+    fn peer(&self) -> Option<Peer> {
+        let address = match &self.address {
+            Some(text) => Some(Place::parse(text).ok().filter(|at| at.to_string() == *text)?),
+            None => None,
+        };
+        Some(Peer { device: DeviceId::parse(&self.device)?, address })
     }
 }
 
@@ -374,6 +426,40 @@ mod tests {
         assert_eq!(version(&[kept()]), 1);
         assert_eq!(version(&[kept(), server()]), 2);
         assert_eq!(version(&[kept(), server(), far()]), 3);
+        assert_eq!(version(&[kept(), lan()]), 4);
+        assert_eq!(version(&[far(), peer(None), peer(Some("peer://10.0.0.7:7411"))]), 4);
+    }
+
+    fn lan() -> Kept {
+        Kept::new(Site::Lan(7411))
+    }
+
+    fn peer(address: Option<&str>) -> Kept {
+        let address = address.map(|text| Place::parse(text).unwrap());
+        Kept::new(Site::Peer(Peer { device: DeviceId([3; 16]), address }))
+    }
+
+    /// DIR-13: a device is known by its id and an address in its one spelling, and older programs leave the file alone.
+    #[test]
+    fn dir_13_a_device_is_read_strictly() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[lan(), peer(Some("peer://10.0.0.7:7411"))]).unwrap();
+        let path = Home::new(dir.path()).stores();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let wrong = [
+            whole.replace("peer://10.0.0.7:7411", "https://10.0.0.7:7411"),
+            whole.replace("peer://10.0.0.7:7411", "PEER://10.0.0.7:7411"),
+            whole.replace("peer://10.0.0.7:7411", "peer://10.0.0.7"),
+            whole.replace("0303", "03"),
+            whole.replace("\"port\": 7411", "\"port\": 74110"),
+            whole.replace("\"version\": 4", "\"version\": 3"),
+            whole.replace("\"lan\": {", "\"path\": \"/a\", \"lan\": {"),
+        ];
+        for text in wrong {
+            assert_ne!(text, whole);
+            std::fs::write(&path, &text).unwrap();
+            assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Damaged, "{text}");
+        }
     }
 
     /// DIR-13: a far folder's address is in its one spelling, and programs that know none leave the file alone.
@@ -439,7 +525,7 @@ mod tests {
             assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Damaged, "{text}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
-        std::fs::write(&path, "{\"version\": 4}").unwrap();
+        std::fs::write(&path, "{\"version\": 5}").unwrap();
         assert_eq!(read(dir.path()).unwrap_err().exit, Exit::Failed);
     }
 }

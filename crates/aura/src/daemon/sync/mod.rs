@@ -15,12 +15,13 @@ mod visit;
 mod log;
 mod account;
 mod far;
+mod lan;
 mod watch;
 pub(super) mod rounds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ pub(super) use self::book::Kept;
 use self::book::STORES_MAX;
 use self::gone::Gone;
 pub(super) use self::halt::Halt;
+pub(super) use self::lan::run as run_lan;
+use self::lan::{Lan, Nudges};
 pub(super) use self::latch::keep as keep_secret;
 use self::noted::{Kind, Noted};
 use self::site::{Lines, SiteId};
@@ -69,8 +72,8 @@ pub(super) struct Syncing {
     lines: Lines,
     /// Stores that have something new, as a server has told.
     rung: Mutex<BTreeSet<SiteId>>,
-    is_nudged: Mutex<bool>,
-    nudged: Condvar,
+    nudges: Arc<Nudges>,
+    lan: Lan,
 }
 
 /// What a visit came to.
@@ -123,15 +126,21 @@ impl Syncing {
 
     /// Something may have changed: the next look is now.
     pub(super) fn nudge(&self) {
-        *lock(&self.is_nudged) = true;
-        self.nudged.notify_all();
+        self.nudges.nudge();
     }
 
     /// Waits for a nudge, but not for longer. Says whether there was one.
     fn wait(&self, longest: Duration) -> bool {
-        let waited = self.nudged.wait_timeout_while(lock(&self.is_nudged), longest, |is| !*is);
-        let (mut is_nudged, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *is_nudged)
+        let is_nudged = self.nudges.wait(longest);
+        if self.nudges.take_arrived() {
+            self.arrived();
+        }
+        is_nudged
+    }
+
+    /// The devices on this network.
+    pub(super) fn lan(&self) -> &Lan {
+        &self.lan
     }
 
     /// Every store, as it stands.
@@ -139,7 +148,8 @@ impl Syncing {
         let stores = self.read(keeper)?;
         let local = keeper.local();
         let waiting = |kept: &Kept| visit::waiting(&local.as_ref()?.1, kept).ok();
-        Ok(stores.iter().map(|kept| words::store(kept, waiting(kept))).collect())
+        let waiting = |kept: &Kept| waiting(kept).filter(|_| kept.site.is_store());
+        Ok(stores.iter().map(|kept| self.shown(kept, waiting(kept))).collect())
     }
 
     /// Adds a folder.
@@ -162,12 +172,23 @@ impl Syncing {
             }
             Where::Far(url) => vec![SiteId::Far(url.clone())],
             Where::Server(url) => vec![SiteId::Server(account::address(url)?)],
+            Where::Lan => vec![SiteId::Lan],
+            Where::Peer(address) => {
+                let stores = self.read(keeper)?;
+                let is_it = |kept: &&Kept| kept.site.text() == *address;
+                stores.iter().find(is_it).map(|kept| kept.site.id()).into_iter().collect()
+            }
         };
         let _file = lock(&self.file);
         let mut stores = book::read(keeper.home())?;
         let at = stores.iter().position(|kept| ids.contains(&kept.site.id()));
         let kept = stores.remove(at.ok_or_else(unlisted)?);
+        stores.retain(|other| !lan::goes_with(&kept.site, &other.site));
         book::write(keeper.home(), &stores)?;
+        self.lan.change();
+        if !kept.site.is_store() {
+            self.lan.close();
+        }
         if let Site::Far(far) = &kept.site {
             self.lines.forget(&far.url);
             latch::keep(keeper.home(), &far.url, None)?;
@@ -177,7 +198,17 @@ impl Syncing {
 
     /// Syncs with every store, now.
     pub(super) fn sync(&self, keeper: &Keeper, reply: &mut Reply) -> Result<view::Synced, Failure> {
-        let stores = self.read(keeper)?;
+        let mut stores = self.read(keeper)?;
+        let is_alone = !stores.is_empty() && stores.iter().all(|kept| !kept.site.is_store());
+        stores.retain(|kept| kept.site.is_store());
+        if is_alone {
+            return Err(Failure::new(
+                Exit::Unreachable,
+                "No other device of this vault was found on this network yet.",
+            )
+            .safe("What waits is kept, and goes there later.")
+            .next("There: aura store add lan. It is found within seconds, where multicast is let through."));
+        }
         if stores.is_empty() {
             return Err(Failure::usage(
                 "There is no store to sync with.",
@@ -280,7 +311,10 @@ impl Syncing {
 
     /// The store at a site, in this device's name.
     pub(super) fn open(&self, keeper: &Keeper, vault: VaultId, site: &Site) -> Opened {
-        self.lines.open(&Home::new(keeper.home()), vault, site)
+        match site {
+            Site::Peer(peer) => self.lan.store(keeper, self, peer),
+            site => self.lines.open(&Home::new(keeper.home()), vault, site),
+        }
     }
 
     fn read(&self, keeper: &Keeper) -> Result<Vec<Kept>, Failure> {

@@ -26,6 +26,8 @@ const LOOK: Duration = Duration::from_secs(2);
 const LOOK_SERVER: Duration = Duration::from_mins(1);
 /// How often a folder over a network is: each look is a request that somebody may pay for.
 const LOOK_FAR: Duration = Duration::from_secs(30);
+/// How often another device is, that tells by itself while it is there.
+const LOOK_DEVICE: Duration = Duration::from_secs(15);
 /// Changes that come together go together.
 const GATHER: Duration = Duration::from_millis(150);
 /// After how long a visit that left something undone is repeated, at first and at last.
@@ -68,9 +70,9 @@ fn go_round<'scope>(
         syncing.take_in(keeper, Duration::ZERO).ok();
         let Ok(stores) = syncing.read(keeper) else { continue };
         memories.retain(|id, _| stores.iter().any(|kept| kept.site.id() == *id));
-        for kept in &stores {
+        for kept in stores.iter().filter(|kept| kept.site.is_store()) {
             let id = kept.site.id();
-            if kept.site.account().is_some() && lock(watched).insert(id.clone()) {
+            if kept.site.tells() && lock(watched).insert(id.clone()) {
                 // Without the thread the server is looked at now and then.
                 let name = thread::Builder::new().name("watch".to_owned());
                 let until_gone = move || {
@@ -92,6 +94,7 @@ fn round(keeper: &Keeper, syncing: &Syncing, kept: &Kept, memories: &mut Memorie
         Site::Folder(_) => LOOK,
         Site::Far(_) => LOOK_FAR,
         Site::Server(_) => LOOK_SERVER,
+        Site::Lan(_) | Site::Peer(_) => LOOK_DEVICE,
     };
     let is_fresh = memory.looked.is_some_and(|looked| looked.elapsed() < pace);
     let is_due = !is_fresh || is_time || lock(&syncing.rung).remove(&id);

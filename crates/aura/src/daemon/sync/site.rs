@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Where a store is: a folder, here or over a network, or a server with an account there.
+//! Where a store is: a folder, here or over a network, a server with an account there, or another device.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +9,16 @@ use aura_protocol::id::{DeviceId, VaultId};
 use aura_protocol::store::{BlindStore, StoreError};
 use aura_store::folder::FolderStore;
 use aura_store::http::{Address, HttpStore, Proof, Server};
+use aura_store::peer::Place;
 use aura_vault::home::Home;
 use aura_vault::transport::Transport;
 
 use super::latch;
 use crate::faraway::Faraway;
 use crate::moment::now_ms;
+
+/// Digits of a device's id that tell it from a person's other ones.
+pub(crate) const SHORT: usize = 8;
 
 /// A server, and how this vault is known there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +31,23 @@ pub(crate) struct Account {
     pub(crate) is_password_due: bool,
 }
 
+/// Another device of the vault, spoken to directly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) device: DeviceId,
+    /// Where it is, if a person said so; else it is found, or not there.
+    pub(crate) address: Option<Place>,
+}
+
 /// Where a store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Site {
     Folder(PathBuf),
     Far(Faraway),
     Server(Account),
+    /// The devices on this network, which this one lets in at a UDP port; 0 for any. It is no store itself.
+    Lan(u16),
+    Peer(Peer),
 }
 
 /// What tells one store from the others.
@@ -42,6 +57,8 @@ pub(crate) enum SiteId {
     /// By its address.
     Far(String),
     Server(Address),
+    Lan,
+    Peer(DeviceId),
 }
 
 impl Site {
@@ -50,6 +67,8 @@ impl Site {
             Self::Folder(path) => SiteId::Folder(path.clone()),
             Self::Far(far) => SiteId::Far(far.url.clone()),
             Self::Server(account) => SiteId::Server(account.address.clone()),
+            Self::Lan(_) => SiteId::Lan,
+            Self::Peer(peer) => SiteId::Peer(peer.device),
         }
     }
 
@@ -59,6 +78,12 @@ impl Site {
             Self::Folder(path) => path.display().to_string(),
             Self::Far(far) => far.url.clone(),
             Self::Server(account) => account.address.to_string(),
+            Self::Lan(_) => "lan".to_owned(),
+            Self::Peer(Peer { address: Some(address), .. }) => address.to_string(),
+            Self::Peer(Peer { device, .. }) => {
+                let device = device.to_string();
+                format!("lan/{}", device.get(..SHORT).unwrap_or_default())
+            }
         }
     }
 
@@ -68,12 +93,29 @@ impl Site {
             Self::Folder(_) => "folder",
             Self::Far(far) => far.kind(),
             Self::Server(_) => "server",
+            Self::Lan(_) => "lan",
+            Self::Peer(_) => "device",
         }
+    }
+
+    /// Whether it tells by itself when it has news.
+    pub(crate) fn tells(&self) -> bool {
+        matches!(self, Self::Server(_) | Self::Peer(_))
+    }
+
+    /// Whether it is a folder, which checks nothing and lets go of nothing.
+    pub(crate) fn is_passive(&self) -> bool {
+        matches!(self, Self::Folder(_) | Self::Far(_))
+    }
+
+    /// Whether there is something to bring there.
+    pub(crate) fn is_store(&self) -> bool {
+        !matches!(self, Self::Lan(_))
     }
 
     pub(crate) fn account(&self) -> Option<&Account> {
         match self {
-            Self::Folder(_) | Self::Far(_) => None,
+            Self::Folder(_) | Self::Far(_) | Self::Lan(_) | Self::Peer(_) => None,
             Self::Server(account) => Some(account),
         }
     }
@@ -111,6 +153,7 @@ impl Lines {
             Site::Folder(path) => open_folder(path),
             Site::Far(far) => Ok(self.far(home, far)?),
             Site::Server(account) => Ok(self.server(home, vault, account)?),
+            Site::Lan(_) | Site::Peer(_) => Err(StoreError::Unreachable("it is a device")),
         }
     }
 

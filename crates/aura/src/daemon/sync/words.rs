@@ -5,19 +5,22 @@ use aura_protocol::store::StoreError;
 
 use super::book::Kept;
 use super::noted::{Kind, Noted};
-use super::site::Site;
+use super::site::{SHORT, Site};
 use crate::exit::plain;
 use crate::moment::rfc3339;
 use crate::screen::{count, counted};
 use crate::view;
 
-/// Digits of a device's id that tell it from a person's other ones.
-pub(crate) const SHORT: usize = 8;
-
 /// A store and what is known of it; `waiting` says how many changes it lacks, if that is known.
 pub(crate) fn store(kept: &Kept, waiting: Option<u64>) -> view::Store {
     let account = kept.site.account();
+    let device = match &kept.site {
+        Site::Peer(peer) => Some(peer.device.to_string()),
+        _ => None,
+    };
     view::Store {
+        device,
+        port: None,
         kind: kept.site.kind().to_owned(),
         path: kept.site.text(),
         account: account.map(|account| account.name.to_string()),
@@ -199,6 +202,18 @@ pub(crate) fn trouble(error: &StoreError, site: &Site) -> String {
              compare it with whoever runs the host before you use `ssh-keygen -R`"
                 .to_owned()
         }
+        (StoreError::Unreachable(why), Site::Peer(_)) => {
+            format!("the device could not be reached: {why}")
+        }
+        (StoreError::OtherKey, Site::Peer(_)) => {
+            "another device is there, or none of this vault's".to_owned()
+        }
+        (StoreError::Unauthenticated, Site::Peer(_)) => {
+            "it does not take this device for one of the vault's: it has not heard of it yet, or one \
+             of the two is revoked"
+                .to_owned()
+        }
+        (StoreError::Server(why), Site::Peer(_)) => format!("the device failed: {why}"),
         (StoreError::Absent, Site::Server(_)) => "the server has nothing of this vault".to_owned(),
         (StoreError::Full, Site::Folder(_)) => "its disk is full".to_owned(),
         (StoreError::Full, Site::Server(_)) => {
