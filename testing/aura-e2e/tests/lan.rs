@@ -20,7 +20,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 /// What every daemon does by itself, it does within this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// In records only.
 const MARKER: &str = "quokkamarker";
 
@@ -98,13 +98,8 @@ fn free_port() -> u16 {
 
 /// A note with a file goes from one to the other, and how long the note took.
 fn sends(from: &Person, to: &Person, word: &str, megabytes: usize) -> Duration {
-    let bytes: Vec<u8> = word
-        .bytes()
-        .cycle()
-        .zip(0u32..)
-        .take(megabytes << 20)
-        .map(|(a, n)| a ^ (n >> 7) as u8)
-        .collect();
+    let blocks = (0u64..).flat_map(u64::to_le_bytes);
+    let bytes: Vec<u8> = word.bytes().chain(blocks).take(megabytes << 20).collect();
     fs::write(from.path("photo.bin"), &bytes).unwrap();
     let args = ["add", "note", "--title", word, "--text", "with a file", "--file", "photo.bin"];
     let id = from.asks(args)["id"].as_str().unwrap().to_owned();
@@ -190,12 +185,13 @@ fn over_an_address() {
     wait_until("off there as well", || sockets(&phone) == 0);
 }
 
-/// A command of the system's, which works.
-fn run(args: &[&str]) -> bool {
-    let (name, args) = args.split_first().unwrap();
-    let mut command = Command::new(name);
-    command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+/// A command of the system's, or why it does not work.
+fn run(args: &[&str]) -> Result<(), String> {
+    let (name, rest) = args.split_first().unwrap();
+    let output = Command::new(name).args(rest).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() { Ok(()) } else { Err(format!("{}: {said}", args.join(" "))) }
 }
 
 /// Networks of their own for so many machines, and a switch between them on which everything can be heard.
@@ -205,41 +201,26 @@ struct Networks {
 }
 
 impl Networks {
-    /// Nothing where that is not permitted.
-    fn new(count: usize) -> Option<Self> {
+    /// Or why not: it takes rights that not everybody has.
+    fn new(count: usize) -> Result<Self, String> {
         let id = std::process::id();
-        let name = |what: String| format!("aura-{id}-{what}");
-        let machines = (1..=count).map(|at| name(at.to_string())).collect();
-        let made = Self { switch: name("switch".to_owned()), machines };
+        let machines = (1..=count).map(|at| format!("aura-{id}-{at}")).collect();
+        let made = Self { switch: format!("aura-{id}-switch"), machines };
         let switch = made.switch.as_str();
-        let mut is_made = run(&["ip", "netns", "add", switch])
-            && run(&[
-                "ip",
-                "-n",
-                switch,
-                "link",
-                "add",
-                "br",
-                "type",
-                "bridge",
-                "mcast_snooping",
-                "0",
-            ])
-            && run(&["ip", "-n", switch, "link", "set", "hub", "up"]);
+        run(&["ip", "netns", "add", switch])?;
+        run(&["ip", "-n", switch, "link", "add", "hub", "type", "bridge", "mcast_snooping", "0"])?;
+        run(&["ip", "-n", switch, "link", "set", "hub", "up"])?;
         for (at, machine) in made.machines.iter().enumerate() {
             let (port, address) = (format!("port{}", at + 1), format!("10.77.0.{}/24", at + 1));
-            is_made = is_made
-                && run(&["ip", "netns", "add", machine])
-                && run(&[
-                    "ip", "-n", switch, "link", "add", &port, "type", "veth", "peer", "name",
-                    "eth0", "netns", machine,
-                ])
-                && run(&["ip", "-n", switch, "link", "set", &port, "master", "hub", "up"])
-                && run(&["ip", "-n", machine, "link", "set", "lo", "up"])
-                && run(&["ip", "-n", machine, "addr", "add", &address, "dev", "eth0"])
-                && run(&["ip", "-n", machine, "link", "set", "eth0", "up"]);
+            let to_machine = ["type", "veth", "peer", "name", "eth0", "netns", machine];
+            run(&["ip", "netns", "add", machine])?;
+            run(&[&["ip", "-n", switch, "link", "add", &port][..], &to_machine].concat())?;
+            run(&["ip", "-n", switch, "link", "set", &port, "master", "hub", "up"])?;
+            run(&["ip", "-n", machine, "link", "set", "lo", "up"])?;
+            run(&["ip", "-n", machine, "addr", "add", &address, "dev", "eth0"])?;
+            run(&["ip", "-n", machine, "link", "set", "eth0", "up"])?;
         }
-        is_made.then_some(made)
+        Ok(made)
     }
 
     /// Starts a person's daemon on a machine, and opens the vault.
@@ -256,15 +237,15 @@ impl Networks {
 
     fn moves(&self, at: usize, from: &str, to: &str) {
         let machine = &self.machines[at];
-        assert!(run(&["ip", "-n", machine, "addr", "del", from, "dev", "eth0"]));
-        assert!(run(&["ip", "-n", machine, "addr", "add", to, "dev", "eth0"]));
+        run(&["ip", "-n", machine, "addr", "del", from, "dev", "eth0"]).unwrap();
+        run(&["ip", "-n", machine, "addr", "add", to, "dev", "eth0"]).unwrap();
     }
 }
 
 impl Drop for Networks {
     fn drop(&mut self) {
         for name in self.machines.iter().chain([&self.switch]) {
-            run(&["ip", "netns", "del", name]);
+            run(&["ip", "netns", "del", name]).ok();
         }
     }
 }
@@ -313,8 +294,8 @@ fn secrets(person: &Person) -> Vec<(String, Vec<u8>)> {
         ("the vault's id".to_owned(), VaultId::parse(&vault).unwrap().0.to_vec()),
         ("the device's id".to_owned(), DeviceId::parse(&device).unwrap().0.to_vec()),
         ("the transport key".to_owned(), transport.to_vec()),
-        ("the vault's id, in digits".to_owned(), vault[..16].as_bytes().to_vec()),
-        ("the device's id, in digits".to_owned(), device[..16].as_bytes().to_vec()),
+        ("the vault's id, in digits".to_owned(), vault.as_bytes()[..16].to_vec()),
+        ("the device's id, in digits".to_owned(), device.as_bytes()[..16].to_vec()),
     ];
     let machine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let texts = [machine.trim().to_owned(), MARKER.to_owned(), "numbatword".to_owned()];
@@ -326,10 +307,13 @@ fn secrets(person: &Person) -> Vec<(String, Vec<u8>)> {
 /// PEE-9 to PEE-13, attack TRF-06: found, met and followed wherever they go; whoever hears everything knows nothing.
 #[test]
 fn found_on_a_network() {
-    let Some(networks) = Networks::new(3) else {
-        assert!(std::env::var_os("AURA_FAR").is_none(), "network namespaces cannot be made");
-        eprintln!("SKIPPED: network namespaces cannot be made here");
-        return;
+    let networks = match Networks::new(3) {
+        Ok(networks) => networks,
+        Err(why) => {
+            assert!(std::env::var_os("AURA_FAR").is_none(), "no networks can be made: {why}");
+            eprintln!("SKIPPED: no networks can be made: {why}");
+            return;
+        }
     };
     let (nora, phone) = pair();
     let stranger = Person::new();

@@ -71,12 +71,12 @@ impl Place {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = rest.rsplit_once(':').ok_or(PlaceError)?;
         let is_port = !port.starts_with(['+', '0']) && port.parse::<u16>().is_ok();
-        let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(host) => host.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => {
-                let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-                !host.is_empty() && host.bytes().all(is_plain)
-            }
+        let numbers = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let is_host = if let Some(numbers) = numbers {
+            numbers.parse::<std::net::Ipv6Addr>().is_ok()
+        } else {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+            !host.is_empty() && host.bytes().all(is_plain)
         };
         if !(is_port && is_host) {
             return Err(PlaceError);

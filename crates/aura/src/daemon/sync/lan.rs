@@ -337,17 +337,14 @@ impl Search {
                 return lan.wait(TICK);
             }
             *self = Self::default();
-            match Finder::new(vault, port, &fill) {
-                Ok(finder) => {
-                    *lock(&lan.farewell) = Some(finder.farewell());
-                    self.finder = Some((finder, port, Instant::now()));
-                }
-                Err(_) => {
-                    self.failed = Some(Instant::now());
-                    let what = "this network carries no announcements; name a device's address: \
-                                aura store add peer://HOST:PORT";
-                    *lock(&lan.trouble) = Some(what.to_owned());
-                }
+            if let Ok(finder) = Finder::new(vault, port, &fill) {
+                *lock(&lan.farewell) = Some(finder.farewell());
+                self.finder = Some((finder, port, Instant::now()));
+            } else {
+                self.failed = Some(Instant::now());
+                let what = "this network carries no announcements; name a device's address: aura store add \
+                            peer://HOST:PORT";
+                *lock(&lan.trouble) = Some(what.to_owned());
             }
         }
         let Some((finder, _, _)) = &mut self.finder else { return };
@@ -396,7 +393,7 @@ impl Search {
     }
 }
 
-/// A device that was revoked is nobody to sync with; nor is one whose network was switched off.
+/// A device that was revoked is nobody to sync with any more (PEE-13).
 fn forget_revoked(keeper: &Keeper, syncing: &Syncing, stores: &[Kept]) {
     if !stores.iter().any(|kept| matches!(kept.site, Site::Peer(_))) {
         return;
