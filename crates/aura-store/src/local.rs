@@ -280,6 +280,14 @@ impl LocalStore {
         Ok(self.writer().devices(self.vault)?.holder(transport))
     }
 
+    /// Whether a device is revoked.
+    ///
+    /// # Errors
+    /// When the authority entries cannot be read.
+    pub fn is_revoked(&self, device: DeviceId) -> Result<bool, StoreError> {
+        Ok(self.writer().devices(self.vault)?.revoked().contains_key(&device))
+    }
+
     /// Rings when something has come; whoever waits for that need not keep the store open.
     #[cfg(feature = "peer")]
     pub(crate) fn bell(&self) -> Arc<Bell> {

@@ -178,7 +178,7 @@ fn prepare(options: &Options, memory: &str) -> Result<Ready, Trouble> {
     let others = Arc::clone(&desk);
     thread::Builder::new()
         .name("lan".to_owned())
-        .spawn(move || sync::run_lan(others.keeper(), others.syncing()))
+        .spawn(move || sync::search(others.keeper(), others.syncing()))
         .map_err(thread_failed)?;
     Ok(Ready { desk, crowd, notices, socket, legacy })
 }

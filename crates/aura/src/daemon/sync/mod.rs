@@ -15,7 +15,10 @@ mod visit;
 mod log;
 mod account;
 mod far;
+mod nudges;
 mod lan;
+mod near;
+mod search;
 mod watch;
 pub(super) mod rounds;
 
@@ -36,10 +39,11 @@ pub(super) use self::book::Kept;
 use self::book::STORES_MAX;
 use self::gone::Gone;
 pub(super) use self::halt::Halt;
-pub(super) use self::lan::run as run_lan;
-use self::lan::{Lan, Nudges};
+use self::lan::Lan;
 pub(super) use self::latch::keep as keep_secret;
 use self::noted::{Kind, Noted};
+use self::nudges::Nudges;
+pub(super) use self::search::run as search;
 use self::site::{Lines, SiteId};
 pub(super) use self::site::{Opened, Site, open_folder};
 pub(super) use self::visit::Host;
@@ -183,7 +187,7 @@ impl Syncing {
         let mut stores = book::read(keeper.home())?;
         let at = stores.iter().position(|kept| ids.contains(&kept.site.id()));
         let kept = stores.remove(at.ok_or_else(unlisted)?);
-        stores.retain(|other| !lan::goes_with(&kept.site, &other.site));
+        stores.retain(|other| !near::goes_with(&kept.site, &other.site));
         book::write(keeper.home(), &stores)?;
         self.lan.change();
         if !kept.site.is_store() {
