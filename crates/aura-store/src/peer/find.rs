@@ -105,7 +105,7 @@ impl Finder {
     }
 
     fn here(&mut self, service: &ResolvedService) -> Option<Found> {
-        let instance = self.instance(&service.fullname)?;
+        let instance = instance(self.vault, &self.own, &service.fullname)?;
         let places = places(service.addresses.iter(), service.port);
         let is_known = self.known.contains_key(&instance);
         if places.is_empty() || !is_known && self.known.len() >= FOUND_MAX {
@@ -118,20 +118,20 @@ impl Finder {
     }
 
     fn gone(&mut self, name: &str) -> Option<Found> {
-        let instance = self.instance(name)?;
+        let instance = instance(self.vault, &self.own, name)?;
         self.known.remove(&instance).map(|_| Found::Gone { instance })
     }
+}
 
-    /// The name of another device's instance; strangers' are none (PEE-10).
-    fn instance(&self, name: &str) -> Option<String> {
-        if name.eq_ignore_ascii_case(&self.own) {
-            return None;
-        }
-        let instance = name.get(..VEIL_TEXT_LEN)?;
-        let is_ours = Veil::parse(instance)?.is_of(self.vault, Occasion::Announce);
-        let rest = name.get(VEIL_TEXT_LEN..)?.strip_prefix('.')?;
-        (is_ours && rest.eq_ignore_ascii_case(SERVICE)).then(|| instance.to_owned())
+/// The name of another device's instance; strangers' are none, and neither is this device's own (PEE-10).
+fn instance(vault: VaultId, own: &str, name: &str) -> Option<String> {
+    if name.eq_ignore_ascii_case(own) {
+        return None;
     }
+    let instance = name.get(..VEIL_TEXT_LEN)?;
+    let is_ours = Veil::parse(instance)?.is_of(vault, Occasion::Announce);
+    let rest = name.get(VEIL_TEXT_LEN..)?.strip_prefix('.')?;
+    (is_ours && rest.eq_ignore_ascii_case(SERVICE)).then(|| instance.to_owned())
 }
 
 impl Drop for Finder {
@@ -185,6 +185,26 @@ fn places<'a>(found: impl Iterator<Item = &'a ScopedIp>, port: u16) -> Vec<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// PEE-10: of all instances those of the vault's other devices.
+    #[test]
+    fn pee_10_strangers_are_passed_over() {
+        let vault = VaultId([1; 32]);
+        let named = |vault, occasion, salt| {
+            let veil = Veil::new(vault, occasion, &[salt; 32]);
+            (veil.to_string(), format!("{veil}.{SERVICE}"))
+        };
+        let (_, own) = named(vault, Occasion::Announce, 1);
+        let (other, name) = named(vault, Occasion::Announce, 2);
+        let found = |name: &str| instance(vault, &own, name);
+        assert_eq!(found(&name), Some(other));
+        assert_eq!(found(&own), None);
+        assert_eq!(found(&named(VaultId([2; 32]), Occasion::Announce, 2).1), None);
+        assert_eq!(found(&named(vault, Occasion::Hello, 2).1), None);
+        for wrong in ["", "printer._aura._udp.local.", &name[1..], &name.replace("_udp", "_tcp")] {
+            assert_eq!(found(wrong), None, "{wrong}");
+        }
+    }
 
     /// PEE-11: addresses are tried in one order, and none that is nobody's.
     #[test]

@@ -117,7 +117,7 @@ impl House {
     }
 
     /// The local store, if whoever is at the other end may still ask it.
-    fn local_for(&self, connection: &Connection) -> Option<Arc<LocalStore>> {
+    pub(super) fn local_for(&self, connection: &Connection) -> Option<Arc<LocalStore>> {
         let is_in = shown(connection).is_some_and(|key| self.source.holder(&key).is_some());
         if !is_in {
             connection.close(OUT, &[]);
