@@ -392,6 +392,11 @@ impl BlindStore for PeerStore {
         self.ask(Kind::Head, HeadAsk { device, incarnation, at }.to_bytes()).await
     }
 
+    /// PEE-8: what another device keeps, no other one lets go of.
+    async fn forget(&self, _: &Access, _: Hash) -> Result<u64, StoreError> {
+        Err(StoreError::Unproven)
+    }
+
     async fn watch(
         &self,
         access: &Access,

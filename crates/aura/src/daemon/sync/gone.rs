@@ -29,7 +29,9 @@ impl Gone {
         let adopted = |vault: &Vault<Unlocked>| vault.adopted_snapshots().unwrap_or_default();
         let bases = keeper.with_any(|vault, _| Ok(adopted(vault)), |_| Ok(Vec::new()));
         let bases = bases.unwrap_or_default();
-        let left = self.left(Some(site), &bases);
+        // Another device sees to its own store.
+        let is_asked = !matches!(site, SiteId::Lan | SiteId::Peer(_));
+        let left = if is_asked { self.left(Some(site), &bases) } else { Vec::new() };
         if !left.is_empty()
             && let Some(store) = open()
         {
