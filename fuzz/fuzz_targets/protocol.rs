@@ -6,16 +6,19 @@ use aura_fuzz::input::{chosen, comes_back, text};
 use aura_protocol::codec::{Decode, Encode, Extra, Reader, Writer};
 use aura_protocol::entry::{Entry, EntryHeader};
 use aura_protocol::head::Head;
-use aura_protocol::id::{EpochId, FeedId, Hash, RecordId};
+use aura_protocol::http::PairingPut;
+use aura_protocol::id::{EpochId, FeedId, Hash, RecordId, VaultId};
 use aura_protocol::limits::{
     CBOR_ITEMS_MAX, ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, HEAD_BYTES_MAX,
+    PAIRING_MESSAGE_BYTES_MAX,
 };
 use aura_protocol::log::Frontier;
+use aura_protocol::pairing::{Answer, Grant, Offer};
 use aura_protocol::signed::Signed;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (choice, bytes) = chosen(input);
-    match choice % 8 {
+    match choice % 9 {
         0 => any(bytes),
         1 => drop(comes_back::<EntryHeader>(bytes, ENTRY_HEADER_BYTES_MAX)),
         2 => entry(bytes),
@@ -23,6 +26,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         4 => drop(comes_back::<Signed<Head>>(bytes, HEAD_BYTES_MAX)),
         5 => frontier(bytes),
         6 => drop((comes_back::<FeedId>(bytes, 64), comes_back::<EpochId>(bytes, 64))),
+        8 => pairing(bytes),
         _ => id(&text(bytes)),
     }
 });
@@ -107,6 +111,18 @@ fn frontier(bytes: &[u8]) {
     if size < u64::MAX {
         drop(comes_back::<Frontier>(&frontier.to_bytes(), 4096).expect("a frontier of our own"));
     }
+}
+
+/// What two devices that pair say, each once it has opened.
+fn pairing(bytes: &[u8]) {
+    let offer = comes_back::<Offer>(bytes, PAIRING_MESSAGE_BYTES_MAX);
+    let other = Offer { vault: VaultId([1; 32]), by: [2; 32], clock: 3, server: None };
+    if let Some(answer) = comes_back::<Answer>(bytes, PAIRING_MESSAGE_BYTES_MAX) {
+        // Nobody here has signed anything.
+        assert!(answer.keys(&offer.unwrap_or(other)).is_err());
+    }
+    drop(comes_back::<Grant>(bytes, PAIRING_MESSAGE_BYTES_MAX));
+    drop(comes_back::<PairingPut>(bytes, PAIRING_MESSAGE_BYTES_MAX));
 }
 
 fn id(text: &str) {

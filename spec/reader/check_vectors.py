@@ -319,11 +319,35 @@ def slot(case, name):
     return True
 
 
+def pairing(case, name):
+    if case["rule"] == "PAI-4":
+        code, before = raw(case["code"]), bytes(32)
+        assert reader.typed_code(case["text"], 16, 1) == code
+        assert case["picture"] == "AURA-PAIR-1 " + case["text"]
+        box = reader.derive(code, "aura/v1/pairing/box", b"", 16)
+        assert box.hex() == case["box"]
+        for said in case["messages"]:
+            assert before.hex() == said["transcript"]
+            key = reader.derive(code, "aura/v1/pairing/key", reader.encode([said["step"], before]))
+            opened = reader.unseal(key, ["aura/v1/object/pairing", box, said["step"]], raw(said["sealed"]))
+            assert reader.unpad(opened).hex() == said["message"]
+            before = reader.sha256(before, raw(said["sealed"]))
+        return
+    key, context = reader.XWing(raw(case["kem_seed"])), ["aura/v1/hpke/pairing", raw(case["box"]), raw(case["transcript"])]
+    opened = reader.hpke_open(key, context, raw(case["sealed"]), form=1)
+    statement = reader.encode([key.public, reader.encode([context, 1, reader.sha256(key.public)]), reader.sha256(opened[64:])])
+    assert reader.signed_by(raw(case["sender"]), "aura/v1/sig/sealed", statement, opened[:64])
+    generation, (incarnation, number, head) = [case["generation"][0], raw(case["generation"][1])], case["head"]
+    servers = [[url, account, raw(pin)] for url, account, pin in case["servers"]]
+    given = [[[*generation, raw(case["root"])]], raw(case["secret_key"]), [raw(incarnation), number, raw(head)], servers]
+    assert opened[64:] == reader.encode(given)
+
+
 def check(path):
     """True, or False for a case of something that the reader does not do."""
     case = json.loads(path.read_text())
     if "accepted" not in case:
-        made = {"sealed-object": sealed, "padding": padding, "kdf": kdf, "slot": slot}[path.parent.name](case, path.name)
+        made = {"sealed-object": sealed, "padding": padding, "kdf": kdf, "slot": slot, "pairing": pairing}[path.parent.name](case, path.name)
         return made is not False
     if case["what"] not in JUDGED:
         return False

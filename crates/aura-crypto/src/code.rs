@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Secrets that people read from paper and type: the secret key and the recovery code.
+//! Secrets that people read and type: the secret key, the recovery code, the code that pairs two devices.
 //!
 //! Crockford's base32, in groups of four, read without regard to case, spaces, dashes, or O for 0 and
 //! I or L for 1. Two check characters for each word find every wrong character and every swapped
@@ -10,7 +10,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::key::{RecoveryCode, SecretKey};
+use crate::key::{PairingCode, RecoveryCode, SecretKey};
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const GROUP: usize = 4;
@@ -74,6 +74,19 @@ impl RecoveryCode {
     /// [`CodeError`], naming the wrong group where the check characters can tell.
     pub fn parse(text: &str) -> Result<Self, CodeError> {
         let bytes = parse::<36, 2, 20>(text)?;
+        Ok(Self::from_bytes(bytes))
+    }
+}
+
+impl PairingCode {
+    /// The text to show: seven groups of four.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        to_text::<28, 1>(self.dangerous_bytes())
+    }
+
+    /// The code that was typed.
+    pub(crate) fn parse_typed(text: &str) -> Result<Self, CodeError> {
+        let bytes = parse::<28, 1, 16>(text)?;
         Ok(Self::from_bytes(bytes))
     }
 }

@@ -119,6 +119,12 @@ secrets! {
     SecretKey(16);
     /// The recovery code: 160 random bits, printed.
     RecoveryCode(20);
+    /// What pairs two devices: 128 random bits, shown on one and typed at the other, once.
+    PairingCode(16);
+    /// Seals one message of a pairing.
+    PairingKey(32);
+    /// The name of the box that a pairing's messages lie in, which is no secret to the store that has it.
+    BoxName(16);
     /// What a slot's own keys are derived from.
     SlotSecret(32);
     /// Half of what opens second-locked collections; the other is the second factor.
@@ -136,3 +142,4 @@ impl SealingKey for AttachmentKey {}
 impl SealingKey for KeyringKey {}
 impl SealingKey for DeviceFileKey {}
 impl SealingKey for SecondFileKey {}
+impl SealingKey for PairingKey {}

@@ -39,3 +39,5 @@ pub mod login;
 pub mod words;
 
 pub mod slot;
+
+pub mod pairing;

@@ -14,8 +14,8 @@ use aura_crypto::aead::{Context, Hedge, Opener, Sealer, seal};
 use aura_crypto::hpke as kem;
 use aura_crypto::key::{
     AttachmentKey, AuditKey, CollectionKey, DatabaseKey, DeviceFileKey, GrantSecret, HedgeKey,
-    KeyringKey, ObjectKey, RecoveryCode, RootKey, SearchKey, SecondFactor, SecondFileKey,
-    SecondLockBase, SecretKey, SlotSecret,
+    KeyringKey, ObjectKey, PairingCode, PairingKey, RecoveryCode, RootKey, SearchKey, SecondFactor,
+    SecondFileKey, SecondLockBase, SecretKey, SlotSecret,
 };
 use aura_crypto::sign;
 use aura_crypto::slot::SlotSecrets;
@@ -69,6 +69,8 @@ secrets! {
     SecretKey = "SecretKey(redacted)",
     RecoveryCode = "RecoveryCode(redacted)",
     SlotSecret = "SlotSecret(redacted)",
+    PairingCode = "PairingCode(redacted)",
+    PairingKey = "PairingKey(redacted)",
     SecondLockBase = "SecondLockBase(redacted)",
     SecondFactor = "SecondFactor(redacted)",
     SecondFileKey = "SecondFileKey(redacted)",

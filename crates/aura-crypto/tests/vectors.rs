@@ -15,14 +15,15 @@ mod fixture;
 use std::fs;
 
 use aura_crypto::aead::{Context, Hedge, open, seal};
-use aura_crypto::hpke::{self, GrantKemSecret, KemSecret as _};
+use aura_crypto::hpke::{self, DeviceKemSecret, GrantKemSecret, KemSecret as _};
 use aura_crypto::kdf::{Argon2Params, derive, derive_joint, stretch};
 use aura_crypto::key::{
-    CollectionKey, HedgeKey, ObjectKey, RecoveryCode, RootKey, SecondFactor, SecondLockBase,
-    SecretKey,
+    CollectionKey, HedgeKey, ObjectKey, PairingCode, RecoveryCode, RootKey, SecondFactor,
+    SecondLockBase, SecretKey,
 };
 use aura_crypto::login::{self, LoginStretch};
 use aura_crypto::pad::{pad_entry, padme_len, unpad};
+use aura_crypto::pairing::Granted;
 use aura_crypto::password::normalise;
 use aura_crypto::sign::{DeviceSigningKey, LabelledSigner as _};
 use aura_crypto::slot::{
@@ -31,9 +32,13 @@ use aura_crypto::slot::{
 };
 use aura_crypto::tree;
 use aura_protocol::auth::opaque::Stretch as _;
+use aura_protocol::auth::{AccountName, ServerKey};
 use aura_protocol::authority::PasswordParams;
-use aura_protocol::id::{CollectionId, EpochId, Nonce16, SlotId, VaultId};
+use aura_protocol::codec::{Encode, Writer};
+use aura_protocol::head::Position;
+use aura_protocol::id::{CollectionId, EpochId, Hash, Incarnation, Nonce16, SlotId, VaultId};
 use aura_protocol::label::Label;
+use aura_protocol::pairing::{Done, Grant, Offer, PairedServer, Step, Transcript};
 use fixture::{Scripted, hex, vectors};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -410,6 +415,78 @@ fn second_lock_vectors() {
         ("kdf", "key-13-second-lock".to_owned(), keys),
         ("slot", "slt-11-second-lock".to_owned(), wrap),
     ]);
+}
+
+/// PAI-1 to PAI-4: a code, its box, and the four messages of a pairing one after the other.
+#[test]
+fn pairing_vectors() {
+    let code = PairingCode::from_slice(&bytes(16, 0x30)).unwrap();
+    let offer = Offer { vault: VAULT, by: [0x44; 32], clock: 77, server: None };
+    let sealed = bytes(48, 0x60);
+    let messages: [(Step, Vec<u8>); 4] = [
+        (Step::Offer, offer.to_bytes()),
+        (Step::Answer, vec![0x81, 1]),
+        (Step::Grant, Grant(Some(sealed)).to_bytes()),
+        (Step::Done, Done.to_bytes()),
+    ];
+    let mut before = Transcript::NONE;
+    let mut said = Vec::new();
+    for (step, message) in messages {
+        let random = bytes(32, 0xa0);
+        let mut entropy = Scripted(random.clone());
+        let sealed = code.seal((step, &before), &Raw(message.clone()), &mut entropy);
+        assert_eq!(*code.open((step, &before), &sealed).unwrap(), message);
+        said.push(json!({
+            "step": step.code(), "transcript": hex(before.as_bytes()), "random": hex(&random),
+            "message": hex(&message), "sealed": hex(&sealed),
+        }));
+        before = before.then(&sealed);
+    }
+    let case = json!({
+        "rule": "PAI-4", "code": hex(code.dangerous_bytes()), "text": code.to_text().as_str(),
+        "picture": code.to_picture().as_str(), "box": hex(&code.place().0), "messages": said,
+    });
+    compare(vec![("pairing", "pai-4-messages".to_owned(), case), granted()]);
+}
+
+/// Bytes that are encoded already.
+struct Raw(Vec<u8>);
+
+impl Encode for Raw {
+    fn encode(&self, writer: &mut Writer) {
+        writer.raw(&self.0);
+    }
+}
+
+/// PAI-8.
+fn granted() -> (&'static str, String, Value) {
+    let own = DeviceKemSecret::from_seed(zeroize::Zeroizing::new([0x55; 32]));
+    let by = DeviceSigningKey::from_seed(zeroize::Zeroizing::new([0x66; 32]));
+    let code = PairingCode::from_slice(&bytes(16, 0x30)).unwrap();
+    let before = Transcript::NONE.then(b"offer").then(b"answer");
+    let (root, secret_key) = (bytes(32, 0), bytes(16, 0x50));
+    let account = AccountName::parse("nora").unwrap();
+    let (url, pin) = ("https://aura.example:8443".to_owned(), ServerKey(Hash([0x77; 32])));
+    let given = Granted {
+        roots: vec![(GENERATION, RootKey::from_slice(&root).unwrap())],
+        secret_key: SecretKey::from_slice(&secret_key),
+        head: (Incarnation([0x12; 8]), Position { number: 7, hash: Hash([0x13; 32]) }),
+        servers: vec![PairedServer { url, account, pin }],
+    };
+    let (place, random) = (code.place(), bytes(64, 1));
+    let mut entropy = Scripted(random.clone());
+    let sealed = given.seal_to(&own.public_key(), (&place, &before), &by, &mut entropy).unwrap();
+    let sender = by.verifying_key();
+    assert!(Granted::open(&own, (&place, &before), &sender, &sealed).is_ok());
+    let case = json!({
+        "rule": "PAI-8", "box": hex(&place.0), "transcript": hex(before.as_bytes()),
+        "kem_seed": hex(own.dangerous_seed()), "sender": hex(&sender), "root": hex(&root),
+        "generation": [1, hex(&GENERATION.nonce.0)], "secret_key": hex(&secret_key),
+        "head": [hex(&[0x12; 8]), 7, hex(&[0x13; 32])],
+        "servers": [["https://aura.example:8443", "nora", hex(&[0x77; 32])]],
+        "encapsulation_randomness": hex(&random), "sealed": hex(&sealed),
+    });
+    ("pairing", "pai-8-granted".to_owned(), case)
 }
 
 /// SLT-2 to SLT-4: info and inner signature.

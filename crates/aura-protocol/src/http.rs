@@ -11,8 +11,8 @@ mod problem;
 pub use body::{
     AccountBegin, AccountEnd, AccountView, Answer, Ask, Asked, Begun, Entries, ForgetAnswer,
     ForgetAsk, Granted, HasAnswer, HasAsk, HeadsAnswer, HeadsAsk, Invitation, LoginAnswer,
-    LoginBegin, LoginEnd, PasswordBegin, PasswordEnd, Push, PushAnswer, Read, RegistrationPolicy,
-    ServerView,
+    LoginBegin, LoginEnd, PairingClose, PairingMessage, PairingPut, PairingTake, PairingTaken,
+    PasswordBegin, PasswordEnd, Push, PushAnswer, Read, RegistrationPolicy, ServerView,
 };
 pub use problem::{Problem, ProblemKind};
 
@@ -55,6 +55,14 @@ pub mod path {
     pub const PASSWORD_BEGIN: &str = "/v1/account/password/begin";
     /// Ends it.
     pub const PASSWORD_END: &str = "/v1/account/password/end";
+    /// Puts a message of the device that shows a code into a box; the first one opens it.
+    pub const PAIRING_PUT: &str = "/v1/pairing/put";
+    /// Puts a message of the new device into a box.
+    pub const PAIRING_ANSWER: &str = "/v1/pairing/answer";
+    /// A message in a box.
+    pub const PAIRING_TAKE: &str = "/v1/pairing/take";
+    /// Takes a box away.
+    pub const PAIRING_CLOSE: &str = "/v1/pairing/close";
     /// Heads beside those known.
     pub const HEADS: &str = "/v1/vault/heads";
     /// A head, and entries towards it.

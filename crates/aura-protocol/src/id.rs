@@ -77,6 +77,8 @@ ids! {
     BlobId(16);
     /// A chunk of an attachment, as a store knows it: random.
     ChunkName(16);
+    /// Where the messages of a pairing lie: it follows from the code.
+    PairingBox(16);
     /// The random half of an epoch or a root generation.
     Nonce16(16);
     /// A SHA-256 value.

@@ -61,6 +61,12 @@ labels! {
     SearchFileKey = "aura/v1/search-file/key",
     /// Attachment key to a chunk's name.
     ChunkName = "aura/v1/chunk/name",
+    /// Pairing code to the box that the messages lie in.
+    PairingBox = "aura/v1/pairing/box",
+    /// Pairing code to the key of one message.
+    PairingKey = "aura/v1/pairing/key",
+    /// Pairing code to the hedge key of the messages.
+    PairingHedge = "aura/v1/pairing/hedge",
 
     // Contexts of sealed objects.
     /// Body of an entry.
@@ -81,6 +87,8 @@ labels! {
     SearchFile = "aura/v1/object/search-file",
     /// Aura's own archive.
     Archive = "aura/v1/object/archive",
+    /// A message of a pairing.
+    PairingMessage = "aura/v1/object/pairing",
 
     // HPKE info strings.
     /// Root key to a slot.
@@ -89,6 +97,8 @@ labels! {
     WrapDevice = "aura/v1/hpke/device",
     /// Epoch key to the second lock.
     WrapSecondLock = "aura/v1/hpke/second-lock",
+    /// What a new device needs, to that device.
+    SealPairing = "aura/v1/hpke/pairing",
 
     // Signatures (prefix of what is signed).
     /// The genesis record.

@@ -26,6 +26,8 @@ pub mod store;
 
 pub mod auth;
 
+pub mod pairing;
+
 pub mod http;
 
 pub mod peer;

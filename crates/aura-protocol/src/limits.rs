@@ -85,3 +85,17 @@ pub const PUSH_BYTES_MAX: usize =
 pub const HAS_NAMES_MAX: usize = 4096;
 /// The largest answer about heads.
 pub const HEADS_BYTES_MAX: usize = 64 << 20;
+/// The largest message of a pairing, sealed.
+pub const PAIRING_MESSAGE_BYTES_MAX: usize = 32 << 10;
+/// The largest body of a request about a pairing: a message, and where it belongs.
+pub const PAIRING_REQUEST_BYTES_MAX: usize = PAIRING_MESSAGE_BYTES_MAX + 64;
+/// Bytes of the name of a device that is paired.
+pub const PAIRING_NAME_BYTES_MAX: usize = 64;
+/// Root keys that a grant carries.
+pub const PAIRING_ROOTS_MAX: usize = 128;
+/// Servers that a grant names.
+pub const PAIRING_SERVERS_MAX: usize = 16;
+/// Bytes of a server's address in it.
+pub const PAIRING_URL_BYTES_MAX: usize = 280;
+/// For how many seconds a code counts.
+pub const PAIRING_SECONDS_MAX: u64 = 600;

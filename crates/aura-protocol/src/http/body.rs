@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Bodies of requests and answers: arrays of fixed length, each member in its place.
-//! Source: spec/http.md, rules HTP-4 and HTP-7 to HTP-14.
+//! Source: spec/http.md, rules HTP-4 and HTP-7 to HTP-15.
 
 use crate::auth::opaque::{
     LOGIN_PROOF_BYTES, LOGIN_REQUEST_BYTES, LOGIN_RESPONSE_BYTES, RECORD_BYTES,
@@ -11,11 +11,12 @@ use crate::authority::SignedStatement;
 use crate::codec::{CodecError, Decode, Encode, Reader, Writer};
 use crate::entry::Entry;
 use crate::head::{Head, Position};
-use crate::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation, VaultId};
+use crate::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation, PairingBox, VaultId};
 use crate::limits::{
-    HAS_NAMES_MAX, INVITATION_BYTES_MAX, LINEAGE_STATEMENTS_MAX, LIVES_MAX, READ_BYTES_MAX,
-    READ_ENTRIES_MAX,
+    HAS_NAMES_MAX, INVITATION_BYTES_MAX, LINEAGE_STATEMENTS_MAX, LIVES_MAX,
+    PAIRING_MESSAGE_BYTES_MAX, READ_BYTES_MAX, READ_ENTRIES_MAX,
 };
+use crate::pairing::Step;
 use crate::signed::Signed;
 use crate::store::{Heads, Receipt, StoredHead};
 
@@ -212,6 +213,36 @@ bodies! {
         names: Vec<ChunkName>,
     }
 
+    /// A message of a pairing, for its box (HTP-15).
+    PairingPut[3] {
+        /// The box.
+        place: PairingBox,
+        /// Which message.
+        step: Step,
+        /// As it was sealed.
+        message: PairingMessage,
+    }
+
+    /// Asks for a message of a pairing.
+    PairingTake[2] {
+        /// The box.
+        place: PairingBox,
+        /// Which message.
+        step: Step,
+    }
+
+    /// The message, if it is there.
+    PairingTaken[1] {
+        /// As it was sealed.
+        message: Option<PairingMessage>,
+    }
+
+    /// Takes a box away.
+    PairingClose[1] {
+        /// The box.
+        place: PairingBox,
+    }
+
     /// Whether each of them is there.
     HasAnswer[1] {
         /// In the order of the question.
@@ -289,6 +320,47 @@ impl Member for Option<Invitation> {
     }
 }
 
+/// A message of a pairing, as it was sealed: a server reads nothing in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairingMessage(pub Vec<u8>);
+
+impl Member for PairingMessage {
+    fn write(&self, writer: &mut Writer) {
+        writer.bytes(&self.0);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let message = reader.bytes()?;
+        if message.len() > PAIRING_MESSAGE_BYTES_MAX {
+            return Err(CodecError::Bounds);
+        }
+        Ok(Self(message.to_vec()))
+    }
+}
+
+impl Member for Option<PairingMessage> {
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Some(message) => message.write(writer),
+            None => drop(writer.null()),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        if reader.null() { Ok(None) } else { PairingMessage::read(reader).map(Some) }
+    }
+}
+
+impl Member for Step {
+    fn write(&self, writer: &mut Writer) {
+        writer.uint(self.code());
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Self::from_code(reader.uint()?).ok_or(CodecError::Bounds)
+    }
+}
+
 impl Member for u64 {
     fn write(&self, writer: &mut Writer) {
         writer.uint(*self);
@@ -324,7 +396,7 @@ macro_rules! byte_members {
     )*};
 }
 
-byte_members! { VaultId, DeviceId, Incarnation, ChunkName, Hash, Token, }
+byte_members! { VaultId, DeviceId, Incarnation, ChunkName, Hash, PairingBox, Token, }
 
 impl Member for ServerKey {
     fn write(&self, writer: &mut Writer) {
