@@ -38,6 +38,12 @@ impl Transport {
         Ok(Self { device, key: TransportSigningKey::from_seed(seed) })
     }
 
+    /// The key of a device that has no directory yet.
+    pub fn of(device: DeviceId, key: &TransportSigningKey) -> Self {
+        let seed = Zeroizing::new(*key.dangerous_seed());
+        Self { device, key: TransportSigningKey::from_seed(seed) }
+    }
+
     /// The public half, as the device's statement lists it.
     pub fn public(&self) -> [u8; 32] {
         self.key.verifying_key()

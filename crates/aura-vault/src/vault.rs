@@ -21,6 +21,10 @@ mod arrive;
 
 mod fork;
 
+mod pairing;
+
+mod enter;
+
 mod join;
 
 mod second;
@@ -50,7 +54,9 @@ use crate::search::SearchError;
 pub use attempts::{second_wait_ms, wait_ms};
 pub use create::{Kit, MakeLog, Setup};
 pub use enrol::Announce;
+pub use enter::{Arriving, Entering};
 pub use join::DeviceInfo;
+pub use pairing::{Admitted, Newcomer, Offered, Pairing, PairingError};
 pub use revoke::Loss;
 pub use second::SecondStanding;
 pub use slots::SlotInfo;
@@ -135,6 +141,9 @@ pub enum VaultError {
     /// The device was revoked already.
     #[error("that device was revoked already")]
     Revoked,
+    /// Two devices were not paired.
+    #[error(transparent)]
+    Pairing(#[from] PairingError),
     /// Others have seen changes that are not here: they would be lost.
     #[error("other devices have seen changes that are not here yet")]
     Behind,

@@ -20,13 +20,13 @@ use aura_protocol::store::LocalLog;
 use zeroize::Zeroizing;
 
 use super::enrol::{Announce, Cause, enrol};
+use super::enter::vacant;
 use super::statement::sign;
 use super::{
     Credential, Locked, Unlocked, Vault, VaultError, generation, read_roster, slots, unlock,
 };
 use crate::audit::{Action, Outcome};
 use crate::feed::Commit;
-use crate::home::{Home, Kind};
 use crate::keyring::RootKeys;
 use crate::open::{Environment, Reaches, lock};
 
@@ -77,17 +77,7 @@ impl Vault<Locked> {
         (transport, announce): (TransportSigningKey, Announce<'_>),
         environment: &Environment,
     ) -> Result<Self, VaultError> {
-        let home = Home::new(path);
-        match home.kind().map_err(|error| VaultError::Io("aura-vault", error))? {
-            Kind::Empty => {}
-            Kind::Vault(_) => return Err(VaultError::Exists),
-            Kind::Newer => return Err(VaultError::Newer),
-            Kind::Unknown => return Err(VaultError::Damaged("aura-vault")),
-        }
-        // The keys of a device that lost its marker, perhaps.
-        if home.device_key().exists() {
-            return Err(VaultError::Unfinished);
-        }
+        let home = vacant(path)?;
         let parsed = secret_key.map(|text| SecretKey::parse(text.trim())).transpose();
         // One that nobody could have been given opens nothing.
         let parsed = parsed.map_err(|_| VaultError::Secret)?;

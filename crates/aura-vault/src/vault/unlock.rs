@@ -70,7 +70,25 @@ pub(super) fn open(
         let failed = attempts.failed(now_ms).write(&home.attempts());
         failed.map_err(|error| VaultError::Io("attempts", error))?;
     }
-    let mut keyring = opened?;
+    finish(vault, opened?, (Some(credential), attempts), environment)
+}
+
+/// Opens a vault whose keys have come by a code: no secret is asked for.
+pub(super) fn open_with(
+    vault: &Vault<Locked>,
+    keyring: Keyring,
+    environment: Environment,
+) -> Result<Open, VaultError> {
+    finish(vault, keyring, (None, Attempts::default()), environment)
+}
+
+fn finish(
+    vault: &Vault<Locked>,
+    mut keyring: Keyring,
+    (credential, attempts): (Option<&Credential>, Attempts),
+    environment: Environment,
+) -> Result<Open, VaultError> {
+    let (home, now_ms) = (&vault.home, environment.clock.now_ms());
     let views = load_keyring(home, vault, &mut keyring, &environment)?;
     let (seen, missing) = look_back(vault);
     let mut entropy = (environment.entropy)();
@@ -78,14 +96,17 @@ pub(super) fn open(
     if !is_revoked {
         generation::renew_secret_key(home, &vault.roster, &keyring)?;
     }
-    let (mut pen, past) = match generation::read_device(home, vault.vault, &keyring) {
-        Err(VaultError::Missing(_)) if vault.state.is_outdated => return Err(VaultError::Newer),
-        Err(VaultError::Missing(_)) => {
+    let device = generation::read_device(home, vault.vault, &keyring);
+    let (mut pen, past) = match (device, credential) {
+        (Err(VaultError::Missing(_)), _) if vault.state.is_outdated => {
+            return Err(VaultError::Newer);
+        }
+        (Err(VaultError::Missing(_)), Some(credential)) => {
             let device = (credential, Cause::Lost);
             let pen = enrol::enrol(vault, device, &keyring, (entropy.as_mut(), now_ms))?;
             (pen, Past::Whole)
         }
-        device => {
+        (device, _) => {
             let device = device?;
             if !is_revoked && keyring.generations().nth(1).is_some() {
                 // It may be sealed under an older root key still.

@@ -171,7 +171,7 @@ impl Rogue {
 }
 
 /// The root key and what follows from it, as a program of one's own would get it.
-fn roots(vault: &Vault<Unlocked>, kit: &Kit) -> RootKeys {
+pub fn roots(vault: &Vault<Unlocked>, kit: &Kit) -> RootKeys {
     let (id, roster) = (vault.id(), vault.roster());
     let code = RecoveryCode::parse(&kit.recovery_code).unwrap();
     let opened = roster.wraps().iter().find_map(|(recipient, generation, sealed)| {
