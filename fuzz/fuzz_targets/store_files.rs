@@ -15,7 +15,7 @@ use aura_fuzz::input::{chosen, text};
 use aura_protocol::head::Position;
 use aura_protocol::id::Hash;
 
-use crate::layout::FolderLayout;
+use crate::layout::{BoxFile, FolderLayout};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let (choice, bytes) = chosen(input);
@@ -39,6 +39,10 @@ fn run(bytes: &[u8]) {
 
 /// A name has one form and leads nowhere else.
 fn name(name: &str) {
+    if let Some(file) = BoxFile::parse(name) {
+        assert_eq!(file.name(), name);
+        assert!(!name.contains(['/', '\\', '.']));
+    }
     if let Some(position) = FolderLayout::parse_head(name) {
         assert_eq!(FolderLayout::head_name(&position), name);
     }

@@ -28,6 +28,8 @@ mod forget;
 #[cfg(feature = "postgres")]
 mod shelf;
 
+mod pairing;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,6 +52,7 @@ use self::head::{HeadFiles, Kept};
 use self::judge::{Floors, Judge};
 #[cfg(feature = "postgres")]
 pub use self::shelf::FolderShelf;
+pub use self::pairing::FolderBox;
 use crate::layout::FolderLayout;
 use crate::local::Clock;
 use crate::wait::{Bell, deadline};

@@ -4,7 +4,7 @@
 //! The server is known by its key and by nothing else; not a byte is sent to one that shows another. Whatever it
 //! answers is bounded before it is read, in length and in time, and believed no more than a folder: every reader
 //! verifies. Passwords and secret keys are not seen here, only what OPAQUE makes of them.
-//! Source: spec/http.md, rules HTP-1 to HTP-13.
+//! Source: spec/http.md, rules HTP-1 to HTP-15.
 
 mod fault;
 
@@ -28,10 +28,13 @@ mod store;
 
 mod log;
 
+mod pairing;
+
 pub use address::{Address, AddressError};
 pub use fault::Fault;
 pub use lineage::{LineageError, lineage};
 pub use log::{LogFinding, LogMark, Looked, Since};
+pub use pairing::ServerBox;
 pub use server::Server;
 pub use store::HttpStore;
 pub use tls::probe;

@@ -7,7 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use aura_protocol::head::Position;
-use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation, VaultId};
+use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation, PairingBox, VaultId};
+use aura_protocol::pairing::Step;
 
 /// Where the local store keeps what.
 #[derive(Debug, Clone)]
@@ -149,9 +150,38 @@ impl FolderLayout {
         ChunkLayout { root: self.root.join("chunks") }
     }
 
+    /// `pair/UNTIL-BOX-STEP`: messages of devices that pair.
+    pub(crate) fn boxes(&self) -> PathBuf {
+        self.root.join("pair")
+    }
+
     /// Files that are being written; synchronising tools can be told to leave it out.
     pub(crate) fn new_files(&self) -> PathBuf {
         self.root.join("new")
+    }
+}
+
+/// A message in a box, as its file's name says it (PAI-13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BoxFile {
+    /// When the code ends, in milliseconds since 1970.
+    pub(crate) until_ms: u64,
+    pub(crate) place: PairingBox,
+    pub(crate) step: Step,
+}
+
+impl BoxFile {
+    pub(crate) fn name(&self) -> String {
+        format!("{:016x}-{}-{}", self.until_ms, self.place, self.step.code())
+    }
+
+    /// What a file's name says; `None` if it is no such name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.split('-');
+        let (until, place, step) = (parts.next()?, parts.next()?, parts.next()?);
+        let step = Step::from_code(step.parse().ok()?)?;
+        let file = Self { until_ms: number_of(until)?, place: PairingBox::parse(place)?, step };
+        (file.name() == name).then_some(file)
     }
 }
 
@@ -195,6 +225,13 @@ mod tests {
             assert_eq!(FolderLayout::parse_head(name), None, "{name}");
             assert_eq!(FolderLayout::parse_run(name), None, "{name}");
         }
+        let file = BoxFile { until_ms: 7, place: PairingBox([0xab; 16]), step: Step::Grant };
+        assert_eq!(BoxFile::parse(&file.name()), Some(file));
+        for other in [".tmp", "0", "-1"] {
+            assert_eq!(BoxFile::parse(&format!("{}{other}", file.name())), None, "{other}");
+        }
+        assert_eq!(BoxFile::parse(&file.name().to_uppercase()), None);
+        assert_eq!(BoxFile::parse(&file.name().replace("-3", "-+3")), None);
         assert_eq!(FolderLayout::parse_run(&FolderLayout::run_name(0x20, &last)), None);
         assert_eq!(FolderLayout::parse_run(&FolderLayout::run_name(0, &last)), None);
     }

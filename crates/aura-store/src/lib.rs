@@ -32,6 +32,8 @@ mod show;
 
 pub mod local;
 
+pub mod mailbox;
+
 pub mod http;
 
 #[cfg(feature = "peer")]

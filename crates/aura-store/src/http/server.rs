@@ -111,12 +111,12 @@ impl Server {
         self.ask(small(path::LOGIN_END, LoginEnd { login, proof }.to_bytes())).await
     }
 
-    async fn send(&self, call: Call) -> Result<Vec<u8>, Fault> {
+    pub(super) async fn send(&self, call: Call) -> Result<Vec<u8>, Fault> {
         let line = self.line.clone();
         run(async move { line.ask(call).await }).await
     }
 
-    async fn ask<T: Decode>(&self, call: Call) -> Result<T, Fault> {
+    pub(super) async fn ask<T: Decode>(&self, call: Call) -> Result<T, Fault> {
         let most = call.answer.1;
         parse(&self.send(call).await?, most)
     }

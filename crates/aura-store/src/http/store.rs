@@ -134,7 +134,7 @@ impl HttpStore {
         run(async move { pass.ask(call).await }).await
     }
 
-    async fn ask<T: Decode>(&self, call: Call) -> Result<T, Fault> {
+    pub(super) async fn ask<T: Decode>(&self, call: Call) -> Result<T, Fault> {
         let most = call.answer.1;
         parse(&self.send(call).await?, most)
     }

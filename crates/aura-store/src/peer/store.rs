@@ -13,7 +13,7 @@ use aura_protocol::head::{Head, Position};
 use aura_protocol::http::{
     Entries, HasAnswer, HasAsk, HeadsAnswer, HeadsAsk, Push, PushAnswer, Read,
 };
-use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Incarnation};
+use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::limits::{
     CHUNK_BYTES_MAX, HAS_NAMES_MAX, LIVES_MAX, READ_BYTES_MAX, READ_ENTRIES_MAX,
 };
