@@ -22,6 +22,8 @@ mod token;
 
 mod bell;
 
+mod boxes;
+
 mod quota;
 
 mod access;

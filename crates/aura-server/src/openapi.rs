@@ -5,8 +5,8 @@ use aura_protocol::http::{
     CBOR, OCTETS, PROBLEM_JSON, PROTOCOL, PROTOCOL_HEADER, ProblemKind, TEXT, path,
 };
 use aura_protocol::limits::{
-    CHUNK_BYTES_MAX, KNOWN_REQUEST_BYTES_MAX, PUSH_BYTES_MAX, REGISTRATION_BYTES_MAX,
-    SMALL_REQUEST_BYTES_MAX,
+    CHUNK_BYTES_MAX, KNOWN_REQUEST_BYTES_MAX, PAIRING_REQUEST_BYTES_MAX, PUSH_BYTES_MAX,
+    REGISTRATION_BYTES_MAX, SMALL_REQUEST_BYTES_MAX,
 };
 use serde_json::{Map, Value, json};
 
@@ -39,6 +39,7 @@ pub(crate) const LOG: &str = "/v1/vault/log/{name}";
 const EVENT_STREAM: &str = "text/event-stream";
 
 const SMALL: Option<(&str, usize)> = Some((CBOR, SMALL_REQUEST_BYTES_MAX));
+const PAIRING: Option<(&str, usize)> = Some((CBOR, PAIRING_REQUEST_BYTES_MAX));
 const KNOWN: Option<(&str, usize)> = Some((CBOR, KNOWN_REQUEST_BYTES_MAX));
 
 const fn row(
@@ -106,6 +107,28 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         (204, None),
         "Ends a new password",
     ),
+    row(
+        ("post", path::PAIRING_PUT),
+        Takes::DeviceToken,
+        PAIRING,
+        (204, None),
+        "Puts a message for a new device into a box",
+    ),
+    row(
+        ("post", path::PAIRING_ANSWER),
+        Takes::Nothing,
+        PAIRING,
+        (204, None),
+        "Puts a message of a new device into a box",
+    ),
+    row(
+        ("post", path::PAIRING_TAKE),
+        Takes::Nothing,
+        SMALL,
+        (200, Some(CBOR)),
+        "A message in a box",
+    ),
+    row(("post", path::PAIRING_CLOSE), Takes::DeviceToken, SMALL, (204, None), "Takes a box away"),
     row(
         ("post", path::HEADS),
         Takes::AnyToken,

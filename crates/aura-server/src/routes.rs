@@ -7,6 +7,8 @@ mod entry;
 
 mod account;
 
+mod pairing;
+
 mod vault;
 
 mod watch;
@@ -53,6 +55,10 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route(path::ACCOUNT, get(account::view).delete(account::close))
         .route(path::PASSWORD_BEGIN, post(account::password))
         .route(path::PASSWORD_END, post(account::replace))
+        .route(path::PAIRING_PUT, post(pairing::put))
+        .route(path::PAIRING_ANSWER, post(pairing::answer))
+        .route(path::PAIRING_TAKE, post(pairing::take))
+        .route(path::PAIRING_CLOSE, post(pairing::close))
         .route(path::HEADS, post(vault::heads))
         .route(path::PUSH, post(vault::push))
         .route(path::READ, post(vault::read))

@@ -25,6 +25,8 @@ mod interrupt;
 
 mod kit;
 
+mod qr;
+
 mod outlet;
 
 mod archive;

@@ -83,6 +83,10 @@ impl Screen {
         if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.colour
+    }
+
     pub(crate) fn width(&self) -> usize {
         self.width
     }

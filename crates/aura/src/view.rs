@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::secret::Secret;
+
 /// What opening the vault found.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Opened {
@@ -177,7 +179,39 @@ pub(crate) struct Joined {
     pub(crate) home: String,
     pub(crate) device: String,
     pub(crate) confirmed: bool,
+    /// Whether the secret key is here: without it the password opens nothing.
+    pub(crate) secret_key: bool,
     pub(crate) store: Store,
+}
+
+/// `aura pair`: what it shows first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PairingCode {
+    pub(crate) code: Secret,
+    /// What its picture says.
+    pub(crate) picture: Secret,
+    /// When it ends.
+    pub(crate) until: String,
+    /// Where the new device can be told it.
+    pub(crate) stores: Vec<String>,
+    /// Stores that could not be reached, and why.
+    pub(crate) unreached: Vec<String>,
+}
+
+/// A device that has answered a code, or that answers one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Newcomer {
+    pub(crate) device: String,
+    pub(crate) name: String,
+}
+
+/// `aura pair`: a device was let in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Paired {
+    pub(crate) device: String,
+    pub(crate) name: String,
+    /// Whether it has said that it has everything.
+    pub(crate) arrived: bool,
 }
 
 /// One hit of `aura search`.

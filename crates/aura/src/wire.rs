@@ -227,6 +227,15 @@ pub(crate) enum Request {
         cost: Cost,
     },
     Join(Joining),
+    /// Show a code that lets one new device in, and wait for it.
+    Pair,
+    /// Yes or no to the device that has answered the code.
+    Decide {
+        device: String,
+        is_wanted: bool,
+    },
+    /// Come in by a code that another device shows.
+    Enter(Arrival),
 }
 
 /// A store that is meant.
@@ -284,6 +293,30 @@ pub(crate) struct Joining {
     /// A password needs it.
     pub(crate) secret_key: Option<Secret>,
     pub(crate) cost: Cost,
+}
+
+/// A new device that comes in by a code.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Arrival {
+    pub(crate) gate: Gate,
+    pub(crate) code: Secret,
+    /// What a person at the other device sees.
+    pub(crate) name: String,
+}
+
+/// Where its messages lie.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Gate {
+    Folder(PathBuf),
+    Far {
+        far: Faraway,
+        secret: Option<Secret>,
+    },
+    Server {
+        url: String,
+        /// The key that it shows, or that a person has typed. The other device says whether it is the right one.
+        pin: String,
+    },
 }
 
 /// Where a vault comes from.

@@ -288,7 +288,7 @@ fn note(hosted: &Hosted, kind: AccessKind, device: Option<DeviceId>) {
 }
 
 /// The session of a listed device.
-async fn of_device(
+pub(super) async fn of_device(
     server: &Arc<Server>,
     headers: &HeaderMap,
 ) -> Result<(Session, DeviceId), Refusal> {
@@ -310,7 +310,11 @@ pub(super) async fn view(State(server): Shared, headers: HeaderMap) -> Result<An
 }
 
 /// Whether a device may change the account: it is not quarantined.
-fn may_change(server: &Server, hosted: &Hosted, device: DeviceId) -> Result<(), Refusal> {
+pub(super) fn may_change(
+    server: &Server,
+    hosted: &Hosted,
+    device: DeviceId,
+) -> Result<(), Refusal> {
     let is_confirmed = server.listing(hosted)?.is_confirmed(device);
     if is_confirmed { Ok(()) } else { Err(ProblemKind::Forbidden.into()) }
 }

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use crate::accounts::{Account, AccountBook};
 use crate::backing::Backing;
 use crate::bell::{Bells, News};
+use crate::boxes::Boxes;
 use crate::config::{Config, Registration};
 use crate::crowd::{Crowd, Place};
 use crate::guard::Guard;
@@ -65,6 +66,7 @@ pub(crate) struct Server {
     pub(crate) tokens: Arc<dyn Passes>,
     pub(crate) guard: Guard,
     pub(crate) bells: Bells,
+    pub(super) boxes: Boxes,
     pub(crate) metrics: Metrics,
     pub(crate) now_ms: Now,
     pub(super) log: LogKey,
@@ -100,6 +102,7 @@ impl Server {
             tokens: passes,
             guard: Guard::default(),
             bells: Bells::default(),
+            boxes: Boxes::default(),
             metrics: Metrics::default(),
             now_ms,
             log,
@@ -171,6 +174,7 @@ impl Server {
         });
         // Next time, if not now.
         tidied.await.ok();
+        self.boxes.sweep(Instant::now());
         self.sources.retain_recent();
         self.sources.shrink_to_fit();
         self.owners.retain_recent();

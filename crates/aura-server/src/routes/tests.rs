@@ -12,6 +12,7 @@ mod limit;
 mod log;
 #[cfg(feature = "postgres")]
 mod nodes;
+mod pairing;
 mod vault;
 
 use std::net::SocketAddr;

@@ -12,11 +12,12 @@ use aura_vault::home::{Home, Kind};
 use aura_vault::vault::VaultError;
 use clap::Args;
 use pollster::block_on;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ask::way;
 use super::context::{Context, Watch};
 use super::far::{self, Reached};
+use super::pair;
 use super::server;
 use crate::client::{Client, parse};
 use crate::exit::{Exit, Failure};
@@ -24,7 +25,7 @@ use crate::moment::now_ms;
 use crate::screen::{clean, wrap};
 use crate::secret::{self, Secret};
 use crate::view;
-use crate::wire::{Cost, Joining, Request, Source, Way};
+use crate::wire::{Arrival, Cost, Gate, Joining, Request, Source, Way};
 
 #[derive(Debug, Args)]
 pub(crate) struct Join {
@@ -45,12 +46,24 @@ pub(crate) struct Join {
     /// With the recovery code of the emergency kit instead of the password and the secret key
     #[arg(long)]
     recovery: bool,
+    /// With a code that a device of yours shows: `aura pair` there
+    #[arg(long, conflicts_with_all = ["recovery", "secret_key_file", "vault"])]
+    pair: bool,
+    /// Read that code from the first line of a file
+    #[arg(long, value_name = "FILE", requires = "pair")]
+    code_file: Option<PathBuf>,
+    /// What the other device calls this one when it asks you [default: this computer's name]
+    #[arg(long, value_name = "NAME", requires = "pair")]
+    name: Option<String>,
     #[arg(long, hide = true, env = "AURA_COST", value_enum, default_value = "usual")]
     cost: Cost,
 }
 
 impl Join {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        if self.pair {
+            return self.come_in(context);
+        }
         let source = self.source()?;
         if !matches!(Home::new(&context.home).kind(), Ok(Kind::Empty)) {
             return Err(VaultError::Exists.into());
@@ -62,24 +75,53 @@ impl Join {
             (Way::Recovery, None) => None,
             (_, path) => Some(ask(path, "Secret key")?),
         };
-        let has_key = secret_key.is_some();
-        let existed = context.home.exists();
-        Home::new(&context.home)
-            .create()
-            .map_err(|error| Failure::file("The vault's folder could not be made", &error))?;
         let joining = Joining { source, way, secret, secret_key, cost: self.cost };
-        let joined = enter(context, joining);
-        if joined.is_err() && !existed {
-            // Only goes when it is empty.
-            drop(fs::remove_dir(&context.home));
-        }
-        show(context, &joined?)?;
-        if !(has_key || context.screen.json) {
-            let text = "The password does not open it here before the secret key of the kit is in the \
-                        file `secret.key` of the vault's folder; until then: aura unlock --recovery";
-            context.screen.line(&wrap(text, context.screen.width(), ""))?;
-        }
+        let joined = make(context, || enter(context, joining))?;
+        show(context, &joined)?;
         Ok(Exit::Done)
+    }
+
+    /// Comes in by a code.
+    fn come_in(self, context: &Context) -> Result<Exit, Failure> {
+        if !matches!(Home::new(&context.home).kind(), Ok(Kind::Empty)) {
+            return Err(VaultError::Exists.into());
+        }
+        let name = pair::name(self.name.as_deref())?.to_string();
+        let gate = self.gate()?;
+        let code = pair::code(self.code_file.as_deref())?;
+        let screen = &context.screen;
+        let tell = |item: Value| {
+            let own: view::Newcomer = parse(item)?;
+            if screen.json {
+                return screen.value(&json!({ "newcomer": own }));
+            }
+            let (name, id) = (clean(&own.name), pair::short(&own.device));
+            screen.line(&format!("This device is {name}, {id}. Say yes to it on the other one."))
+        };
+        let arrival = Arrival { gate, code, name };
+        let joined = make(context, || {
+            let mut client = Client::reach(&context.home, context.idle)?;
+            let mut watch = Watch::new(screen, tell);
+            let done = client.call(&Request::Enter(arrival), &mut watch);
+            drop(watch);
+            parse(done?)
+        })?;
+        show(context, &joined)?;
+        Ok(Exit::Done)
+    }
+
+    /// Where the messages lie.
+    fn gate(&self) -> Result<Gate, Failure> {
+        if far::is_meant(&self.place) {
+            let far = self.reached.at(&self.place, self.known.account())?;
+            let secret = self.reached.secret(&far)?;
+            return Ok(Gate::Far { far, secret });
+        }
+        if !Address::is_meant(&self.place) {
+            return Ok(Gate::Folder(Context::absolute(Path::new(&self.place))?));
+        }
+        let (address, pin) = self.known.for_pairing(&self.place)?;
+        Ok(Gate::Server { url: address.to_string(), pin: pin.to_string() })
     }
 
     /// Where the vault comes from.
@@ -108,6 +150,23 @@ impl Join {
         }
         Ok(Source::Server { at: self.known.at(&self.place)?, vault: self.vault.clone() })
     }
+}
+
+/// Makes the vault's folder, and takes it away again when nothing has come of it.
+fn make(
+    context: &Context,
+    join: impl FnOnce() -> Result<view::Joined, Failure>,
+) -> Result<view::Joined, Failure> {
+    let existed = context.home.exists();
+    Home::new(&context.home)
+        .create()
+        .map_err(|error| Failure::file("The vault's folder could not be made", &error))?;
+    let joined = join();
+    if joined.is_err() && !existed {
+        // Only goes when it is empty.
+        drop(fs::remove_dir(&context.home));
+    }
+    joined
 }
 
 fn enter(context: &Context, joining: Joining) -> Result<view::Joined, Failure> {
@@ -180,6 +239,11 @@ fn show(context: &Context, joined: &view::Joined) -> Result<(), Failure> {
     screen.line(&format!("This is a device of the vault now, and it is open: {}", joined.home))?;
     screen.line(&format!("  device  {}", joined.device))?;
     screen.line(&format!("  syncs   {}", clean(&joined.store.path)))?;
+    if !joined.secret_key {
+        let text = "The password does not open it here before the secret key of the kit is in the file \
+                    `secret.key` of the vault's folder; until then: aura unlock --recovery";
+        screen.line(&wrap(text, screen.width(), ""))?;
+    }
     if joined.confirmed {
         screen.line("What it writes counts. Attachments follow: `aura sync` waits for them.")?;
         return Ok(());

@@ -17,6 +17,8 @@ mod record;
 mod export;
 mod proof;
 mod slot;
+mod pair;
+
 mod join;
 mod shell;
 mod demo;
@@ -105,6 +107,8 @@ enum Command {
     Lock(vault::Lock),
     /// Make this a new device of a vault that a folder or a server has
     Join(join::Join),
+    /// Show a code that lets a new device in
+    Pair(pair::Pair),
     /// Is it safe, is it synced, who looked?
     Status,
     /// Show what Aura does, with a sample life in a throw-away folder
@@ -212,6 +216,7 @@ impl Cli {
             Command::Unlock(args) => args.run(&context),
             Command::Lock(args) => args.run(&context),
             Command::Join(args) => args.run(&context),
+            Command::Pair(args) => args.run(&context),
             Command::Sync => store::sync(&context),
             Command::Store(args) => args.run(&context),
             Command::Device(args) => args.run(&context),

@@ -28,7 +28,7 @@ pub(crate) struct Known {
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
     /// The server's key, 64 digits, if you have it: then nobody is asked
-    #[arg(long, value_name = "KEY", requires = "account")]
+    #[arg(long, value_name = "KEY")]
     pin: Option<String>,
 }
 
@@ -44,6 +44,17 @@ impl Known {
 
     pub(super) fn has_pin(&self) -> bool {
         self.pin.is_some()
+    }
+
+    /// The server at this address for a device that pairs: its key as given, or as it shows it. Whether that is the right
+    /// one, the other device says.
+    pub(super) fn for_pairing(&self, url: &str) -> Result<(Address, ServerKey), Failure> {
+        let address = address(url)?;
+        let pin = match &self.pin {
+            Some(pin) => key(pin)?,
+            None => http::probe(&address).map_err(|fault| unreached(&fault))?,
+        };
+        Ok((address, pin))
     }
 
     /// The server at this address, its key compared by a person or given.

@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::keeper::{Keeper, argon2, credential};
+use super::pair::Verdict;
 use super::reply::Reply;
 use super::sync::Syncing;
-use super::{compact, device, export, import, join, proof, record, search};
+use super::{compact, device, enter, export, import, join, pair, proof, record, search};
 use crate::exit::{Exit, Failure};
 use crate::kit::Kit;
 use crate::secret::Secret;
@@ -25,13 +26,14 @@ use crate::wire::{Cost, Request, Second, VERSION};
 pub(crate) struct Desk {
     keeper: Keeper,
     syncing: Syncing,
+    verdict: Verdict,
     idle: (Duration, Duration),
     memory: String,
 }
 
 impl Desk {
     pub(crate) fn new(keeper: Keeper, idle: (Duration, Duration), memory: String) -> Self {
-        Self { keeper, syncing: Syncing::default(), idle, memory }
+        Self { keeper, syncing: Syncing::default(), verdict: Verdict::default(), idle, memory }
     }
 
     pub(crate) fn keeper(&self) -> &Keeper {
@@ -119,7 +121,10 @@ impl Desk {
             | Request::ConfirmDevice { .. }
             | Request::RevokeDevice { .. }
             | Request::RetireDevice { .. }
-            | Request::Join(_) => self.see_to_others(request, reply),
+            | Request::Join(_)
+            | Request::Pair
+            | Request::Decide { .. }
+            | Request::Enter(_) => self.see_to_others(request, reply),
             request => self.keeper.with_open(|_, session| self.use_open(request, session, reply)),
         }
     }
@@ -173,6 +178,12 @@ impl Desk {
                 self.revoke(&id, (password, recovery_code), cost, reply)
             }
             Request::Join(joining) => said(&join::join((keeper, syncing), joining, reply)?),
+            Request::Pair => said(&pair::pair((keeper, syncing), &self.verdict, reply)?),
+            Request::Decide { device, is_wanted } => {
+                self.verdict.say(device, is_wanted);
+                Ok(Value::Null)
+            }
+            Request::Enter(arrival) => said(&enter::enter((keeper, syncing), arrival, reply)?),
             _ => Err(unknown()),
         }
     }

@@ -8,7 +8,7 @@ use aura_vault::feed::FeedError;
 use aura_vault::gate::GateError;
 use aura_vault::intake::TakeError;
 use aura_vault::open::OpenError;
-use aura_vault::vault::VaultError;
+use aura_vault::vault::{PairingError, VaultError};
 
 use crate::exit::{Exit, Failure, plain};
 
@@ -81,11 +81,56 @@ impl From<VaultError> for Failure {
             ),
             VaultError::Store(error) => error.into(),
             VaultError::Open(error) => error.into(),
+            VaultError::Pairing(error) => unpaired(error),
             VaultError::LastSlot | VaultError::NoSlot => {
                 Failure::usage(what, "See `aura slot ls`.")
             }
             _ => Failure::new(Exit::Failed, what).safe(NOTHING_LOST).next(VERIFY),
         }
+    }
+}
+
+/// Why two devices were not paired.
+pub(super) fn unpaired(error: PairingError) -> Failure {
+    let failure = |exit, what: &str| Failure::new(exit, what).safe("No device was let in by this.");
+    match error {
+        PairingError::Waits => failure(Exit::Refused, "This device waits to be confirmed itself.")
+            .next("Confirm it on a device that counts, or pair from there."),
+        PairingError::Listed => failure(Exit::Refused, "That device is one of the vault's already.")
+            .next("See `aura device ls`. A device that is to come again comes as a new one."),
+        PairingError::Bounds => failure(
+            Exit::Failed,
+            "This vault has had more keys, or has more servers, than a code can hand over.",
+        )
+        .next("Let the device in with the password and the secret key: aura join"),
+        PairingError::Refused => failure(Exit::Refused, "The other device said no.")
+            .next("If that was a mistake, make another code there: aura pair"),
+        PairingError::Server => failure(
+            Exit::Refused,
+            "The server shows another key than the one that the other device knows it by.",
+        )
+        .next(
+            "Somebody stands between you and the server, or it has a new key: see `aura store ls` on the \
+             other device.\nOr pair over another store.",
+        ),
+        PairingError::Withheld => failure(
+            Exit::Unreachable,
+            "The store does not show what the other device has brought there.",
+        )
+        .next("A tool may be bringing files still. Make another code there and run it again: aura pair"),
+        PairingError::Vault => failure(
+            Exit::Unreachable,
+            "What the store shows and what the other device said do not fit together.",
+        )
+        .next("Run `aura sync` and `aura device ls` on the other device, then pair anew: aura pair"),
+        _ => failure(
+            Exit::Unreachable,
+            "What lies in the box was not said to this device under this code.",
+        )
+        .next(
+            "Another device has answered before it, or somebody alters what is in the store. Make another \
+             code: aura pair",
+        ),
     }
 }
 

@@ -36,7 +36,8 @@ use crate::secret::Secret;
 use crate::view;
 use crate::wire::{Joining, Progress, Source, Way};
 
-const NOTHING_MADE: &str = "Nothing was made here, and the vault's other devices are as they were.";
+pub(super) const NOTHING_MADE: &str =
+    "Nothing was made here, and the vault's other devices are as they were.";
 
 /// What a join makes, and may have left.
 const REMAINS: [&str; 16] = [
@@ -68,6 +69,7 @@ pub(super) fn join(
     let transport = TransportSigningKey::generate(&mut SystemEntropy);
     let found = find(home, &joining, &transport)?;
     let (vault, turn) = (found.vault, syncing.turn());
+    let has_secret_key = joining.secret_key.is_some();
     begin(home)?;
     let joined = reply
         .progress(&Progress { task: "fetching".to_owned(), ..Progress::default() })
@@ -86,6 +88,7 @@ pub(super) fn join(
         home: home.display().to_string(),
         device: own.id,
         confirmed: own.confirmed,
+        secret_key: has_secret_key,
         store,
     })
 }
@@ -214,7 +217,7 @@ fn announce(
     Ok(())
 }
 
-fn unread(trouble: &str) -> Failure {
+pub(super) fn unread(trouble: &str) -> Failure {
     Failure::new(Exit::Unreachable, format!("The store was not read: {trouble}."))
         .safe(NOTHING_MADE)
         .next("Run it again when it can be read.")
@@ -225,7 +228,7 @@ fn no_id() -> Failure {
 }
 
 /// From here on, what stands in the folder is a join's.
-fn begin(home: &Path) -> Result<(), Failure> {
+pub(super) fn begin(home: &Path) -> Result<(), Failure> {
     match Home::new(home).kind() {
         Ok(Kind::Empty) => {}
         Ok(Kind::Vault(_)) => return Err(VaultError::Exists.into()),
@@ -252,7 +255,7 @@ fn begin(home: &Path) -> Result<(), Failure> {
 }
 
 /// Takes away what a try has left that made no vault, and then the word that one goes on.
-fn end(home: &Path) -> io::Result<()> {
+pub(super) fn end(home: &Path) -> io::Result<()> {
     if matches!(Home::new(home).kind(), Ok(Kind::Empty)) {
         clear(home)?;
     }
@@ -290,11 +293,11 @@ fn refused(failure: Failure, is_whole: bool) -> Failure {
     }
 }
 
-fn unwritten(error: &io::Error) -> Failure {
+pub(super) fn unwritten(error: &io::Error) -> Failure {
     Failure::file("The vault's folder could not be written", error)
 }
 
-fn lost() -> Failure {
+pub(super) fn lost() -> Failure {
     Failure::new(Exit::Failed, "This device is not among the vault's.")
         .safe("Nothing that was stored is lost.")
         .next("Run `aura verify`.")

@@ -6,7 +6,7 @@
 
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,8 +22,8 @@ use aura_vault::gate::{Principal, Session};
 use aura_vault::home::{self, Home, Kind};
 use aura_vault::open::Environment;
 use aura_vault::vault::{
-    Announce, Credential, Kit, Locked, SecondStanding, Setup, Unlocked, Vault, VaultError,
-    second_wait_ms, wait_ms,
+    Announce, Credential, Entering, Kit, Locked, SecondStanding, Setup, Unlocked, Vault,
+    VaultError, second_wait_ms, wait_ms,
 };
 use zeroize::Zeroizing;
 
@@ -51,6 +51,8 @@ pub(crate) struct Keeper {
     /// The vault's local store, for whoever moves sealed bytes without the vault. It is closed with the vault.
     local: Mutex<Option<(VaultId, Weak<LocalStore>)>>,
     is_locking: AtomicBool,
+    /// How often it was locked: what counts until then does not count after.
+    locks: AtomicU64,
     /// Whether secrets may have left traces in memory since the process began.
     is_worn: AtomicBool,
     last_use: Mutex<Instant>,
@@ -111,6 +113,7 @@ impl Keeper {
             state: RwLock::new(state),
             local: Mutex::new(local),
             is_locking: AtomicBool::new(false),
+            locks: AtomicU64::new(0),
             is_worn: AtomicBool::new(false),
             last_use: Mutex::new(Instant::now()),
             second_use: Mutex::new((0, Instant::now())),
@@ -259,6 +262,21 @@ impl Keeper {
         result
     }
 
+    /// Makes the folder the home of a device that was let in by a code, and leaves it open.
+    pub(crate) fn enter(&self, store: &Arc<LocalStore>, entering: Entering) -> Result<(), Failure> {
+        self.is_worn.store(true, Ordering::SeqCst);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(&*state, State::Absent) {
+            return Err(VaultError::Exists.into());
+        }
+        let (id, log) = (entering.vault(), Arc::clone(store) as Arc<dyn LocalLog>);
+        let vault = Vault::<Locked>::enter(&self.home, log, entering, environment())?;
+        self.keep_local(id, store);
+        *state = State::Open(vault);
+        self.touch();
+        Ok(())
+    }
+
     fn keep_local(&self, vault: VaultId, store: &Arc<LocalStore>) {
         *self.local.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((vault, Arc::downgrade(store)));
@@ -348,9 +366,15 @@ impl Keeper {
         result
     }
 
+    /// How often the vault was locked.
+    pub(crate) fn locks(&self) -> u64 {
+        self.locks.load(Ordering::SeqCst)
+    }
+
     /// Locks the vault: long tasks end at their next record, keys are wiped.
     pub(crate) fn lock(&self) -> Result<(), Failure> {
         self.is_locking.store(true, Ordering::SeqCst);
+        self.locks.fetch_add(1, Ordering::SeqCst);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let (next, result) = match mem::replace(&mut *state, State::Lost) {
             State::Open(vault) => {

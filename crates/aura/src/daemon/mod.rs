@@ -15,6 +15,8 @@ mod compact;
 mod sync;
 mod device;
 mod join;
+mod enter;
+mod pair;
 mod record;
 mod search;
 mod import;

@@ -48,7 +48,7 @@ impl Syncing {
             room_for(&stores, &site)?;
         }
         let vault = keeper.with_open(|vault, _| Ok(vault.id()))?;
-        let server = reach(&account)?;
+        let server = reach((&account.address, account.pin))?;
         if let Some(opening) = &serving.opening {
             open(keeper, &server, (vault, &account), opening)?;
         }
@@ -213,7 +213,7 @@ pub(in crate::daemon) fn log_in(
     (input, cost): (&LoginInput, Cost),
     transport: [u8; 32],
 ) -> Result<(Server, Granted), Failure> {
-    let server = reach(account)?;
+    let server = reach((&account.address, account.pin))?;
     let bytes = input.dangerous_bytes();
     let (login, request) = LoggingIn::start(&mut fill, bytes).map_err(unmade)?;
     let begun = server.begin_login(account.name.clone(), request, transport);
@@ -226,9 +226,9 @@ pub(in crate::daemon) fn log_in(
     Ok((server, granted))
 }
 
-/// The server of an account, if it is there, shows its key and speaks the protocol.
-fn reach(account: &Account) -> Result<Server, Failure> {
-    let server = Server::new(account.address.clone(), account.pin);
+/// The server at an address, if it is there, shows this key and speaks the protocol.
+pub(in crate::daemon) fn reach((address, pin): (&Address, ServerKey)) -> Result<Server, Failure> {
+    let server = Server::new(address.clone(), pin);
     let server = server.map_err(|fault| failed(&fault))?;
     block_on(server.view()).map_err(|fault| failed(&fault))?;
     Ok(server)
@@ -260,7 +260,7 @@ pub(in crate::daemon) fn parse(at: &At) -> Result<Account, Failure> {
 }
 
 /// A server's address as it was typed.
-pub(super) fn address(url: &str) -> Result<Address, Failure> {
+pub(in crate::daemon) fn address(url: &str) -> Result<Address, Failure> {
     let next = "For example: https://aura.example:8443";
     Address::parse(url).map_err(|_| Failure::usage("This is no server's address.", next))
 }

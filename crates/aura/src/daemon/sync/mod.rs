@@ -29,14 +29,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aura_protocol::id::{DeviceId, VaultId};
-use aura_protocol::store::{Access, BlindStore as _};
+use aura_protocol::store::{Access, BlindStore as _, StoreError};
 use aura_store::folder::FolderStore;
 use aura_vault::home::Home;
 use aura_vault::vault::VaultError;
 
-pub(super) use self::account::{log_in, parse};
-pub(super) use self::book::Kept;
+pub(super) use self::account::{address, log_in, parse, reach};
 use self::book::STORES_MAX;
+pub(super) use self::book::{Kept, read as kept};
 use self::gone::Gone;
 pub(super) use self::halt::Halt;
 use self::lan::Lan;
@@ -44,8 +44,8 @@ pub(super) use self::latch::keep as keep_secret;
 use self::noted::{Kind, Noted};
 use self::nudges::Nudges;
 pub(super) use self::search::run as search;
+pub(super) use self::site::{Account, Opened, Road, Site, open_folder};
 use self::site::{Lines, SiteId};
-pub(super) use self::site::{Opened, Site, open_folder};
 pub(super) use self::visit::Host;
 use self::visit::Trip;
 pub(super) use self::words::trouble;
@@ -175,7 +175,7 @@ impl Syncing {
                 vec![SiteId::Folder(settled), SiteId::Folder(folder.clone())]
             }
             Where::Far(url) => vec![SiteId::Far(url.clone())],
-            Where::Server(url) => vec![SiteId::Server(account::address(url)?)],
+            Where::Server(url) => vec![SiteId::Server(address(url)?)],
             Where::Lan => vec![SiteId::Lan],
             Where::Peer(address) => {
                 let stores = self.read(keeper)?;
@@ -232,6 +232,22 @@ impl Syncing {
         self.take_in(keeper, PATIENCE)?;
         let is_behind = *lock(&self.is_behind);
         Ok(view::Synced { stores: visits, taken_in: !is_behind })
+    }
+
+    /// Brings what is here to one store, now. Says why that was not done, if it was not.
+    pub(super) fn bring(&self, keeper: &Keeper, site: &Site) -> Result<Option<String>, Failure> {
+        let visited = self.visit(keeper, &site.id(), Audience::Nobody)?;
+        Ok(visited.trip.trouble)
+    }
+
+    /// The store at a site, by what it is.
+    pub(super) fn road(
+        &self,
+        keeper: &Keeper,
+        vault: VaultId,
+        site: &Site,
+    ) -> Result<Road, StoreError> {
+        self.lines.road(&Home::new(keeper.home()), vault, site)
     }
 
     /// Visits one store, whoever asks for it.
@@ -389,7 +405,12 @@ fn unlisted() -> Failure {
 
 /// The first store of a device that joins.
 pub(super) fn begin_with(home: &Path, kept: &Kept) -> Result<(), Failure> {
-    book::write(home, std::slice::from_ref(kept))
+    begin_with_all(home, std::slice::from_ref(kept))
+}
+
+/// The stores of a device that was let in, the one that it came by first.
+pub(super) fn begin_with_all(home: &Path, stores: &[Kept]) -> Result<(), Failure> {
+    book::write(home, stores.get(..STORES_MAX).unwrap_or(stores))
 }
 
 /// A folder that can be a store of the vault in `home`, by its one path.

@@ -124,6 +124,12 @@ impl Site {
 /// A store that can be asked, or why it cannot.
 pub(crate) type Opened = Result<Arc<dyn BlindStore>, StoreError>;
 
+/// A store by what it is, for what a blind store does not do: a box for devices that pair.
+pub(crate) enum Road {
+    Folder(Arc<FolderStore>),
+    Server(Arc<HttpStore>),
+}
+
 /// The store in a folder.
 pub(crate) fn open_folder(path: &Path) -> Opened {
     Ok(Arc::new(FolderStore::open(path, Box::new(now_ms))?))
@@ -155,6 +161,22 @@ impl Lines {
             Site::Server(account) => Ok(self.server(home, vault, account)?),
             Site::Lan(_) | Site::Peer(_) => Err(StoreError::Unreachable("it is a device")),
         }
+    }
+
+    /// The same, by what it is.
+    pub(crate) fn road(
+        &self,
+        home: &Home,
+        vault: VaultId,
+        site: &Site,
+    ) -> Result<Road, StoreError> {
+        Ok(match site {
+            Site::Folder(path) => {
+                Road::Folder(Arc::new(FolderStore::open(path, Box::new(now_ms))?))
+            }
+            Site::Far(far) => Road::Folder(self.far(home, far)?),
+            Site::Server(account) => Road::Server(self.server(home, vault, account)?),
+        })
     }
 
     fn far(&self, home: &Home, far: &Faraway) -> Result<Arc<FolderStore>, StoreError> {
