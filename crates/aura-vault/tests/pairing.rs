@@ -8,11 +8,12 @@ mod support;
 use std::sync::Arc;
 
 use aura_crypto::kdf::Argon2Params;
-use aura_crypto::key::{PairingCode, RootKey};
+use aura_crypto::key::{PairingCode, RecoveryCode, RootKey};
 use aura_crypto::pairing::Granted;
 use aura_crypto::sign::{DeviceSigningKey, LabelledSigner as _, TransportSigningKey};
+use aura_crypto::slot::{SlotSecrets, recovery_secret, unwrap_from_slot};
 use aura_protocol::auth::ServerKey;
-use aura_protocol::authority::{Claim, SignedStatement, Statement};
+use aura_protocol::authority::{Claim, Recipient, SignedStatement, Statement};
 use aura_protocol::codec::{Decode as _, Encode as _, Extra};
 use aura_protocol::head::Position;
 use aura_protocol::id::{DeviceId, EpochId, Hash, Incarnation, Nonce16, VaultId};
@@ -20,6 +21,7 @@ use aura_protocol::label::Label;
 use aura_protocol::pairing::{Answer, DeviceName, Grant, MessageError, Offer, Step, Transcript};
 use aura_protocol::store::{LocalLog, Prover as _};
 use aura_vault::device::{Device as Keys, DeviceFile};
+use aura_vault::keyring::RootKeys;
 use aura_vault::vault::{
     Admitted, Arriving, Entering, Kit, Locked, Loss, Newcomer, Offered, Pairing, PairingError,
     Vault, VaultError,
@@ -271,7 +273,16 @@ fn pai_6_an_answer_is_a_new_devices_own_statement() {
     };
     let add = || Claim::Add(public.clone());
     let own: &[&DeviceSigningKey] = &[&keys.sign];
-    let wrong: [(&str, &dyn Fn(u64) -> SignedStatement); 7] = [
+    // One that only a later version would make sense of.
+    let longer = |clock| {
+        let mut payload = statement(vault, add(), clock).to_bytes();
+        payload[0] += 1;
+        payload.extend([0x18, 200, 1]);
+        let signature = (keys.sign.verifying_key(), keys.sign.sign(Label::SigStatement, &payload));
+        SignedStatement { payload, signatures: vec![signature] }
+    };
+    let wrong: [(&str, &dyn Fn(u64) -> SignedStatement); 8] = [
+        ("a further member", &longer),
         ("another vault", &|clock| signed(&statement(VaultId([9; 32]), add(), clock), own)),
         ("another clock", &|clock| signed(&statement(vault, add(), clock + 1), own)),
         ("another claim", &|clock| {
@@ -370,8 +381,13 @@ fn dev_04_who_plays_the_other_device_is_found_out() {
     let vault = laptop.vault.id();
     let entropy = &mut (bench.environment().entropy)();
     let stranger = Keys::generate(entropy.as_mut());
-    let wrong =
-        ["an unlisted device", "other root keys", "another generation", "an unlisted newcomer"];
+    let wrong = [
+        "an unlisted device",
+        "other root keys",
+        "another generation",
+        "an unlisted newcomer",
+        "another head",
+    ];
     for attack in wrong {
         let is_stranger = attack == "an unlisted device";
         let by = if is_stranger { &stranger.sign } else { &own.sign };
@@ -400,7 +416,10 @@ fn dev_04_who_plays_the_other_device_is_found_out() {
             "another generation" => EpochId { counter: 1, nonce: Nonce16([9; 16]) },
             _ => generation,
         };
-        let (roots, head) = (vec![(generation, root)], newest(&laptop, own.id()));
+        let (roots, mut head) = (vec![(generation, root)], newest(&laptop, own.id()));
+        if attack == "another head" {
+            head.1.hash = Hash([9; 32]);
+        }
         let granted = Granted { roots, secret_key: None, head, servers: Vec::new() };
         let place = code.place();
         let at = (&place, &before);
@@ -418,6 +437,92 @@ fn newest(laptop: &Device, of: DeviceId) -> (Incarnation, Position) {
     let mut heads = heads.iter().map(|signed| (signed.claim().unwrap(), signed.hash()));
     let (head, hash) = heads.find(|(head, _)| head.device == of).unwrap();
     (head.incarnation, Position { number: head.number, hash })
+}
+
+/// PAI-9: what was handed over leads to the newest root key, or it is not taken: it would open nothing that is written now.
+#[test]
+fn pai_9_the_newest_root_key_is_among_them() {
+    let (bench, mut laptop, kit) = first();
+    let phone = join(&bench, "phone", &laptop, (&support::several::recovery(&kit), None)).unwrap();
+    let lost = phone.vault.devices().into_iter().find(|device| device.is_own).unwrap().device;
+    sync(&mut laptop, &mut { phone });
+    let text = Zeroizing::new(PASSWORD.to_owned());
+    let loss = Loss { password: &text, cost: Argon2Params::FLOOR, recovery_code: None };
+    let older = support::pair::roots(&laptop.vault, &kit);
+    let kit = laptop.vault.revoke_device(lost, &loss).unwrap().unwrap();
+    let mut own = None;
+    let code = RecoveryCode::parse(&kit.recovery_code).unwrap();
+    let roots = all_roots(&laptop, &code);
+    let bytes = std::fs::read(laptop.vault.home().device_key()).unwrap();
+    for roots in &roots {
+        let file = DeviceFile::from_bytes(&bytes, 4096).unwrap();
+        own = file.open(laptop.vault.id(), roots).ok().or(own);
+    }
+    let own = own.unwrap();
+    assert_eq!(roots.len(), 2);
+    for has_newest in [true, false] {
+        let (pairing, offered) = begin(&bench, &laptop);
+        let code = typed(&pairing);
+        let (arriving, said) = answer(&bench, typed(&pairing), &offered);
+        let before = Transcript::NONE.then(offered.sealed()).then(&said);
+        let newcomer = pairing.answered(&offered, &said).unwrap();
+        let device = newcomer.device();
+        laptop.vault.admit(newcomer, Vec::new()).unwrap();
+        let keys = &laptop.vault.roster().device(device).unwrap().keys;
+        let copy = |roots: &RootKeys| {
+            let root = Zeroizing::new(*roots.root.dangerous_bytes());
+            (roots.generation, RootKey::from_bytes(root))
+        };
+        let is_handed = |roots: &&RootKeys| has_newest || roots.generation == older.generation;
+        let handed = roots.iter().filter(is_handed).map(copy).collect();
+        let head = newest(&laptop, own.id());
+        let granted = Granted { roots: handed, secret_key: None, head, servers: Vec::new() };
+        let (place, entropy) = (code.place(), &mut (bench.environment().entropy)());
+        let at = (&place, &before);
+        let inner = granted.seal_to(&keys.kem, at, &own.sign, entropy.as_mut()).unwrap();
+        let grant = code.seal((Step::Grant, &before), &Grant(Some(inner)), entropy.as_mut());
+        let shown = arriving.granted(&grant).unwrap().check(laptop.store.as_ref());
+        if has_newest {
+            shown.unwrap();
+        } else {
+            assert_eq!(refused(shown), PairingError::Vault);
+        }
+    }
+}
+
+/// Every root key that a recovery code leads to.
+fn all_roots(laptop: &Device, code: &RecoveryCode) -> Vec<RootKeys> {
+    let (id, roster) = (laptop.vault.id(), laptop.vault.roster());
+    let opened = roster.wraps().iter().filter_map(|(recipient, generation, sealed)| {
+        let Recipient::Slot(slot) = recipient else { return None };
+        let listed = roster.slots().get(slot)?;
+        let secrets = SlotSecrets::derive(&recovery_secret(code, &id, slot), &id, slot);
+        let root =
+            unwrap_from_slot(&secrets, &listed.keys, (&id, slot, *generation), sealed).ok()?;
+        Some(RootKeys::derive(root, id, *generation))
+    });
+    opened.collect()
+}
+
+/// PAI-9, attack DEV-08: who was revoked before it came, or was let in by a device that was, makes no file.
+#[test]
+fn pai_9_who_was_revoked_meanwhile_does_not_come_in() {
+    let (bench, mut laptop, _) = first();
+    let mut tablet = pairs(&bench, "tablet", &mut laptop);
+    sync(&mut tablet, &mut laptop);
+    let text = Zeroizing::new(PASSWORD.to_owned());
+    let loss = Loss { password: &text, cost: Argon2Params::FLOOR, recovery_code: None };
+    let (_, entering) = let_in(&bench, &mut laptop);
+    laptop.vault.revoke_device(entering.device(), &loss).unwrap();
+    assert_eq!(refused(entering.check(laptop.store.as_ref())), PairingError::Vault);
+    sync(&mut tablet, &mut laptop);
+    // The tablet lets somebody in, and is lost at once.
+    let (_, entering) = let_in(&bench, &mut tablet);
+    sync(&mut tablet, &mut laptop);
+    let by = tablet.vault.devices().into_iter().find(|device| device.is_own).unwrap().device;
+    laptop.vault.revoke_device(by, &loss).unwrap();
+    assert_eq!(refused(entering.check(laptop.store.as_ref())), PairingError::Vault);
+    assert_eq!(refused(enter(&bench, "phone", &laptop, entering)), PairingError::Vault);
 }
 
 /// PAI-8: the new device proves itself to servers with the transport key that its statement lists.

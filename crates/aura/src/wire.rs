@@ -228,7 +228,10 @@ pub(crate) enum Request {
     },
     Join(Joining),
     /// Show a code that lets one new device in, and wait for it.
-    Pair,
+    Pair {
+        /// For how long it counts; not for longer than any code does.
+        seconds: u64,
+    },
     /// Yes or no to the device that has answered the code.
     Decide {
         device: String,

@@ -11,6 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use aura_e2e::elsewhere as far;
 use aura_e2e::{Done, PASSWORD, Person, program};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -29,7 +30,12 @@ struct Showing {
 
 impl Showing {
     fn by(person: &Person) -> (Self, String) {
+        Self::with(person, &[])
+    }
+
+    fn with(person: &Person, options: &[&str]) -> (Self, String) {
         let mut command = person.command(["--json", "pair"]);
+        command.args(options);
         command.env("AURA_PASSWORD_FILE", person.path("password"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -322,7 +328,7 @@ fn dev_04_who_alters_the_folder_is_found_out() {
 fn pai_12_who_is_killed_in_between_leaves_nothing_by_halves() {
     let (nora, folder) = with_folder();
     let place = folder.path().to_str().unwrap();
-    for after_ms in [0, 40, 120, 250, 400, 700, 1200] {
+    for after_ms in [0, 150, 400, 900] {
         let phone = Person::without_vault();
         let (mut showing, code) = Showing::by(&nora);
         let child = comes(&phone, place, &code);
@@ -354,7 +360,7 @@ fn pai_12_who_is_killed_in_between_leaves_nothing_by_halves() {
     }
     assert_eq!(nora.types(["verify"]).code, 0);
     // The same on the side that shows the code.
-    for after_ms in [0, 100, 300, 600] {
+    for after_ms in [0, 250] {
         let phone = Person::without_vault();
         let (mut showing, code) = Showing::by(&nora);
         let child = comes(&phone, place, &code);
@@ -379,6 +385,62 @@ fn pai_12_who_is_killed_in_between_leaves_nothing_by_halves() {
         }
     }
     pairs(&nora, place);
+}
+
+/// PAI-10: a code that nobody has used ends by itself, and its box with it.
+#[test]
+fn pai_10_a_code_ends_by_itself() {
+    let (nora, folder) = with_folder();
+    let place = folder.path().to_str().unwrap();
+    let (showing, code) = Showing::with(&nora, &["--seconds", "3"]);
+    assert_eq!(boxes(folder.path()).len(), 1);
+    let shown = showing.ends();
+    assert_eq!(shown.code, 1, "{shown:?}");
+    assert!(shown.err.contains("time is over"), "{shown:?}");
+    assert!(boxes(folder.path()).is_empty());
+    let phone = Person::without_vault();
+    let late = done(comes(&phone, place, &code));
+    assert!(late.code == 4 && late.err.contains("No device waits here"), "{late:?}");
+    assert_eq!(nora.lists(["device", "ls"]).len(), 1);
+}
+
+/// PAI-13: the journey over a bucket, which a device that comes in names with its key, as any that joins.
+#[test]
+fn pai_13_a_device_comes_in_over_a_bucket() {
+    let Some(bucket) = Elsewhere::begin(far::Elsewhere::S3) else { return };
+    let nora = Person::new();
+    nora.adds("First", &format!("{MARKER} written first")).unwrap();
+    nora.does(bucket.named(&nora, &["store", "add"], &[]));
+    syncs(&nora);
+    let phone = Person::without_vault();
+    let (mut showing, code) = Showing::by(&nora);
+    fs::write(phone.path("code"), &code).unwrap();
+    let after = ["--pair", "--code-file", "code", "--name", "Nora’s phone"];
+    let mut command = phone.command(bucket.named(&phone, &["--json", "join"], &after));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    assert!(showing.sees()["newcomer"].is_object());
+    showing.says("yes");
+    let came = done(child);
+    assert_eq!(came.code, 0, "{came:?}");
+    assert_eq!(showing.ends().code, 0);
+    are_equal(&nora, &phone);
+    assert_eq!(boxes(&bucket.0.folder()), Vec::<PathBuf>::new());
+}
+
+/// A bucket, and how it is named.
+struct Elsewhere(far::Server);
+
+impl Elsewhere {
+    fn begin(kind: far::Elsewhere) -> Option<Self> {
+        far::Server::begin(kind).map(Self)
+    }
+
+    fn named(&self, person: &Person, before: &[&str], after: &[&str]) -> Vec<String> {
+        fs::write(person.path("store-secret"), far::SECRET).unwrap();
+        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let address = self.0.address("").trim_end_matches('/').to_owned();
+        [owned(before), vec![address], self.0.options("store-secret"), owned(after)].concat()
+    }
 }
 
 /// The server's program and its folder.

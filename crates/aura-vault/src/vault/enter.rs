@@ -172,16 +172,15 @@ impl Entering {
 
     fn check_roster(&self, roster: &Roster) -> Result<(), VaultError> {
         let wrong = || VaultError::from(PairingError::Vault);
+        // The id of a device follows from its key: what is listed under it has the key of the offer.
         let (own, by) = (self.device.id(), self.offer.device());
         let listed = roster.device(own).ok_or_else(wrong)?;
         let is_own = listed.keys == self.device.public(&self.transport);
-        let is_by = roster.device(by).is_some_and(|other| other.keys.sign == self.offer.by);
         let (newest, _) = roster.identity();
         let is_listed = |(generation, root): &(_, _)| slots::is_listed(roster, root, *generation);
         let roots = &self.granted.roots;
         let has_newest = roots.iter().any(|(generation, _)| *generation == newest);
         let is_right = is_own
-            && is_by
             && is_active(roster, own)
             && is_active(roster, by)
             && has_newest

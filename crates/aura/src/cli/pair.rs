@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _, Read as _};
 use std::path::Path;
 
 use aura_crypto::key::PairingCode;
+use aura_protocol::limits::PAIRING_SECONDS_MAX;
 use aura_protocol::pairing::DeviceName;
 use clap::Args;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use super::context::{Context, Watch};
 use crate::client::{Client, parse};
 use crate::exit::{Exit, Failure};
 use crate::qr;
-use crate::screen::{Screen, clean, note, wrap};
+use crate::screen::{Screen, clean, counted, note, wrap};
 use crate::secret::{self, Secret};
 use crate::view;
 use crate::wire::Request;
@@ -28,21 +29,25 @@ pub(crate) struct Pair {
     /// Do not draw the code's picture
     #[arg(long)]
     no_picture: bool,
+    /// For how long the code counts, in seconds: ten minutes at most
+    #[arg(long, value_name = "SECONDS", default_value_t = PAIRING_SECONDS_MAX, hide_default_value = true)]
+    seconds: u64,
 }
 
 impl Pair {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let mut client = context.open_first()?;
         let mut is_shown = false;
+        let seconds = self.seconds;
         let each = |item: Value| {
             if is_shown {
                 return decide(context, parse(item)?);
             }
             is_shown = true;
-            show(&context.screen, &parse(item)?, !self.no_picture)
+            self.show(&context.screen, &parse(item)?)
         };
         let mut watch = Watch::new(&context.screen, each);
-        let done = client.call(&Request::Pair, &mut watch);
+        let done = client.call(&Request::Pair { seconds }, &mut watch);
         drop(watch);
         let paired: view::Paired = parse(done?)?;
         let screen = &context.screen;
@@ -63,31 +68,32 @@ impl Pair {
         screen.line(&format!("  aura device revoke {id}"))?;
         Ok(Exit::Partly)
     }
-}
 
-/// The code, large and small.
-fn show(screen: &Screen, code: &view::PairingCode, with_picture: bool) -> Result<(), Failure> {
-    if screen.json {
-        // What a script is for is what a person would see.
-        return screen.value(&json!({
-            "code": code.code.reveal(), "picture": code.picture.reveal(), "until": code.until,
-            "stores": code.stores, "unreached": code.unreached,
-        }));
+    /// The code, large and small.
+    fn show(&self, screen: &Screen, code: &view::PairingCode) -> Result<(), Failure> {
+        if screen.json {
+            // What a script is for is what a person would see.
+            return screen.value(&json!({
+                "code": code.code.reveal(), "picture": code.picture.reveal(), "until": code.until,
+                "stores": code.stores, "unreached": code.unreached,
+            }));
+        }
+        let ink = if screen.is_coloured() { qr::Ink::Coloured } else { qr::Ink::Plain };
+        if let Some(lines) = qr::lines(code.picture.reveal(), ink).filter(|_| !self.no_picture) {
+            lines.iter().try_for_each(|line| screen.line(line))?;
+        }
+        let minutes = counted(self.seconds.min(PAIRING_SECONDS_MAX).div_ceil(60), "minute");
+        screen.line(&format!("On the new device, within {minutes}:"))?;
+        for store in &code.stores {
+            screen.line(&format!("  aura join {} --pair", clean(store)))?;
+        }
+        screen.line(&format!("and this code:  {}", screen.strong(code.code.reveal())))?;
+        for unreached in &code.unreached {
+            screen.line(&screen.bad(&format!("Not over {}", clean(unreached))))?;
+        }
+        let text = "It counts once. Whoever has it can come in with it, if you say yes: show it to nobody. Ctrl-C ends it.";
+        screen.line(&wrap(text, screen.width(), ""))
     }
-    let ink = if screen.is_coloured() { qr::Ink::Coloured } else { qr::Ink::Plain };
-    if let Some(lines) = qr::lines(code.picture.reveal(), ink).filter(|_| with_picture) {
-        lines.iter().try_for_each(|line| screen.line(line))?;
-    }
-    screen.line("On the new device, within ten minutes:")?;
-    for store in &code.stores {
-        screen.line(&format!("  aura join {} --pair", clean(store)))?;
-    }
-    screen.line(&format!("and this code:  {}", screen.strong(code.code.reveal())))?;
-    for unreached in &code.unreached {
-        screen.line(&screen.bad(&format!("Not over {}", clean(unreached))))?;
-    }
-    let text = "It counts once. Whoever has it can come in with it, if you say yes: show it to nobody. Ctrl-C ends it.";
-    screen.line(&wrap(text, screen.width(), ""))
 }
 
 /// Yes or no: a person has to see who comes in.

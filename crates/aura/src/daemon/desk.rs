@@ -122,7 +122,7 @@ impl Desk {
             | Request::RevokeDevice { .. }
             | Request::RetireDevice { .. }
             | Request::Join(_)
-            | Request::Pair
+            | Request::Pair { .. }
             | Request::Decide { .. }
             | Request::Enter(_) => self.see_to_others(request, reply),
             request => self.keeper.with_open(|_, session| self.use_open(request, session, reply)),
@@ -178,7 +178,9 @@ impl Desk {
                 self.revoke(&id, (password, recovery_code), cost, reply)
             }
             Request::Join(joining) => said(&join::join((keeper, syncing), joining, reply)?),
-            Request::Pair => said(&pair::pair((keeper, syncing), &self.verdict, reply)?),
+            Request::Pair { seconds } => {
+                said(&pair::pair((keeper, syncing), (&self.verdict, seconds), reply)?)
+            }
             Request::Decide { device, is_wanted } => {
                 self.verdict.say(device, is_wanted);
                 Ok(Value::Null)

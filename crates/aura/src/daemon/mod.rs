@@ -16,6 +16,7 @@ mod sync;
 mod device;
 mod join;
 mod enter;
+mod boxes;
 mod pair;
 mod record;
 mod search;

@@ -4,18 +4,17 @@
 //! The code is in this process alone, for as long as one request lasts. Whoever hangs up, locks the vault or waits too
 //! long has ended it; the boxes are taken away then. Source: spec/pairing.md, rules PAI-7, PAI-10 to PAI-12.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError, TryLockError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use aura_protocol::limits::PAIRING_SECONDS_MAX;
 use aura_protocol::pairing::{PairedServer, Step};
-use aura_store::folder::FolderBox;
-use aura_store::http::ServerBox;
-use aura_store::mailbox::{Mailbox, Posted};
-use aura_vault::vault::{Admitted, Newcomer, Offered, Pairing};
+use aura_store::mailbox::Posted;
+use aura_vault::vault::{Admitted, Newcomer, Pairing};
 use pollster::block_on;
-use zeroize::Zeroizing;
 
+use super::boxes::{Boxes, Opened};
 use super::keeper::{Keeper, SystemEntropy};
 use super::reply::Reply;
 use super::sync::{self, Site, Syncing};
@@ -25,10 +24,10 @@ use crate::secret::Secret;
 use crate::view;
 use crate::wire::Progress;
 
-/// How long a code counts.
-const LIFE: Duration = Duration::from_secs(PAIRING_SECONDS_MAX);
 /// How often it is looked whether anybody is there still.
 const TICK: Duration = Duration::from_millis(200);
+/// How long a code that is being ended is waited for.
+const AFTER_ANOTHER: Duration = Duration::from_secs(4);
 /// So long a refusal lies in its box, to be read.
 const FAREWELL: Duration = Duration::from_secs(8);
 /// How long to wait before a store is tried again that did not take the new device.
@@ -46,6 +45,25 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
+    /// The turn of the one code that counts; one that was ended just now is waited for.
+    fn take_turn(&self) -> Result<MutexGuard<'_, ()>, Failure> {
+        let begun = Instant::now();
+        loop {
+            match self.turn.try_lock() {
+                Ok(turn) => return Ok(turn),
+                Err(TryLockError::Poisoned(turn)) => return Ok(turn.into_inner()),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < AFTER_ANOTHER => {
+                    thread::sleep(TICK);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Failure::new(Exit::Failed, "Another code is being shown already.")
+                        .safe("It counts as before.")
+                        .next("Use that one, or end it with Ctrl-C where it is shown."));
+                }
+            }
+        }
+    }
+
     /// Yes or no, to the device with this id.
     pub(super) fn say(&self, device: String, is_yes: bool) {
         *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some((device, is_yes));
@@ -66,81 +84,59 @@ impl Verdict {
     }
 }
 
-/// A box in one of the vault's stores.
-struct Opened {
-    site: Site,
-    mailbox: Arc<dyn Mailbox>,
-    offered: Offered,
-    next: Instant,
-}
-
-/// All of them: whichever way this ends, they go.
-struct Boxes(Vec<Opened>);
-
-impl Drop for Boxes {
-    fn drop(&mut self) {
-        for opened in &self.0 {
-            // One that cannot be reached ends by itself.
-            block_on(opened.mailbox.close()).ok();
-        }
-    }
-}
-
-/// Whether this goes on: until when, and in which of the vault's openings.
+/// Whether this goes on: for how long, and in which of the vault's openings.
 struct Watch<'a> {
     keeper: &'a Keeper,
     locks: u64,
-    end: Instant,
+    begun: Instant,
+    life: Duration,
 }
 
 impl Watch<'_> {
-    fn left(&self) -> Duration {
-        self.end.saturating_duration_since(Instant::now())
+    fn is_late(&self) -> bool {
+        self.begun.elapsed() >= self.life
     }
 
-    /// Waits a moment, and says why this has to end, if it has to.
+    /// Whether the vault was open all the time.
+    fn is_open_still(&self) -> Result<(), Failure> {
+        if self.keeper.locks() == self.locks {
+            return Ok(());
+        }
+        Err(voided(Exit::Locked, "The vault was locked."))
+    }
+
+    /// Says why this has to end, if it has to.
     fn go_on(&self, task: &str, reply: &mut Reply) -> Result<(), Failure> {
-        if self.keeper.locks() != self.locks || self.keeper.is_locking() {
-            return Err(voided(Exit::Locked, "The vault was locked."));
+        self.is_open_still()?;
+        if self.is_late() {
+            return Err(voided(Exit::Failed, "The time is over, and no device has come."));
         }
-        let left = self.left();
-        if left.is_zero() {
-            return Err(voided(Exit::Failed, "No device has come in ten minutes."));
-        }
-        let done = LIFE.saturating_sub(left).as_secs();
-        let (task, total) = (task.to_owned(), LIFE.as_secs());
-        reply.progress(&Progress { task, done, total, ..Progress::default() })
+        let (done, total) = (self.begun.elapsed().as_secs(), self.life.as_secs());
+        reply.progress(&Progress { task: task.to_owned(), done, total, ..Progress::default() })
     }
 }
 
 /// Shows a code, and lets in the device at which it is typed, if a person says yes.
 pub(super) fn pair(
     (keeper, syncing): (&Keeper, &Syncing),
-    verdict: &Verdict,
+    (verdict, seconds): (&Verdict, u64),
     reply: &mut Reply,
 ) -> Result<view::Paired, Failure> {
-    let turn = match verdict.turn.try_lock() {
-        Ok(turn) => turn,
-        Err(TryLockError::Poisoned(turn)) => turn.into_inner(),
-        Err(TryLockError::WouldBlock) => {
-            return Err(Failure::new(Exit::Failed, "Another code is being shown already.")
-                .safe("It counts as before.")
-                .next("Use that one, or end it with Ctrl-C where it is shown."));
-        }
-    };
+    let life = Duration::from_secs(seconds.min(PAIRING_SECONDS_MAX));
+    let turn = verdict.take_turn()?;
     verdict.forget();
-    let watch = Watch { keeper, locks: keeper.locks(), end: Instant::now() + LIFE };
+    let watch = Watch { keeper, locks: keeper.locks(), begun: Instant::now(), life };
     let pairing = keeper.with_open(|vault, _| Ok(vault.begin_pairing()?))?;
-    let (boxes, troubles) = open((keeper, syncing), &pairing)?;
-    if boxes.0.is_empty() {
-        let what = format!("No store could be reached: {}.", troubles.join("; "));
+    let boxes = Boxes::open((keeper, syncing), (&pairing, life))?;
+    if boxes.places().is_empty() {
+        let what = format!("No store could be reached: {}.", boxes.troubles.join("; "));
         return Err(Failure::new(Exit::Unreachable, what)
             .safe(NOTHING_CHANGED)
             .next("See `aura store ls`, and run it again when the disk or the network is there."));
     }
-    reply.item(&shown(&pairing, &boxes, troubles))?;
+    reply.item(&shown(&pairing, &boxes, life))?;
     reply.flush()?;
-    let (newcomer, at, boxes) = wait((pairing, boxes), &watch, reply)?;
+    let (newcomer, opened) = wait(pairing, &boxes, &watch, reply)?;
     let told =
         view::Newcomer { device: newcomer.device().to_string(), name: newcomer.name().to_string() };
     reply.item(&told)?;
@@ -153,7 +149,6 @@ pub(super) fn pair(
     };
     // The code has let in whom it lets in: another one may be shown.
     drop(turn);
-    let opened = boxes.0.get(at).ok_or_else(lost)?;
     if !is_wanted {
         let refusal = newcomer.refuse(&mut SystemEntropy);
         block_on(opened.mailbox.put(Step::Grant, &refusal)).ok();
@@ -163,7 +158,11 @@ pub(super) fn pair(
             .next("If you do not know it, somebody has seen your code: nothing came of that."));
     }
     let servers = servers(keeper)?;
-    let admitted = keeper.with_open_mut(|vault| Ok(vault.admit(newcomer, servers)?))?;
+    let admitted = keeper.with_open_mut(|vault| {
+        // Nobody locks it from here on until it is done.
+        watch.is_open_still()?;
+        Ok(vault.admit(newcomer, servers)?)
+    })?;
     // From here on it is listed: whatever happens, that is told.
     let has_come = hand_over((keeper, syncing), opened, (&admitted, &watch), reply)
         .map_err(|failure| unfinished(&failure, &told))?;
@@ -171,100 +170,39 @@ pub(super) fn pair(
     Ok(view::Paired { device: told.device, name: told.name, arrived: has_come })
 }
 
-/// A box with an offer in every store that can be reached, and why not in the others.
-fn open(
-    (keeper, syncing): (&Keeper, &Syncing),
-    pairing: &Pairing,
-) -> Result<(Boxes, Vec<String>), Failure> {
-    let vault = keeper.with_open(|vault, _| Ok(vault.id()))?;
-    let stores = sync::kept(keeper.home())?;
-    if stores.is_empty() {
-        return Err(Failure::usage(
-            "There is no store that both devices could reach.",
-            "Name a folder or a server first: aura store add WHERE",
-        ));
-    }
-    let until_ms =
-        u64::try_from(now_ms()).unwrap_or_default().saturating_add(LIFE.as_secs() * 1000);
-    let (mut boxes, mut troubles) = (Boxes(Vec::new()), Vec::new());
-    for kept in stores {
-        let pin = kept.site.account().map(|account| account.pin);
-        let place = pairing.place();
-        let mailbox: Result<Arc<dyn Mailbox>, _> = match syncing.road(keeper, vault, &kept.site) {
-            Ok(sync::Road::Folder(store)) => {
-                Ok(Arc::new(FolderBox::new(store, vault, place, until_ms)))
-            }
-            Ok(sync::Road::Server(store)) => Ok(Arc::new(ServerBox::new(store, place))),
-            Err(error) => Err(error),
-        };
-        let offered = pairing.offer(pin, &mut SystemEntropy);
-        let put = mailbox.and_then(|mailbox| {
-            let posted = block_on(mailbox.put(Step::Offer, offered.sealed()))?;
-            Ok((mailbox, posted))
-        });
-        match put {
-            Ok((mailbox, Posted::There)) => {
-                boxes.0.push(Opened { site: kept.site, mailbox, offered, next: Instant::now() });
-            }
-            Ok((_, Posted::Taken)) => {
-                troubles.push(format!("{}: it has another box there", kept.site.text()));
-            }
-            Err(error) => {
-                let why = sync::trouble(&error, &kept.site);
-                troubles.push(format!("{}: {why}", kept.site.text()));
-            }
-        }
-    }
-    Ok((boxes, troubles))
-}
-
-fn shown(pairing: &Pairing, boxes: &Boxes, troubles: Vec<String>) -> view::PairingCode {
-    let secret = |text: Zeroizing<String>| Secret::new(text);
-    let until_ms = now_ms().saturating_add(i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX));
+fn shown(pairing: &Pairing, boxes: &Boxes, life: Duration) -> view::PairingCode {
+    let life_ms = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
     view::PairingCode {
-        code: secret(pairing.code().to_text()),
-        picture: secret(pairing.code().to_picture()),
-        until: rfc3339(until_ms),
-        stores: boxes.0.iter().map(|opened| opened.site.text()).collect(),
-        unreached: troubles,
+        code: Secret::new(pairing.code().to_text()),
+        picture: Secret::new(pairing.code().to_picture()),
+        until: rfc3339(now_ms().saturating_add(life_ms)),
+        stores: boxes.places(),
+        unreached: boxes.troubles.clone(),
     }
 }
 
 /// Waits for an answer in any of the boxes: the first one counts, and nothing else does from then on.
-fn wait(
-    (pairing, mut boxes): (Pairing, Boxes),
+fn wait<'a>(
+    pairing: Pairing,
+    boxes: &'a Boxes,
     watch: &Watch<'_>,
     reply: &mut Reply,
-) -> Result<(Newcomer, usize, Boxes), Failure> {
-    loop {
+) -> Result<(Newcomer, &'a Opened), Failure> {
+    let (opened, sealed) = loop {
         watch.go_on("waiting for the new device", reply)?;
-        std::thread::sleep(TICK);
-        let now = Instant::now();
-        let mut found = None;
-        for (at, opened) in boxes.0.iter_mut().enumerate().filter(|(_, opened)| opened.next <= now)
-        {
-            opened.next = now + Duration::from_millis(opened.mailbox.pause_ms());
-            // One that is away for a moment is asked again.
-            if let Ok(Some(sealed)) = block_on(opened.mailbox.take(Step::Answer)) {
-                found = Some((at, sealed));
-                break;
-            }
+        if let Some(found) = boxes.answer(TICK) {
+            break found;
         }
-        let Some((at, sealed)) = found else { continue };
-        let opened = boxes.0.get(at).ok_or_else(lost)?;
-        let newcomer = pairing.answered(&opened.offered, &sealed).map_err(|_| {
-            Failure::new(
-                Exit::Unreachable,
-                format!("What lies in {} as an answer was not said under this code.", opened.site.text()),
-            )
-            .safe(NOTHING_CHANGED)
-            .next(
-                "Whoever can write there has put it there. Run it again; if that stays, pair over another \
-                 store.",
-            )
-        })?;
-        return Ok((newcomer, at, boxes));
-    }
+    };
+    let newcomer = pairing.answered(&opened.offered, &sealed).map_err(|_| {
+        let place = opened.site.text();
+        let what = format!("What lies in {place} as an answer was not said under this code.");
+        Failure::new(Exit::Unreachable, what).safe(NOTHING_CHANGED).next(
+            "Whoever can write there has put it there. Run it again; if that stays, pair over another \
+             store.",
+        )
+    })?;
+    Ok((newcomer, opened))
 }
 
 /// Brings the new device's statement to its store, tells it what it needs, and waits for its last word.
@@ -277,7 +215,7 @@ fn hand_over(
     // The person has said yes: that they are gone now takes nothing back.
     let mut go_on = |task: &str| match watch.go_on(task, reply) {
         Err(failure) if failure.exit == Exit::Locked => Err(failure),
-        _ if watch.left().is_zero() => Err(voided(Exit::Partly, "The ten minutes are over.")),
+        _ if watch.is_late() => Err(voided(Exit::Partly, "The time is over.")),
         _ => Ok(()),
     };
     loop {
@@ -293,7 +231,7 @@ fn hand_over(
                 let what = "Something else was put in the place of what the new device is told.";
                 return Err(voided(Exit::Unreachable, what));
             }
-            None => std::thread::sleep(AGAIN),
+            None => thread::sleep(AGAIN),
         }
     }
     loop {
@@ -303,14 +241,14 @@ fn hand_over(
         if let Ok(Some(sealed)) = block_on(opened.mailbox.take(Step::Done)) {
             return Ok(admitted.has_come(&sealed).is_ok());
         }
-        std::thread::sleep(Duration::from_millis(opened.mailbox.pause_ms()));
+        thread::sleep(Duration::from_millis(opened.mailbox.pause_ms()));
     }
 }
 
 /// Leaves a box where it is for a moment.
 fn linger(opened: &Opened, longest: Duration) {
     let pause = Duration::from_millis(opened.mailbox.pause_ms());
-    std::thread::sleep(pause.saturating_mul(3).min(longest));
+    thread::sleep(pause.saturating_mul(3).min(longest));
 }
 
 /// The servers of this vault, as a new device is told them.
@@ -338,10 +276,6 @@ fn unfinished(failure: &Failure, newcomer: &view::Newcomer) -> Failure {
     Failure::new(Exit::Partly, what)
         .safe("Nobody has keys by which it could read or write; everything else is as it was.")
         .next(format!("Strike it off: aura device revoke {id}. Then pair it anew: aura pair"))
-}
-
-fn lost() -> Failure {
-    Failure::new(Exit::Failed, "The box is not there any more.").safe(NOTHING_CHANGED)
 }
 
 #[cfg(test)]
