@@ -142,7 +142,13 @@ fn prepare(
 }
 
 fn unreached(site: &Site, error: &StoreError) -> String {
-    format!("{}: {}", site.text(), sync::trouble(error, site))
+    let why = match (error, site) {
+        (StoreError::Absent, Site::Server(_)) => {
+            "it is an older server, which keeps no boxes for codes".to_owned()
+        }
+        _ => sync::trouble(error, site),
+    };
+    format!("{}: {why}", site.text())
 }
 
 /// Puts the offer there. Says whether that has begun.

@@ -5,6 +5,7 @@
 //! try leaves goes before the next one. Source: spec/pairing.md, rules PAI-5, PAI-9, PAI-11, PAI-12;
 //! spec/vault-directory.md, DIR-14.
 
+use std::iter;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -188,8 +189,8 @@ fn settle(
     if let Site::Far(far) = &kept.site {
         sync::keep_secret(keeper.home(), &far.url, secret)?;
     }
-    let mut stores = vec![kept];
-    stores.extend(others(entering.servers(), &stores)?);
+    let others = others(entering.servers(), &kept)?;
+    let mut stores: Vec<Kept> = iter::once(kept).chain(others).collect();
     sync::begin_with_all(keeper.home(), &stores)?;
     let vault = entering.vault();
     keeper.enter(&local, entering)?;
@@ -278,9 +279,8 @@ fn source(way: Way, entering: &Entering) -> Result<(Site, Opened, Option<Secret>
     match way {
         Way::Folder(site, store, secret) => Ok((site, Ok(store), secret)),
         Way::Server(server, address, pin) => {
-            let url = address.to_string();
-            let known =
-                entering.servers().iter().find(|known| known.url == url && known.pin == pin);
+            // The key says which server it is; here it may have another address.
+            let known = entering.servers().iter().find(|known| known.pin == pin);
             let known = known.ok_or_else(|| unpaired(PairingError::Server))?;
             let name = known.account.clone();
             let account = Account { address, name, pin, is_password_due: false };
@@ -318,15 +318,15 @@ fn fetch(
     }
 }
 
-/// The vault's other servers, which this device knows from now on.
-fn others(servers: &[PairedServer], stores: &[Kept]) -> Result<Vec<Kept>, Failure> {
-    let mut others = Vec::new();
-    for server in servers {
+/// The vault's other servers, which this device knows from now on. One that it came by is none, whatever its address there.
+fn others(servers: &[PairedServer], came_by: &Kept) -> Result<Vec<Kept>, Failure> {
+    let own = came_by.site.account().map(|account| account.pin);
+    let mut others: Vec<Kept> = Vec::new();
+    for server in servers.iter().filter(|server| Some(server.pin) != own) {
         let address = sync::address(&server.url)?;
         let (name, pin) = (server.account.clone(), server.pin);
         let site = Site::Server(Account { address, name, pin, is_password_due: false });
-        let is_known = |kept: &Kept| kept.site.id() == site.id();
-        if !stores.iter().any(is_known) && !others.iter().any(is_known) {
+        if !others.iter().any(|kept| kept.site.id() == site.id()) {
             others.push(Kept::new(site));
         }
     }
@@ -343,4 +343,41 @@ fn ended() -> Failure {
     Failure::new(Exit::Refused, "The other device has ended it, or was too long about it.")
         .safe(NOTHING_MADE)
         .next("Make another code there: aura pair")
+}
+
+#[cfg(test)]
+mod tests {
+    use aura_protocol::auth::AccountName;
+
+    use super::*;
+
+    fn server(url: &str, key: u8) -> PairedServer {
+        let account = AccountName::parse("nora").unwrap();
+        PairedServer { url: url.to_owned(), account, pin: ServerKey(Hash([key; 32])) }
+    }
+
+    /// PAI-9: a server is known by its key: the one that this device came by is not taken for another one since it has
+    /// another address elsewhere. What is no address is refused.
+    #[test]
+    fn pai_9_a_server_is_known_by_its_key() {
+        let told = [server("https://10.0.0.1:8443", 1), server("https://aura.example", 2)];
+        let came_by = |key: u8| {
+            let PairedServer { account, pin, .. } = server("", key);
+            let address = sync::address("https://home.example:8443").unwrap();
+            Kept::new(Site::Server(Account { address, name: account, pin, is_password_due: false }))
+        };
+        let names = |servers: &[PairedServer], came_by: &Kept| {
+            let others = others(servers, came_by).unwrap();
+            others.iter().map(|kept| kept.site.text()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&told, &came_by(1)), ["https://aura.example"]);
+        let folder = Kept::new(Site::Folder("/media/stick".into()));
+        assert_eq!(names(&told, &folder).len(), 2);
+        let twice = [server("https://aura.example", 2), server("https://aura.example", 3)];
+        assert_eq!(names(&twice, &folder).len(), 1);
+        assert_eq!(
+            others(&[server("http://aura.example", 2)], &folder).unwrap_err().exit,
+            Exit::Usage
+        );
+    }
 }

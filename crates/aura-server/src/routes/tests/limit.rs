@@ -35,7 +35,7 @@ fn every_path_is_as_the_document_says() {
         }
     }
     let listed = document["paths"].as_object().unwrap().len();
-    assert_eq!(listed, 18);
+    assert_eq!(listed, 22);
     assert!(OPERATIONS.iter().any(|operation| operation.path == CHUNK));
 }
 
