@@ -50,9 +50,9 @@ use self::feed::FeedRuns;
 use self::files::{Done, Files, Put};
 use self::head::{HeadFiles, Kept};
 use self::judge::{Floors, Judge};
+pub use self::pairing::FolderBox;
 #[cfg(feature = "postgres")]
 pub use self::shelf::FolderShelf;
-pub use self::pairing::FolderBox;
 use crate::layout::FolderLayout;
 use crate::local::Clock;
 use crate::wait::{Bell, deadline};

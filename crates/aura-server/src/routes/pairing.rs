@@ -31,7 +31,7 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let (session, device) = of_device(&server, &headers)?;
+    let (session, device) = of_device(&server, &headers).await?;
     let put: PairingPut = decode(&headers, body, PAIRING_REQUEST_BYTES_MAX).await?;
     let vault = session.vault;
     let done = server.with_vault(session, move |server, hosted, _| {
@@ -74,7 +74,7 @@ pub(super) async fn close(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let (session, _) = of_device(&server, &headers)?;
+    let (session, _) = of_device(&server, &headers).await?;
     let close: PairingClose = decode(&headers, body, SMALL_REQUEST_BYTES_MAX).await?;
     let vault = session.vault;
     let done = server.with_vault(session, move |server, _, _| {

@@ -57,7 +57,9 @@ impl Boxes {
         (pairing, life): (&Pairing, Duration),
     ) -> Result<Self, Failure> {
         let vault = keeper.with_open(|vault, _| Ok(vault.id()))?;
-        let stores = sync::kept(keeper.home())?;
+        let mut stores = sync::kept(keeper.home())?;
+        // Another device lets nobody in that it does not know.
+        stores.retain(|kept| !kept.site.is_device());
         if stores.is_empty() {
             return Err(Failure::usage(
                 "There is no store that both devices could reach.",

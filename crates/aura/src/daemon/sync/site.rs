@@ -103,9 +103,9 @@ impl Site {
         matches!(self, Self::Server(_) | Self::Peer(_))
     }
 
-    /// Whether it is a folder, which checks nothing and lets go of nothing.
-    pub(crate) fn is_passive(&self) -> bool {
-        matches!(self, Self::Folder(_) | Self::Far(_))
+    /// Whether it is another device, or all that are found.
+    pub(crate) fn is_device(&self) -> bool {
+        matches!(self, Self::Lan(_) | Self::Peer(_))
     }
 
     /// Whether there is something to bring there.
@@ -176,6 +176,9 @@ impl Lines {
             }
             Site::Far(far) => Road::Folder(self.far(home, far)?),
             Site::Server(account) => Road::Server(self.server(home, vault, account)?),
+            Site::Lan(_) | Site::Peer(_) => {
+                return Err(StoreError::Unreachable("it is a device"));
+            }
         })
     }
 
