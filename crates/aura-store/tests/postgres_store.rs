@@ -159,6 +159,35 @@ fn nodes_serve_one_vault_together() {
     assert_eq!(block_on(there.ends(&scene.access)).unwrap().last.len(), 1);
 }
 
+/// STO-43, fault F-29: connections that break are made anew: one request fails at most, and who waits is woken again.
+#[test]
+fn f_29_what_breaks_is_made_anew() {
+    let Some(cluster) = Cluster::begin() else { return };
+    let address = cluster.fresh();
+    let (first, second) = (node(&address), node(&address));
+    let (mut scene, here) = Scene::founded(|vault| first.vault(vault));
+    let there = second.vault(scene.author.vault());
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| block_on(here.heads(&scene.access, &[])).unwrap());
+        }
+    });
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    assert!(sql(&address, others) >= 3);
+    let fails = (0..8).filter(|_| block_on(here.heads(&scene.access, &[])).is_err()).count();
+    assert!(fails <= 1, "{fails} requests failed");
+    thread::sleep(Duration::from_secs(3));
+    let known = [place(&scene.author.clone().head())];
+    let news = thread::scope(|scope| {
+        let waiting = scope.spawn(|| block_on(there.watch(&scene.access, &known, 20_000)).unwrap());
+        let entry = scene.author.entry(NOTES, vec![1; 60]);
+        block_on(here.push(&scene.access, &scene.author.head(), &[entry])).unwrap();
+        waiting.join().unwrap()
+    });
+    assert_eq!(news.len(), 1);
+}
+
 /// STO-42: devices that push to one vault over many nodes at once lose nothing, and of two histories of one device one stays.
 #[test]
 fn pushes_over_many_nodes_come_one_after_the_other() {

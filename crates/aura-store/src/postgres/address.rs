@@ -25,6 +25,9 @@ use super::fault::failed;
 /// How long a database has to answer who connects.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// How often a connection on which nothing is said is looked after.
+const LISTENING: Duration = Duration::from_secs(30);
+
 /// How long it may say nothing to what was sent.
 const SILENCE: Duration = Duration::from_mins(1);
 
@@ -121,6 +124,8 @@ fn parse(text: &str) -> Result<Config, OpenError> {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT);
     }
+    // Who only listens says nothing, and would not notice that nobody is there.
+    config.keepalives_idle(LISTENING).keepalives_interval(LISTENING / 3).keepalives_retries(3);
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(SILENCE);
     }

@@ -81,7 +81,7 @@ impl Database {
         work: impl FnOnce(&mut Asking<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.ask(|asking| {
-            asking.say("BEGIN")?;
+            asking.say("BEGIN ISOLATION LEVEL READ COMMITTED")?;
             match work(asking) {
                 Ok(done) => asking.say("COMMIT").map(|()| done).map_err(E::from),
                 Err(error) => {

@@ -174,7 +174,8 @@ impl PostgresStore {
 }
 
 /// Places that nobody needs: those whose time is over.
-pub(super) const OVERDUE: &str = "SELECT vault, place FROM places WHERE until_ms <= $1 LIMIT $2";
+pub(super) const OVERDUE: &str = "SELECT vault, place FROM places WHERE until_ms <= $1
+    ORDER BY random() LIMIT $2";
 
 /// As many as are swept at once.
 pub(super) const fn swept_at_once() -> i64 {

@@ -20,6 +20,13 @@ pub(super) fn failed(error: Error) -> StoreError {
         {
             StoreError::SlowDown(1)
         }
+        Some(code)
+            if *code == SqlState::ADMIN_SHUTDOWN
+                || *code == SqlState::CRASH_SHUTDOWN
+                || *code == SqlState::CANNOT_CONNECT_NOW =>
+        {
+            StoreError::Unreachable("the database is going down or coming up")
+        }
         // Without a code it never came so far that the database answered.
         None if error.is_closed() => {
             StoreError::Unreachable("the database has closed the connection")

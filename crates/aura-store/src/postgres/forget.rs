@@ -75,7 +75,7 @@ impl Database {
     /// again.
     ///
     /// # Errors
-    /// When database or shelf cannot be asked.
+    /// When database or shelf cannot be asked. What can be taken away is all the same.
     pub fn sweep(&self) -> Result<usize, StoreError> {
         let now = (self.now_ms)();
         let overdue = self.pool.with(|line| {
@@ -86,10 +86,11 @@ impl Database {
             });
             Ok(found.collect::<Vec<_>>())
         })?;
+        let mut swept = Ok(overdue.len());
         for (vault, place) in &overdue {
-            self.sweep_place(*vault, *place)?;
+            swept = self.sweep_place(*vault, *place).and(swept);
         }
-        Ok(overdue.len())
+        swept
     }
 
     /// Takes away what is in a place that no row has, and then the place. A place of a chunk that was on its way for too

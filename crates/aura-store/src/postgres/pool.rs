@@ -112,11 +112,16 @@ struct Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.pool.state);
-        match self.line.take() {
-            Some(line) => state.idle.push(line),
-            None => state.open = state.open.saturating_sub(1),
+        let mut broken = Vec::new();
+        if let Some(line) = self.line.take() {
+            state.idle.push(line);
+        } else {
+            // The database may have been away: the others broke with this one.
+            broken = std::mem::take(&mut state.idle);
+            state.open = state.open.saturating_sub(broken.len().saturating_add(1));
         }
         drop(state);
         self.pool.returned.notify_one();
+        drop(broken);
     }
 }

@@ -2,7 +2,7 @@
 //! Two nodes on one PostgreSQL: whatever begins at one goes on at the other.
 
 use aura_protocol::head::Position;
-use aura_protocol::http::{AccountView, HeadsAnswer, HeadsAsk, PasswordBegin, Read};
+use aura_protocol::http::{AccountView, HeadsAnswer, HeadsAsk, PasswordBegin, PasswordEnd, Read};
 use aura_protocol::log::{AccessEvent, AccessKind, TileKind, TilePath, access_log, open_note};
 use aura_testkit::author::chunk;
 use aura_testkit::cluster::Cluster;
@@ -129,6 +129,30 @@ fn a_revoke_at_one_node_counts_at_the_other() {
         assert!(begun.elapsed().as_secs() < 10, "the other node hears of it");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
+}
+
+/// ACC-12: a new password at one node ends at the other what the old one gave and has begun; it counts at both.
+#[test]
+fn a_new_password_counts_at_every_node() {
+    let Some(Nodes { mut here, mut there, _cluster, .. }) = Nodes::begin() else { return };
+    let (author, token) = here.founder("ada");
+    let (name, device) = (AccountName::parse("ada").unwrap(), author.transport_key());
+    let enrolment = there.login("ada", INPUT, &device).body::<Granted>().token;
+    let heads = HeadsAsk { known: vec![] };
+    assert_eq!(there.post(path::HEADS, Some(&enrolment), &heads).status, 200);
+    let half = there.begins_login("ada", INPUT, &device);
+    let mut fill = here.fill();
+    let (registering, request) = Registering::<Cheap>::start(&mut fill, b"new").unwrap();
+    drop(fill);
+    let begun = here.post(path::PASSWORD_BEGIN, Some(&token), &PasswordBegin { request });
+    let response = begun.body::<Begun>().response;
+    let upload = registering.finish(&mut here.fill(), (&name, b"new"), &response, Cheap).unwrap();
+    assert_eq!(here.post(path::PASSWORD_END, Some(&token), &PasswordEnd { upload }).status, 204);
+    there.post(path::HEADS, Some(&enrolment), &heads).refuses(ProblemKind::Unauthenticated);
+    there.post(path::LOGIN_END, None, &half).refuses(ProblemKind::LoginRefused);
+    assert_eq!(there.post(path::HEADS, Some(&token), &heads).status, 200);
+    there.login("ada", INPUT, &device).refuses(ProblemKind::LoginRefused);
+    assert_eq!(there.login("ada", b"new", &device).status, 200);
 }
 
 /// HTP-13: what one node takes counts at the other, and an account that one closes is closed at both.
