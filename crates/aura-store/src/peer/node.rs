@@ -216,7 +216,7 @@ impl Inner {
         let connection = timeout(CALL, connecting).await.map_err(|_| LATE)?;
         let connection = connection.map_err(|error| over(&error))?;
         match self.house.welcome(&connection) {
-            Some(device) if expected.is_none_or(|meant| meant == device) => {
+            Some((device, _)) if expected.is_none_or(|meant| meant == device) => {
                 Ok((device, connection))
             }
             _ => Err(Fault::OtherKey),

@@ -38,8 +38,9 @@ const HANDSHAKES_MAX: usize = 16;
 const CONNECTIONS_MAX: usize = 64;
 /// Those of one device; a further one ends its oldest.
 const DEVICE_CONNECTIONS_MAX: usize = 4;
-/// Questions that are worked on at once, of one connection and of all.
-const CONNECTION_WORK_MAX: usize = 2;
+/// Questions of one device that are read, worked on and answered at once.
+const DEVICE_WORK_MAX: usize = 2;
+/// Questions of all devices that are worked on at once: however slowly one speaks or listens, it is in nobody's way.
 const WORK_MAX: usize = 8;
 /// How often it is looked whether a local store is open that was not.
 const CLOSED: Duration = Duration::from_secs(1);
@@ -58,6 +59,8 @@ struct Guest {
     device: DeviceId,
     key: [u8; 32],
     connection: Connection,
+    /// One for all connections of the device.
+    work: Arc<Semaphore>,
 }
 
 /// What all connections share.
@@ -80,8 +83,9 @@ impl House {
         })
     }
 
-    /// Takes note of a connection whose other side has shown its key; whose that is, if it may stay.
-    pub(super) fn welcome(&self, connection: &Connection) -> Option<DeviceId> {
+    /// Takes note of a connection whose other side has shown its key; whose that is, and its share of the work, if it
+    /// may stay.
+    pub(super) fn welcome(&self, connection: &Connection) -> Option<(DeviceId, Arc<Semaphore>)> {
         let key = shown(connection);
         let holder = key.and_then(|key| Some((key, self.source.holder(&key)?)));
         let Some((key, device)) = holder else {
@@ -91,6 +95,8 @@ impl House {
         let mut guests = lock(&self.guests);
         guests.retain(|guest| guest.connection.close_reason().is_none());
         let is_same = |guest: &Guest| guest.device == device;
+        let work = guests.iter().find(|guest| is_same(guest)).map(|guest| Arc::clone(&guest.work));
+        let work = work.unwrap_or_else(|| Arc::new(Semaphore::new(DEVICE_WORK_MAX)));
         if guests.iter().filter(|guest| is_same(guest)).count() >= DEVICE_CONNECTIONS_MAX
             && let Some(oldest) = guests.iter().position(is_same)
         {
@@ -100,8 +106,9 @@ impl House {
             connection.close(CROWDED, &[]);
             return None;
         }
-        guests.push(Guest { device, key, connection: connection.clone() });
-        Some(device)
+        let (connection, shared) = (connection.clone(), Arc::clone(&work));
+        guests.push(Guest { device, key, connection, work: shared });
+        Some((device, work))
     }
 
     /// Closes connections to whoever is none of the vault's devices any more.
@@ -118,12 +125,14 @@ impl House {
 
     /// The local store, if whoever is at the other end may still ask it.
     pub(super) fn local_for(&self, connection: &Connection) -> Option<Arc<LocalStore>> {
+        // One that is closed says nothing about who is in.
+        let local = self.source.local()?;
         let is_in = shown(connection).is_some_and(|key| self.source.holder(&key).is_some());
         if !is_in {
             connection.close(OUT, &[]);
             return None;
         }
-        self.source.local()
+        Some(local)
     }
 }
 
@@ -137,13 +146,17 @@ fn shown(connection: &Connection) -> Option<[u8; 32]> {
 /// Ends connections as soon as their devices are out, until the node ends.
 pub(super) async fn guard(house: Arc<House>) {
     loop {
-        let news = house.source.local().map(|local| (local.bell(), local.bell().rung()));
-        let Some((bell, rung)) = news else {
+        let Some(local) = house.source.local() else {
             tokio::time::sleep(CLOSED).await;
             continue;
         };
-        let looking = Arc::clone(&house);
-        spawn_blocking(move || looking.look_around()).await.ok();
+        let (bell, looking) = (local.bell(), Arc::clone(&house));
+        let rung = bell.rung();
+        let look = move || {
+            looking.look_around();
+            drop(local);
+        };
+        spawn_blocking(look).await.ok();
         bell.wait(rung, wait::deadline(GUARD_MS)).await;
     }
 }
@@ -180,10 +193,7 @@ async fn greet(incoming: Incoming) -> Option<Connection> {
 async fn attend(connection: Connection, house: Arc<House>) {
     let welcoming = (Arc::clone(&house), connection.clone());
     let welcome = spawn_blocking(move || welcoming.0.welcome(&welcoming.1)).await;
-    if !matches!(welcome, Ok(Some(_))) {
-        return;
-    }
-    let work = Arc::new(Semaphore::new(CONNECTION_WORK_MAX));
+    let Ok(Some((_, work))) = welcome else { return };
     while let Ok((send, recv)) = connection.accept_bi().await {
         let (house, connection) = (Arc::clone(&house), connection.clone());
         let work = Arc::clone(&work);
@@ -206,13 +216,7 @@ async fn answer(
     let Some(kind) = Kind::of_beginning(begin) else {
         return reply(&mut send, Err(MALFORMED)).await.ok();
     };
-    // A watch waits without room for work.
-    if kind == Kind::Watch {
-        let reply = watch(house, connection, (&mut send, &mut recv)).await?;
-        return self::reply(&mut send, reply).await.ok();
-    }
-    let _own = own_work.acquire().await.ok()?;
-    let _all = house.work.acquire().await.ok()?;
+    let own = own_work.acquire().await.ok()?;
     let body = match stream::rest(&mut recv, kind.ask_bytes_max()).await {
         Ok(body) => body,
         Err(Broken::Large) => {
@@ -220,6 +224,13 @@ async fn answer(
         }
         Err(_) => return None,
     };
+    if kind == Kind::Watch {
+        // It waits, and is in nobody's way.
+        drop(own);
+        let reply = watch(house, connection, &mut send, &body).await?;
+        return self::reply(&mut send, reply).await.ok();
+    }
+    let at_work = house.work.acquire().await.ok()?;
     let (house, connection) = (Arc::clone(house), connection.clone());
     let done = spawn_blocking(move || {
         let local = house.local_for(&connection)?;
@@ -232,6 +243,7 @@ async fn answer(
         Some(reply)
     });
     let done = done.await.ok()??;
+    drop(at_work);
     reply(&mut send, done).await.ok()
 }
 
@@ -288,14 +300,10 @@ struct Looked {
 async fn watch(
     house: &Arc<House>,
     connection: &Connection,
-    (send, recv): (&mut SendStream, &mut RecvStream),
+    send: &mut SendStream,
+    body: &[u8],
 ) -> Option<Reply> {
-    let body = match stream::rest(recv, Kind::Watch.ask_bytes_max()).await {
-        Ok(body) => body,
-        Err(Broken::Large) => return Some(Err(Problem::new(ProblemKind::TooLarge))),
-        Err(_) => return None,
-    };
-    let Ok(Ask::Watch(ask)) = Ask::parse(Kind::Watch, &body) else { return Some(Err(MALFORMED)) };
+    let Ok(Ask::Watch(ask)) = Ask::parse(Kind::Watch, body) else { return Some(Err(MALFORMED)) };
     let deadline = wait::deadline(ask.wait_ms.min(WATCH_MS_MAX));
     let known = Arc::new(ask.heads.known);
     loop {

@@ -356,7 +356,12 @@ pub(super) fn summary(screen: &Screen, stores: &[view::Store]) -> Result<(), Fai
         return screen.line("Synced      with nothing: everything is on this device only");
     }
     let count = stores.iter().filter(|store| store.kind != "lan").count() as u64;
-    screen.line(&format!("Synced      with {}", counted(count, "store")))?;
+    let with = if count == 0 {
+        "no device yet: none was found on this network".to_owned()
+    } else {
+        counted(count, "store")
+    };
+    screen.line(&format!("Synced      with {with}"))?;
     for store in stores {
         line(screen, &format!("  {:<10}", store.kind), &clean(&store.path))?;
         stand(screen, store)?;

@@ -218,7 +218,8 @@ impl Syncing {
                 "There is no store to sync with.",
                 "Name a folder on a USB stick, a NAS, or in Syncthing: aura store add FOLDER\n\
                  Or a server: aura store add https://HOST --account NAME\n\
-                 Or a folder over a network: s3://, webdavs:// or sftp://",
+                 Or a folder over a network: s3://, webdavs:// or sftp://\n\
+                 Or your other devices, on this network: aura store add lan",
             ));
         }
         let mut visits = Vec::new();
