@@ -425,7 +425,7 @@ fn the_account_follows_the_password() {
     assert_eq!(may_not.code, 4, "{may_not:?}");
 }
 
-/// HTP-13: a full account is told; local work goes on, and what waits goes there when there is room.
+/// HTP-13, fault F-28: a full account is told; local work goes on, and what waits goes there when there is room.
 #[test]
 fn a_full_account_is_told_and_work_goes_on() {
     let mut host = Host::with("quota_bytes = 300000\n");
