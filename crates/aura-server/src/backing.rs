@@ -10,6 +10,7 @@ use std::sync::Arc;
 use aura_protocol::store::StoreError;
 
 use crate::accounts::{AccountBook, AccountError, Accounts};
+use crate::boxes::{Boxes, Mail};
 use crate::config::Config;
 use crate::token::{Passes, Tokens};
 use crate::vaults::{Disagreement, FolderHosting, Hosting, Now};
@@ -71,6 +72,7 @@ impl From<Disagreement> for BackingError {
 pub(crate) struct Backing {
     pub(crate) accounts: Arc<dyn AccountBook>,
     pub(crate) passes: Arc<dyn Passes>,
+    pub(crate) boxes: Arc<dyn Mail>,
     pub(crate) hosting: Arc<dyn Hosting>,
 }
 
@@ -91,6 +93,7 @@ impl Backing {
         Ok(Self {
             accounts: Arc::new(Accounts::open(&config.data.join("accounts.db"))?),
             passes: Arc::new(Tokens::default()),
+            boxes: Arc::new(Boxes::default()),
             hosting: Arc::new(FolderHosting::new(config.data.join("vaults"), now_ms)),
         })
     }

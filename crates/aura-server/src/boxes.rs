@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Boxes in which two devices that pair leave messages for each other: a few, small, in memory, for minutes.
+//! Boxes in which two devices that pair leave messages for each other: a few, small, for minutes.
 //!
 //! A device of the vault opens one and takes it away; the new device, which the server does not know yet, knows its
 //! id and that is all it shows. So nothing can be kept here by anybody without an account for longer than a
-//! pairing takes, and nothing beside the two messages that are a new device's. Source: spec/http.md, rule HTP-15.
+//! pairing takes, and nothing beside the two messages that are a new device's. One server has them in memory, nodes in
+//! their database; what a box takes is decided here. Source: spec/http.md, rule HTP-15.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,20 +14,138 @@ use aura_protocol::http::{PairingMessage, ProblemKind};
 use aura_protocol::id::{PairingBox, VaultId};
 use aura_protocol::limits::PAIRING_SECONDS_MAX;
 use aura_protocol::pairing::Step;
+use aura_protocol::store::StoreError;
 
 /// How long a box is kept.
-const LIFE: Duration = Duration::from_secs(PAIRING_SECONDS_MAX);
+pub(crate) const LIFE: Duration = Duration::from_secs(PAIRING_SECONDS_MAX);
 /// Boxes at once, of all vaults: 128 MiB at the very most.
-const BOXES_MAX: usize = 1024;
+pub(crate) const BOXES_MAX: usize = 1024;
 /// Boxes of one vault.
-const VAULT_BOXES_MAX: usize = 4;
+pub(crate) const VAULT_BOXES_MAX: usize = 4;
+
+/// Why a message was not put or taken.
+#[derive(Debug)]
+pub(crate) enum BoxError {
+    /// It may not be.
+    Refused(ProblemKind),
+    /// Where boxes are kept failed.
+    Store(StoreError),
+}
+
+impl From<ProblemKind> for BoxError {
+    fn from(kind: ProblemKind) -> Self {
+        Self::Refused(kind)
+    }
+}
+
+impl From<StoreError> for BoxError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Every box there is, wherever they are kept. Its calls may block.
+pub(crate) trait Mail: Send + Sync + core::fmt::Debug {
+    /// Puts a message into a box of a vault's, by one of its devices; the offer opens it.
+    fn put(
+        &self,
+        at: (PairingBox, VaultId),
+        step: Step,
+        message: PairingMessage,
+    ) -> Result<(), BoxError>;
+
+    /// Puts a message into a box, by whoever knows where it is.
+    fn answer(
+        &self,
+        place: PairingBox,
+        step: Step,
+        message: PairingMessage,
+    ) -> Result<(), BoxError>;
+
+    /// The message of a step, if it is there; an error where there is no box.
+    fn take(&self, place: PairingBox, step: Step) -> Result<Option<PairingMessage>, BoxError>;
+
+    /// Takes a box of a vault's away.
+    fn close(&self, place: PairingBox, by: VaultId) -> Result<(), BoxError>;
+
+    /// Lets go of those that have ended.
+    fn sweep(&self) -> Result<(), StoreError>;
+}
+
+/// A box with what was said at each step.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) vault: VaultId,
+    pub(crate) said: [Option<PairingMessage>; Step::ALL.len()],
+}
+
+impl Said {
+    /// A box that is opened.
+    pub(crate) fn opened(vault: VaultId, offer: PairingMessage) -> Self {
+        Self { vault, said: [Some(offer), None, None, None] }
+    }
+
+    /// Takes a message of a device of this vault.
+    pub(crate) fn put(
+        &mut self,
+        by: VaultId,
+        step: Step,
+        message: PairingMessage,
+    ) -> Result<(), ProblemKind> {
+        match step {
+            Step::Answer | Step::Done => Err(ProblemKind::Forbidden),
+            Step::Offer | Step::Grant if self.vault != by => Err(ProblemKind::Taken),
+            Step::Offer | Step::Grant => self.keep(step, message),
+        }
+    }
+
+    /// Takes a message of a device that nobody knows yet.
+    pub(crate) fn answer(
+        &mut self,
+        step: Step,
+        message: PairingMessage,
+    ) -> Result<(), ProblemKind> {
+        match step {
+            Step::Offer | Step::Grant => Err(ProblemKind::Forbidden),
+            Step::Answer | Step::Done => self.keep(step, message),
+        }
+    }
+
+    /// The message of a step, if it is there.
+    pub(crate) fn at(&self, step: Step) -> Option<PairingMessage> {
+        self.said.get(index(step)).cloned().flatten()
+    }
+
+    /// One message a step, each after the one before it; the same again is there already.
+    fn keep(&mut self, step: Step, message: PairingMessage) -> Result<(), ProblemKind> {
+        let at = index(step);
+        let follows =
+            at.checked_sub(1).is_none_or(|before| matches!(self.said.get(before), Some(Some(_))));
+        match self.said.get_mut(at) {
+            Some(Some(said)) if *said == message => Ok(()),
+            Some(Some(_)) => Err(ProblemKind::Taken),
+            Some(none) if follows => {
+                *none = Some(message);
+                Ok(())
+            }
+            _ => Err(ProblemKind::Refused),
+        }
+    }
+}
+
+/// What comes of a message of a vault's own device for a box that is not there.
+pub(crate) fn may_open(step: Step) -> Result<(), ProblemKind> {
+    match step {
+        Step::Offer => Ok(()),
+        Step::Grant => Err(ProblemKind::Absent),
+        Step::Answer | Step::Done => Err(ProblemKind::Forbidden),
+    }
+}
 
 #[derive(Debug)]
 struct Opened {
-    vault: VaultId,
     since: Instant,
-    /// What was said at each step.
-    said: [Option<PairingMessage>; Step::ALL.len()],
+    said: Said,
 }
 
 impl Opened {
@@ -35,7 +154,7 @@ impl Opened {
     }
 }
 
-/// Every box there is.
+/// Every box of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Boxes(Mutex<HashMap<PairingBox, Opened>>);
 
@@ -49,13 +168,11 @@ impl Boxes {
         now: Instant,
     ) -> Result<(), ProblemKind> {
         let mut boxes = self.lock();
-        match (step, boxes.get_mut(&place).filter(|opened| opened.counts(now))) {
-            (Step::Answer | Step::Done, _) => Err(ProblemKind::Forbidden),
-            (_, Some(opened)) if opened.vault != by => Err(ProblemKind::Taken),
-            (_, Some(opened)) => keep(opened, step, message),
-            (Step::Grant, None) => Err(ProblemKind::Absent),
-            (Step::Offer, None) => open(&mut boxes, (place, by), message, now),
+        if let Some(opened) = boxes.get_mut(&place).filter(|opened| opened.counts(now)) {
+            return opened.said.put(by, step, message);
         }
+        may_open(step)?;
+        open(&mut boxes, (place, by), message, now)
     }
 
     /// Puts a message into a box, by whoever knows where it is.
@@ -68,11 +185,7 @@ impl Boxes {
     ) -> Result<(), ProblemKind> {
         let mut boxes = self.lock();
         let opened = boxes.get_mut(&place).filter(|opened| opened.counts(now));
-        let opened = opened.ok_or(ProblemKind::Absent)?;
-        match step {
-            Step::Offer | Step::Grant => Err(ProblemKind::Forbidden),
-            Step::Answer | Step::Done => keep(opened, step, message),
-        }
+        opened.ok_or(ProblemKind::Absent)?.said.answer(step, message)
     }
 
     /// The message of a step, if it is there; an error where there is no box.
@@ -84,14 +197,13 @@ impl Boxes {
     ) -> Result<Option<PairingMessage>, ProblemKind> {
         let boxes = self.lock();
         let opened = boxes.get(&place).filter(|opened| opened.counts(now));
-        let said = &opened.ok_or(ProblemKind::Absent)?.said;
-        Ok(said.get(index(step)).cloned().flatten())
+        Ok(opened.ok_or(ProblemKind::Absent)?.said.at(step))
     }
 
     /// Takes a box of a vault's away.
     pub(crate) fn close(&self, place: PairingBox, by: VaultId) {
         let mut boxes = self.lock();
-        if boxes.get(&place).is_some_and(|opened| opened.vault == by) {
+        if boxes.get(&place).is_some_and(|opened| opened.said.vault == by) {
             boxes.remove(&place);
         }
     }
@@ -106,6 +218,40 @@ impl Boxes {
     }
 }
 
+impl Mail for Boxes {
+    fn put(
+        &self,
+        at: (PairingBox, VaultId),
+        step: Step,
+        message: PairingMessage,
+    ) -> Result<(), BoxError> {
+        Ok(Self::put(self, at, step, message, Instant::now())?)
+    }
+
+    fn answer(
+        &self,
+        place: PairingBox,
+        step: Step,
+        message: PairingMessage,
+    ) -> Result<(), BoxError> {
+        Ok(Self::answer(self, place, step, message, Instant::now())?)
+    }
+
+    fn take(&self, place: PairingBox, step: Step) -> Result<Option<PairingMessage>, BoxError> {
+        Ok(Self::take(self, place, step, Instant::now())?)
+    }
+
+    fn close(&self, place: PairingBox, by: VaultId) -> Result<(), BoxError> {
+        Self::close(self, place, by);
+        Ok(())
+    }
+
+    fn sweep(&self) -> Result<(), StoreError> {
+        Self::sweep(self, Instant::now());
+        Ok(())
+    }
+}
+
 fn open(
     boxes: &mut HashMap<PairingBox, Opened>,
     (place, vault): (PairingBox, VaultId),
@@ -113,31 +259,15 @@ fn open(
     now: Instant,
 ) -> Result<(), ProblemKind> {
     boxes.retain(|_, opened| opened.counts(now));
-    let own = boxes.values().filter(|opened| opened.vault == vault).count();
+    let own = boxes.values().filter(|opened| opened.said.vault == vault).count();
     if own >= VAULT_BOXES_MAX {
         return Err(ProblemKind::SlowDown);
     }
     if boxes.len() >= BOXES_MAX {
         return Err(ProblemKind::Busy);
     }
-    boxes.insert(place, Opened { vault, since: now, said: [Some(offer), None, None, None] });
+    boxes.insert(place, Opened { since: now, said: Said::opened(vault, offer) });
     Ok(())
-}
-
-/// One message a step, each after the one before it; the same again is there already.
-fn keep(opened: &mut Opened, step: Step, message: PairingMessage) -> Result<(), ProblemKind> {
-    let at = index(step);
-    let follows =
-        at.checked_sub(1).is_none_or(|before| matches!(opened.said.get(before), Some(Some(_))));
-    match opened.said.get_mut(at) {
-        Some(Some(said)) if *said == message => Ok(()),
-        Some(Some(_)) => Err(ProblemKind::Taken),
-        Some(none) if follows => {
-            *none = Some(message);
-            Ok(())
-        }
-        _ => Err(ProblemKind::Refused),
-    }
 }
 
 fn index(step: Step) -> usize {

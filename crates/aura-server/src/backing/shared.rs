@@ -8,6 +8,8 @@ mod tokens;
 
 mod log;
 
+mod boxes;
+
 use std::any::Any;
 use std::fs::File;
 use std::io::Read as _;
@@ -24,6 +26,7 @@ use aura_store::shelf::Shelf;
 use zeroize::Zeroizing;
 
 use self::accounts::{SharedAccounts, bytes};
+use self::boxes::SharedBoxes;
 use self::log::SharedLeaves;
 use self::tokens::SharedTokens;
 use super::{Backing, BackingError};
@@ -40,7 +43,9 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 
 /// What each version of the server's tables adds to the one before it. What counts for minutes need not survive a
 /// crash of the database.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [FIRST, BOXES];
+
+const FIRST: &str = "
 CREATE TABLE accounts (
     vault BYTEA PRIMARY KEY, name TEXT NOT NULL UNIQUE, record BYTEA NOT NULL,
     device BYTEA NOT NULL, transport BYTEA NOT NULL,
@@ -76,7 +81,16 @@ CREATE TABLE access_leaves (
     vault BYTEA NOT NULL, number BIGINT NOT NULL, leaf BYTEA NOT NULL,
     PRIMARY KEY (vault, number)
 );
-"];
+";
+
+/// Version 1 had no boxes of devices that pair.
+const BOXES: &str = "
+CREATE UNLOGGED TABLE boxes (
+    place BYTEA PRIMARY KEY, vault BYTEA NOT NULL, until_ms BIGINT NOT NULL,
+    offered BYTEA, answered BYTEA, granted BYTEA, done BYTEA
+);
+CREATE INDEX boxes_by_vault ON boxes (vault);
+";
 
 /// Opens what the settings name, and brings its tables to the newest version.
 pub(crate) fn open(storage: &Storage, now_ms: Now) -> Result<Backing, BackingError> {
@@ -93,6 +107,7 @@ pub(crate) fn open(storage: &Storage, now_ms: Now) -> Result<Backing, BackingErr
     Ok(Backing {
         accounts: Arc::new(SharedAccounts(Arc::clone(&database))),
         passes: Arc::new(SharedTokens::new(Arc::clone(&database), now_ms)),
+        boxes: Arc::new(SharedBoxes::new(Arc::clone(&database), now_ms)),
         hosting: Arc::new(Shared { database, now_ms }),
     })
 }

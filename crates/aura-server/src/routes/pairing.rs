@@ -2,7 +2,6 @@
 //! Boxes of devices that pair. Source: spec/http.md, HTP-15.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use aura_protocol::http::{PairingClose, PairingPut, PairingTake, PairingTaken, ProblemKind};
 use aura_protocol::limits::{PAIRING_REQUEST_BYTES_MAX, SMALL_REQUEST_BYTES_MAX};
@@ -13,15 +12,19 @@ use axum::http::{HeaderMap, StatusCode};
 use super::account::{may_change, of_device};
 use super::entry::{Answered, DONE, Source, decode};
 use super::state::Server;
+use crate::boxes::BoxError;
 use crate::problem::Refusal;
 
 type Shared = State<Arc<Server>>;
 
 /// A problem, and after how long it may be none.
-fn refused(kind: ProblemKind) -> Refusal {
-    match kind {
-        ProblemKind::SlowDown | ProblemKind::Busy => Refusal::later(kind, 60),
-        kind => kind.into(),
+fn refused(error: BoxError) -> Refusal {
+    match error {
+        BoxError::Refused(kind @ (ProblemKind::SlowDown | ProblemKind::Busy)) => {
+            Refusal::later(kind, 60)
+        }
+        BoxError::Refused(kind) => kind.into(),
+        BoxError::Store(error) => error.into(),
     }
 }
 
@@ -36,8 +39,7 @@ pub(super) async fn put(
     let vault = session.vault;
     let done = server.with_vault(session, move |server, hosted, _| {
         may_change(server, hosted, device)?;
-        let (at, now) = ((put.place, vault), Instant::now());
-        server.boxes.put(at, put.step, put.message, now).map_err(refused)
+        server.boxes.put((put.place, vault), put.step, put.message).map_err(refused)
     });
     done.await.map(|()| DONE)
 }
@@ -51,8 +53,9 @@ pub(super) async fn answer(
 ) -> Result<StatusCode, Refusal> {
     server.slow_source(source.0)?;
     let put: PairingPut = decode(&headers, body, PAIRING_REQUEST_BYTES_MAX).await?;
-    let done = server.boxes.answer(put.place, put.step, put.message, Instant::now());
-    done.map_err(refused).map(|()| DONE)
+    let done = server
+        .work(move |server| server.boxes.answer(put.place, put.step, put.message).map_err(refused));
+    done.await.map(|()| DONE)
 }
 
 /// A message, for whoever knows the box.
@@ -64,7 +67,9 @@ pub(super) async fn take(
 ) -> Result<Answered, Refusal> {
     server.slow_source(source.0)?;
     let take: PairingTake = decode(&headers, body, SMALL_REQUEST_BYTES_MAX).await?;
-    let message = server.boxes.take(take.place, take.step, Instant::now()).map_err(refused)?;
+    let taken =
+        server.work(move |server| server.boxes.take(take.place, take.step).map_err(refused));
+    let message = taken.await?;
     Ok(Answered::new(&PairingTaken { message }))
 }
 
@@ -78,8 +83,7 @@ pub(super) async fn close(
     let close: PairingClose = decode(&headers, body, SMALL_REQUEST_BYTES_MAX).await?;
     let vault = session.vault;
     let done = server.with_vault(session, move |server, _, _| {
-        server.boxes.close(close.place, vault);
-        Ok(())
+        server.boxes.close(close.place, vault).map_err(refused)
     });
     done.await.map(|()| DONE)
 }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aura_protocol::auth::opaque::Setup;
 use aura_protocol::auth::{ServerKey, Token};
@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use crate::accounts::{Account, AccountBook};
 use crate::backing::Backing;
 use crate::bell::{Bells, News};
-use crate::boxes::Boxes;
+use crate::boxes::Mail;
 use crate::config::{Config, Registration};
 use crate::crowd::{Crowd, Place};
 use crate::guard::Guard;
@@ -66,7 +66,7 @@ pub(crate) struct Server {
     pub(crate) tokens: Arc<dyn Passes>,
     pub(crate) guard: Guard,
     pub(crate) bells: Bells,
-    pub(super) boxes: Boxes,
+    pub(super) boxes: Arc<dyn Mail>,
     pub(crate) metrics: Metrics,
     pub(crate) now_ms: Now,
     pub(super) log: LogKey,
@@ -93,7 +93,7 @@ fn per_second(count: u32) -> Quota {
 impl Server {
     pub(crate) fn new(start: Start) -> Self {
         let Start { config, backing, setup, key, log, now_ms } = start;
-        let Backing { accounts, passes, hosting } = backing;
+        let Backing { accounts, passes, boxes, hosting } = backing;
         let limits = config.limits;
         Self {
             vaults: Vaults::new(hosting, limits.open_vaults),
@@ -102,7 +102,7 @@ impl Server {
             tokens: passes,
             guard: Guard::default(),
             bells: Bells::default(),
-            boxes: Boxes::default(),
+            boxes,
             metrics: Metrics::default(),
             now_ms,
             log,
@@ -170,11 +170,11 @@ impl Server {
         let tidied = self.work(|server| {
             server.look_for_closed();
             server.tokens.tidy()?;
+            server.boxes.sweep()?;
             Ok(server.vaults.hosting().sweep()?)
         });
         // Next time, if not now.
         tidied.await.ok();
-        self.boxes.sweep(Instant::now());
         self.sources.retain_recent();
         self.sources.shrink_to_fit();
         self.owners.retain_recent();

@@ -2,8 +2,13 @@
 //! Two nodes on one PostgreSQL: whatever begins at one goes on at the other.
 
 use aura_protocol::head::Position;
-use aura_protocol::http::{AccountView, HeadsAnswer, HeadsAsk, PasswordBegin, PasswordEnd, Read};
+use aura_protocol::http::{
+    AccountView, HeadsAnswer, HeadsAsk, PairingClose, PairingMessage, PairingPut, PairingTake,
+    PairingTaken, PasswordBegin, PasswordEnd, Read,
+};
+use aura_protocol::id::PairingBox;
 use aura_protocol::log::{AccessEvent, AccessKind, TileKind, TilePath, access_log, open_note};
+use aura_protocol::pairing::Step;
 use aura_testkit::author::chunk;
 use aura_testkit::cluster::Cluster;
 use aura_testkit::conformance::NOTES;
@@ -153,6 +158,39 @@ fn a_new_password_counts_at_every_node() {
     assert_eq!(there.post(path::HEADS, Some(&token), &heads).status, 200);
     there.login("ada", INPUT, &device).refuses(ProblemKind::LoginRefused);
     assert_eq!(there.login("ada", b"new", &device).status, 200);
+}
+
+/// HTP-15: two devices pair over two nodes, and what bounds a box bounds it at both.
+#[test]
+fn htp_15_a_box_is_at_every_node() {
+    let Some(Nodes { mut here, there, _cluster, .. }) = Nodes::begin() else { return };
+    let (_, token) = here.founder("ada");
+    let place = |number: u8| PairingBox([number; 16]);
+    let put = |step, byte| {
+        let message = PairingMessage(vec![byte; 100]);
+        PairingPut { place: place(1), step, message }
+    };
+    let answers = |desk: &Desk, put: &PairingPut| desk.post(path::PAIRING_ANSWER, None, put);
+    answers(&there, &put(Step::Answer, 2)).refuses(ProblemKind::Absent);
+    assert_eq!(here.post(path::PAIRING_PUT, Some(&token), &put(Step::Offer, 1)).status, 204);
+    assert_eq!(answers(&there, &put(Step::Answer, 2)).status, 204);
+    answers(&here, &put(Step::Answer, 9)).refuses(ProblemKind::Taken);
+    assert_eq!(there.post(path::PAIRING_PUT, Some(&token), &put(Step::Grant, 3)).status, 204);
+    assert_eq!(answers(&here, &put(Step::Done, 4)).status, 204);
+    for (step, byte) in Step::ALL.into_iter().zip(1..) {
+        let take = PairingTake { place: place(1), step };
+        let taken: PairingTaken = there.post(path::PAIRING_TAKE, None, &take).body();
+        assert_eq!(taken.message, Some(put(step, byte).message));
+    }
+    for number in 2..=4 {
+        let offer = PairingPut { place: place(number), ..put(Step::Offer, 1) };
+        assert_eq!(there.post(path::PAIRING_PUT, Some(&token), &offer).status, 204);
+    }
+    let fifth = PairingPut { place: place(5), ..put(Step::Offer, 1) };
+    here.post(path::PAIRING_PUT, Some(&token), &fifth).refuses(ProblemKind::SlowDown);
+    let close = PairingClose { place: place(1) };
+    assert_eq!(there.post(path::PAIRING_CLOSE, Some(&token), &close).status, 204);
+    assert_eq!(here.post(path::PAIRING_PUT, Some(&token), &fifth).status, 204);
 }
 
 /// HTP-13: what one node takes counts at the other, and an account that one closes is closed at both.
