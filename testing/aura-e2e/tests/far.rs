@@ -164,7 +164,13 @@ fn both_change_while_it_is_away(place: &mut Place, (nora, phone): (&Person, &Per
     let record = nora.asks(["get", id]);
     assert_eq!(record["fields"]["name"], "From the laptop");
     assert_eq!(record["fields"]["text"], "wombatword from the phone");
-    let store = &nora.lists(["store", "ls"])[0];
+    // What it was just asked is on the record a moment later, and goes there by itself.
+    let look = || nora.lists(["store", "ls"])[0].clone();
+    let begun = Instant::now();
+    while look()["waiting"] != 0 && begun.elapsed() < PATIENCE {
+        sleep(Duration::from_millis(100));
+    }
+    let store = look();
     assert_eq!(store["waiting"], 0, "{store}");
     assert!(store["synced"].is_string() && store["trouble"].is_null(), "{store}");
 }
