@@ -401,6 +401,7 @@ CLAIMS = {
     14: octets(16),
     15: row(uint(), uint()),
     16: row(at_least_1, at_least_1, lambda v: slot_kind(v) and v[0] == 1, ed, xwing),
+    17: row(hash_id, hash_id),
 }
 
 
@@ -416,6 +417,7 @@ class Roster:
         self.vault, self.devices, self.identities, self.slots, self.grants = vault, {}, {}, {}, {}
         self.second = None                                                                    # the lock in force
         self.gone, self.wraps, self.epochs, self.floor, self.counted = set(), [], set(), (0, 0), set()
+        self.snapshots, self.adopters = {}, set()
 
     def take(self, signed):
         payload, signatures = signed
@@ -448,8 +450,23 @@ class Roster:
             self._second(claim, keys, recovery or by_second)
         else:
             self._claim(kind, claim, keys, active, recovery)
+        if kind == 12:
+            self.snapshots[sha256(payload)] = claim
         self.counted.add(sha256(payload))
         return None
+
+    def bases(self):
+        """AUT-26: the snapshots that no other one covers."""
+        def over(later, base):
+            upto = {tuple(f): n for f, n, _ in later[3]}
+            return (upto.get(tuple(base[0]), 0) >= base[2]
+                    and all(upto.get(tuple(f), 0) >= n for f, n, _ in base[3]))
+        return {name: base for name, base in self.snapshots.items()
+                if not any(over(later, base) for later in self.snapshots.values())}
+
+    def has_adopted(self, device, name, last):
+        """AUT-27."""
+        return device == self.snapshots[name][0][1] or (name, device, last) in self.adopters
 
     def _genesis(self, claim, keys, own_hash):
         identity, generation, device, _ = claim
@@ -488,7 +505,13 @@ class Roster:
         elif kind == 11:
             self.epochs.add((claim[0], tuple(claim[1])))
         elif kind == 12:
-            need(claim[0][1] in active, "AUT-14")
+            feed, first, _, covered = claim
+            need(feed[1] in active, "AUT-14")
+            need(feed[0] not in (AUTHORITY, ROOT), "AUT-26")
+            need(all(f[0] == feed[0] and n > 0 for f, n, _ in covered), "AUT-26")
+            need(first == 1 + next((n for f, n, _ in covered if f == feed), 0), "AUT-26")
+        elif kind == 17:
+            self.adopters.add((claim[0], next(i for i in self.devices if i in active), claim[1]))
         elif kind == 13:
             need(claim[0] not in self.grants and claim[0] not in self.gone, "AUT-17")
             self.grants[claim[0]] = claim
