@@ -152,6 +152,41 @@ fn fld_16_storms_are_told_and_do_not_hang() {
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
+/// FLD-18: of two who make one directory at a time Apache forbids it to the second. It is there then, and nobody is told
+/// that they may not.
+#[test]
+fn fld_18_a_directory_that_somebody_else_just_made_is_used() {
+    fn there(path: &str, kind: &str) -> Vec<u8> {
+        let body = format!(
+            "<?xml version=\"1.0\"?><D:multistatus xmlns:D=\"DAV:\"><D:response><D:href>{path}</D:href>\
+             <D:propstat><D:prop><D:resourcetype>{kind}</D:resourcetype><D:getcontentlength>6\
+             </D:getcontentlength><D:getlastmodified>Mon, 01 Jan 2024 00:00:00 GMT</D:getlastmodified>\
+             </D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response></D:multistatus>"
+        );
+        status("207 Multi-Status", "content-type: application/xml\r\n", &body)
+    }
+    let moves = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&moves);
+    let server = Hostile::begin(move |head, _| match head.split(' ').next() {
+        Some("propfind") if head.starts_with("propfind /aura/ ") => {
+            there("/aura/", "<D:collection/>")
+        }
+        Some("propfind") if head.lines().next().is_some_and(|line| line.contains("/new/0")) => {
+            there(head.split(' ').nth(1).unwrap_or_default(), "")
+        }
+        Some("propfind") => status("404 Not Found", "", ""),
+        Some("move") => {
+            let mut moves = counted.lock().unwrap();
+            *moves += 1;
+            status(if *moves < 3 { "403 Forbidden" } else { "201 Created" }, "", "")
+        }
+        _ => status("201 Created", "", ""),
+    });
+    let put = block_on(server.webdav().put(&WHOLE, CHUNK, b"sealed"));
+    assert!(put.is_ok(), "{put:?} {:?}", server.asked());
+    assert_eq!(*moves.lock().unwrap(), 3);
+}
+
 /// FLD-15: files that are larger than any of the store's, told or not, and those that break off.
 #[test]
 fn fld_15_giants_and_halves_are_refused() {

@@ -21,6 +21,9 @@ use crate::durable;
 /// Where nothing else is said.
 #[cfg(feature = "s3")]
 const REGION: &str = "us-east-1";
+/// Directories that a file of a vault lies in: so often somebody else may make one at the same moment.
+#[cfg(feature = "webdav")]
+const DEPTH_MAX: usize = 6;
 
 /// How a file gets its name.
 enum Way {
@@ -248,7 +251,17 @@ impl Remote for Objects {
             #[cfg(feature = "s3")]
             Way::Whole => self.put_whole(path, (bytes, put)).await,
             #[cfg(feature = "webdav")]
-            Way::Moved(keeping) => self.put_moved(keeping, (path, beside), (bytes, put)).await,
+            Way::Moved(keeping) => {
+                // Of two who make one directory at a time, Apache forbids it to the second: then it is there.
+                let mut done = self.put_moved(keeping, (path, beside), (bytes, put)).await;
+                for _ in 0..DEPTH_MAX {
+                    if !matches!(done, Err(StoreError::Forbidden)) {
+                        break;
+                    }
+                    done = self.put_moved(keeping, (path, beside), (bytes, put)).await;
+                }
+                done
+            }
         }
     }
 
