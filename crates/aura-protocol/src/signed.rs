@@ -122,6 +122,11 @@ impl<T: Signable> Signed<T> {
         T::from_bytes(&self.payload, T::BYTES_MAX).map_err(SignedError::Payload)
     }
 
+    /// Whether `key` signed it (SIG-3). Says nothing of whether the payload decodes.
+    pub fn is_signed_by(&self, key: &[u8; 32]) -> bool {
+        verify(key, T::LABEL, &self.payload, &self.signature).is_ok()
+    }
+
     /// The value, if `key` signed it (SIG-3).
     ///
     /// # Errors

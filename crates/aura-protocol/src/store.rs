@@ -196,7 +196,12 @@ pub struct Ends {
     pub revoked: BTreeMap<DeviceId, Option<DeviceId>>,
     /// Where incarnations end.
     pub last: Vec<LastHead>,
+    /// The keys by which devices that are listed, revoked or not, sign.
+    pub signers: Signers,
 }
+
+/// Verifying keys of devices.
+pub type Signers = BTreeMap<DeviceId, [u8; 32]>;
 
 impl Ends {
     /// Where an incarnation ends, if it is said.
@@ -269,8 +274,12 @@ pub trait BlindStore: Send + Sync {
         Ok(Ends::default())
     }
 
-    /// Lets go of the entries that a base covers, and of the chunks that no other entry names, once the heads that
-    /// the store shows prove that every device has adopted it (STO-28). How many entries went; again, none.
+    /// Tells a store that reads no statements whose signature a head must have: it passes over those of these devices
+    /// that another key has signed (FLD-21). Others have nothing to learn.
+    fn learn(&self, _signers: &Signers) {}
+
+    /// Lets go of the entries that a base covers, and of the chunks that no other entry names, once the statements that
+    /// the store has prove that every device has adopted it (STO-28). How many entries went; again, none.
     async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError>;
 
     /// Returns when the store has a head whose position differs from `known`, or after `wait_ms`.

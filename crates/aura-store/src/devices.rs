@@ -11,6 +11,7 @@ use aura_protocol::authority::{Extent, Placed, Roster, Snapshot, Standing, decod
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
+use aura_protocol::store::Signers;
 
 /// A vault's devices, as far as a store must know them.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +89,12 @@ impl Devices {
         self.last_heads().iter().any(is_same)
     }
 
+    /// By which key each device signs that is listed, revoked or not.
+    pub fn signers(&self) -> Signers {
+        let devices = self.roster.iter().flat_map(|roster| roster.devices().iter());
+        devices.map(|(id, device)| (*id, device.keys.sign)).collect()
+    }
+
     /// Every device that is listed, revoked or not.
     pub fn ids(&self) -> impl Iterator<Item = DeviceId> + '_ {
         self.roster.iter().flat_map(|roster| roster.devices().keys().copied())
@@ -127,6 +134,11 @@ impl Devices {
         let bases = self.roster.iter().flat_map(Roster::bases);
         let covered = bases.map(|base| base.covers(feed));
         covered.max_by_key(|at| at.number).unwrap_or(Position::NONE)
+    }
+
+    /// Whether a snapshot, superseded or not, covers a feed right up to here.
+    pub fn covers(&self, feed: FeedId, at: Position) -> bool {
+        self.roster.as_ref().is_some_and(|roster| roster.has_covered(feed, at))
     }
 
     /// What the statements come to, if a genesis is among them.

@@ -41,7 +41,7 @@ use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
 use aura_protocol::limits::CHUNK_BYTES_MAX;
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, Heads, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{Access, BlindStore, Heads, Receipt, Signers, StoreError, StoredHead};
 
 use self::disk::Disk;
 #[cfg(any(feature = "s3", feature = "webdav", feature = "sftp"))]
@@ -49,7 +49,7 @@ use self::far::{Far, Secret};
 use self::feed::FeedRuns;
 use self::files::{Done, Files, Put};
 use self::head::{HeadFiles, Kept};
-use self::judge::{Floors, Judge};
+use self::judge::{Found, Judge};
 pub use self::pairing::FolderBox;
 #[cfg(feature = "postgres")]
 pub use self::shelf::FolderShelf;
@@ -63,7 +63,7 @@ type Known = [(DeviceId, Incarnation, Position)];
 pub struct FolderStore {
     files: Arc<dyn Files>,
     kept: Kept,
-    floors: Floors,
+    found: Found,
     now_ms: Clock,
     bell: Bell,
 }
@@ -93,8 +93,8 @@ impl FolderStore {
     }
 
     fn of(files: Arc<dyn Files>, now_ms: Clock) -> Self {
-        let (kept, floors, bell) = (Kept::default(), Floors::default(), Bell::default());
-        Self { files, kept, floors, now_ms, bell }
+        let (kept, found, bell) = (Kept::default(), Found::default(), Bell::default());
+        Self { files, kept, found, now_ms, bell }
     }
 
     /// The vaults that the directory keeps, ascending. Whatever is not named and made like one is passed over.
@@ -139,7 +139,7 @@ impl FolderStore {
     }
 
     fn judge(&self, access: &Access) -> Judge<'_> {
-        Judge { files: &*self.files, heads: self.heads_of(access), floors: &self.floors }
+        Judge { files: &*self.files, heads: self.heads_of(access), found: &self.found }
     }
 
     fn allow(&self, access: &Access, feed: &FeedId) -> Result<(), StoreError> {
@@ -247,6 +247,10 @@ impl BlindStore for FolderStore {
         self.heads_of(access).read(life, at).await?.ok_or(StoreError::Absent)
     }
 
+    fn learn(&self, signers: &Signers) {
+        self.kept.learn(signers);
+    }
+
     async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {
         self.enter(access).await?;
         // Of the vault, not of some of its collections.
@@ -295,8 +299,8 @@ async fn covers(
     at: Position,
 ) -> Result<bool, StoreError> {
     let feed = runs.feed();
-    let devices = judge.devices().await?;
-    let base = devices.roster().into_iter().flat_map(Roster::bases);
+    let judged = judge.judged().await?;
+    let base = judged.devices.roster().into_iter().flat_map(Roster::bases);
     let Some(base) = base.into_iter().find(|base| base.covers(feed) == at) else {
         return Ok(false);
     };

@@ -43,6 +43,8 @@ const ROUNDS_MAX: usize = 16;
 
 const UNCOVERED: &str = "a feed whose beginning was let go of, under no snapshot that counts";
 
+const UNSIGNED: &str = "a head that its device has not signed";
+
 const FORK: &str = "something else stands in this place already";
 
 /// What one head names and the store does not show is told so often: whoever signs it may name anything.
@@ -124,6 +126,7 @@ impl Exchange<'_> {
         let ours = self.local.heads(self.access, &[]).await.map_err(|e| (Side::Local, e))?.news;
         self.ours = by_life(ours, &mut self.done.findings);
         self.learn_ends().await?;
+        self.remote.learn(&self.ends.signers);
         let known: Mark = self.ours.iter().map(|(life, told)| place(*life, told)).collect();
         let answer = self.remote.heads(self.access, &known).await;
         let mut answer = answer.map_err(|error| (Side::Remote, error))?;
@@ -131,9 +134,10 @@ impl Exchange<'_> {
             answer.news.truncate(HEADS_MAX);
             self.done.findings.push(Finding::Malformed);
         }
-        let theirs = by_life(answer.news, &mut self.done.findings);
+        let mut theirs = by_life(answer.news, &mut self.done.findings);
+        let forged = self.take_forged(&mut theirs);
         self.shown = known.into_iter().map(|(d, i, position)| ((d, i), position)).collect();
-        for life in &answer.absent {
+        for life in answer.absent.iter().chain(&forged) {
             self.shown.remove(life);
         }
         self.shown.extend(theirs.iter().map(|(life, told)| (*life, told.position())));
@@ -147,6 +151,24 @@ impl Exchange<'_> {
         self.push_last().await?;
         self.find_withheld();
         Ok(())
+    }
+
+    /// REP-26: a head that its device has not signed says nothing about it, but about whoever shows it: what the store
+    /// really has of these incarnations is not known.
+    fn take_forged(&mut self, theirs: &mut BTreeMap<Life, Told>) -> Vec<Life> {
+        let signers = &self.ends.signers;
+        let is_forged = |told: &Told| {
+            signers.get(&told.head.device).is_some_and(|key| !told.signed.is_signed_by(key))
+        };
+        let forged: Vec<Told> = theirs.values().filter(|told| is_forged(told)).cloned().collect();
+        for told in &forged {
+            theirs.remove(&told.life());
+            // What lies beyond an end nobody takes, whoever signed it (REP-23).
+            if !self.is_beyond(told) {
+                self.done.findings.push(refusal(told, Side::Local, UNSIGNED));
+            }
+        }
+        forged.iter().map(Told::life).collect()
     }
 
     /// What came may have ended what was to go, or shown that its device is nobody.
@@ -331,8 +353,7 @@ impl Exchange<'_> {
             let heads: Box<[Signed<Head>; 2]> = Box::new([own.signed.clone(), told.signed]);
             Finding::Forked { device, incarnation, heads }
         } else {
-            let why = "a head that its device has not signed";
-            Finding::Refused { device, incarnation, by: Side::Local, why }
+            Finding::Refused { device, incarnation, by: Side::Local, why: UNSIGNED }
         });
         Ok(())
     }

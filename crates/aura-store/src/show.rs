@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use aura_protocol::head::Position;
 use aura_protocol::id::{DeviceId, Incarnation};
-use aura_protocol::store::{Ends, Heads, LastHead, StoreError, StoredHead};
+use aura_protocol::store::{Ends, Heads, LastHead, Signers, StoreError, StoredHead};
 
 use crate::devices::Devices;
 use crate::rows::{Life, Rows};
@@ -25,6 +25,7 @@ pub(crate) struct Said {
     last: Vec<(DeviceId, Incarnation, Position)>,
     /// Who is listed; everybody, if nobody was revoked.
     listed: Option<BTreeSet<DeviceId>>,
+    signers: Signers,
 }
 
 /// Where an incarnation stands.
@@ -40,7 +41,7 @@ impl Said {
     pub(crate) fn by(devices: &Devices) -> Self {
         let revoked = devices.revoked();
         let listed = (!revoked.is_empty()).then(|| devices.ids().collect());
-        Self { revoked, last: devices.last_heads(), listed }
+        Self { revoked, last: devices.last_heads(), listed, signers: devices.signers() }
     }
 
     /// The same with the heads that are here (STO-14).
@@ -49,7 +50,8 @@ impl Said {
             let head = rows.head((device, incarnation), position)?.map(|stored| stored.head);
             Ok(LastHead { device, incarnation, position, head })
         });
-        Ok(Ends { revoked: self.revoked, last: last.collect::<Result<_, StoreError>>()? })
+        let last = last.collect::<Result<_, StoreError>>()?;
+        Ok(Ends { revoked: self.revoked, last, signers: self.signers })
     }
 
     /// The heads that are shown, beside those known. A rotten one is as one that is not there: any device that has

@@ -85,7 +85,10 @@ conformance! {
 
 passive! {
     made_up_floors_change_nothing,
+    made_up_floors_below_a_snapshot_change_nothing,
+    made_up_names_push_no_head_out,
     a_rotten_snapshot_lets_nothing_go,
+    what_is_rotten_and_stays_lets_nothing_go,
     letting_go_is_done_again,
     foreign_files_are_passed_over,
     broken_files_are_named_and_healed,

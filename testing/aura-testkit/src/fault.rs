@@ -12,7 +12,9 @@ use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, Ends, Heads, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{
+    Access, BlindStore, Ends, Heads, Receipt, Signers, StoreError, StoredHead,
+};
 
 use crate::seed::Seed;
 
@@ -153,6 +155,10 @@ impl<S: BlindStore> BlindStore for FaultyStore<S> {
 
     async fn ends(&self, access: &Access) -> Result<Ends, StoreError> {
         self.inner.ends(access).await
+    }
+
+    fn learn(&self, signers: &Signers) {
+        self.inner.learn(signers);
     }
 
     async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {

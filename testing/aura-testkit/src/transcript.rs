@@ -13,7 +13,9 @@ use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, Heads, LocalLog, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{
+    Access, BlindStore, Heads, LocalLog, Receipt, Signers, StoreError, StoredHead,
+};
 
 type Known = [(DeviceId, Incarnation, Position)];
 
@@ -166,6 +168,10 @@ impl BlindStore for RecordedStore<'_> {
         let answer = self.inner.has(access, asked).await;
         self.transcript.record(("has", names(asked)), &answer, Vec::len);
         answer
+    }
+
+    fn learn(&self, signers: &Signers) {
+        self.inner.learn(signers);
     }
 
     async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {

@@ -12,7 +12,9 @@ use super::device::{Device, Standing};
 use super::snapshot::Snapshot;
 use super::statement::{SignedStatement, Statement};
 use crate::head::Position;
-use crate::id::{CollectionId, DeviceId, EpochId, GrantId, Hash, Incarnation, SlotId, VaultId};
+use crate::id::{
+    CollectionId, DeviceId, EpochId, FeedId, GrantId, Hash, Incarnation, SlotId, VaultId,
+};
 use crate::limits::{DEVICES_MAX, QUARANTINED_MAX};
 use crate::signed::SignedError;
 
@@ -225,6 +227,11 @@ impl Roster {
     pub fn bases(&self) -> impl Iterator<Item = &Snapshot> {
         let is_last = |base: &&Snapshot| !self.bases.iter().any(|later| later.supersedes(base));
         self.bases.iter().filter(is_last)
+    }
+
+    /// Whether any snapshot, also one that a later one has covered, covers a feed right up to here.
+    pub fn has_covered(&self, feed: FeedId, at: Position) -> bool {
+        at.number > 0 && self.bases.iter().any(|base| base.covers(feed) == at)
     }
 
     /// Whether a device has said that it adopted a snapshot whose last entry has this hash. Its author has, by making it.

@@ -68,6 +68,11 @@ impl<'a> FeedRuns<'a> {
         self.runs.is_empty() && self.floor == Position::NONE
     }
 
+    /// The names of its runs.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.runs.iter().map(|run| run.name.clone()).collect()
+    }
+
     pub(super) fn feed(&self) -> FeedId {
         self.feed
     }
@@ -90,10 +95,7 @@ impl<'a> FeedRuns<'a> {
 
     /// How far the runs reach without a gap, by their names.
     pub(super) fn reach(&self) -> u64 {
-        // Ascending by first number, so one pass will do.
-        self.runs.iter().fold(self.floor.number, |reach, run| {
-            if run.first <= reach.saturating_add(1) { reach.max(run.last) } else { reach }
-        })
+        reach_over(&self.runs, self.floor.number)
     }
 
     /// Whether the entry at a position is the one with its hash. What was let go of cannot be compared any more.
@@ -195,7 +197,15 @@ impl<'a> FeedRuns<'a> {
     }
 }
 
-fn size_bytes(entry: &Entry) -> usize {
+/// How far runs reach without a gap from a number on. Ascending by first number, so one pass will do.
+fn reach_over<'r>(runs: impl IntoIterator<Item = &'r RunName>, after: u64) -> u64 {
+    runs.into_iter().fold(after, |reach, run| {
+        if run.first <= reach.saturating_add(1) { reach.max(run.last) } else { reach }
+    })
+}
+
+/// An entry's size as it is written, in bytes.
+pub(super) fn size_bytes(entry: &Entry) -> usize {
     entry.header_bytes().len().saturating_add(entry.body().len())
 }
 
@@ -283,14 +293,21 @@ impl FeedRuns<'_> {
         Ok(gone.len() as u64)
     }
 
-    /// The chunks that entries name, of those up to a position and of those after it.
+    /// The chunks that entries name, of those up to a position and of those after it. What a rotten run names is not
+    /// known: one that goes beyond the position is told, unless its entries lie in others too.
     pub(super) async fn chunk_names(
         &self,
         upto: u64,
     ) -> Result<[BTreeSet<ChunkName>; 2], StoreError> {
         let mut names = [BTreeSet::new(), BTreeSet::new()];
+        let (mut sound, mut rotten) = (Vec::new(), Vec::new());
         for run in &self.runs {
-            for entry in self.open(run).await?.unwrap_or_default() {
+            let Some(entries) = self.open(run).await? else {
+                rotten.push(run);
+                continue;
+            };
+            sound.push(run);
+            for entry in entries {
                 let header = entry.header();
                 let side = usize::from(header.number > upto);
                 if let Some(names) = names.get_mut(side) {
@@ -298,6 +315,13 @@ impl FeedRuns<'_> {
                 }
             }
         }
-        Ok(names)
+        let lost = rotten.into_iter().find_map(|run| {
+            let reach = reach_over(sound.iter().copied(), upto.max(run.first.saturating_sub(1)));
+            (reach < run.last).then(|| reach.saturating_add(1))
+        });
+        match lost {
+            Some(number) => Err(StoreError::DamagedEntry { feed: self.feed, number }),
+            None => Ok(names),
+        }
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Letting go, in a folder, of what a snapshot covers once every device has adopted it.
 //!
-//! Nobody guards a folder, so the device that asks looks itself: at the statements, and at every entry of the
-//! snapshot. First it is written down where each feed begins from now on, then
-//! chunks go, then runs: cut short, it is done again, and what is half gone is known to be going. Source:
-//! spec/folder.md, rule FLD-20; spec/store.md, rule STO-28.
+//! Nobody guards a folder, so the device that asks looks itself: at the statements, and at every entry of the snapshot.
+//! First it is written down where each feed begins from now on, then chunks go, then runs: cut short, it is done again,
+//! and what is half gone is known to be going. What is rotten and stays stops it before anything went: what it names
+//! is not known. Source: spec/folder.md, rule FLD-20; spec/store.md, rule STO-28.
 
 use std::collections::BTreeSet;
 
@@ -22,18 +22,20 @@ use crate::proof;
 
 /// Lets go of what a base covers, if that is proven. How many entries went.
 pub(super) async fn forget(judge: &Judge<'_>, base: Hash) -> Result<u64, StoreError> {
-    let devices = judge.devices().await?;
+    let judged = judge.judged().await?;
+    let devices = judged.whole()?;
     let base = devices.base(base).ok_or(StoreError::Unproven)?.clone();
-    prove(judge, &devices, &base).await?;
+    prove(judge, devices, &base).await?;
     let doomed = doomed(judge, &base).await?;
     if doomed.is_empty() {
         return Ok(0);
     }
+    let names = unnamed(judge, base.feed.collection, &doomed).await?;
     for (runs, floor) in &doomed {
         runs.mark(floor, base.id).await?;
     }
     let chunks = FolderLayout::inside(judge.heads.vault).chunks();
-    for name in unnamed(judge, base.feed.collection, &doomed).await? {
+    for name in names {
         judge.files.remove(&chunks.chunk(name)).await?;
     }
     let mut gone = 0u64;
@@ -56,7 +58,13 @@ async fn prove(judge: &Judge<'_>, devices: &Devices, base: &Snapshot) -> Result<
             }
             read => read?,
         };
-        let end = read.last().ok_or(StoreError::Unproven)?;
+        let (start, end) = (read.first(), read.last());
+        let links = start.is_some_and(|entry| entry.follows(at.number, &at.hash));
+        // What stands before the snapshot is no part of it.
+        if !links && at.number >= first {
+            return Err(StoreError::Unproven);
+        }
+        let end = end.ok_or(StoreError::Unproven)?;
         at = Position { number: end.header().number, hash: end.hash() };
     }
     proof::prove(devices, base, at.hash)

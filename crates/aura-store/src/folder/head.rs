@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Heads as files, one each, named by number and hash. Source: spec/folder.md, rules FLD-3 and FLD-11.
+//! Heads as files, one each, named by number and hash. Source: spec/folder.md, rules FLD-3, FLD-11 and FLD-21.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{DeviceId, Incarnation, VaultId};
-use aura_protocol::limits::HEAD_BYTES_MAX;
+use aura_protocol::limits::{HEAD_BYTES_MAX, LIVES_MAX, SHOWN_HEADS_BYTES_MAX};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{StoreError, StoredHead};
+use aura_protocol::store::{Signers, StoreError, StoredHead};
 
 use super::files::{Done, Files, Fits, Listed, Put, unless_damaged};
 use crate::layout::FolderLayout;
@@ -21,8 +21,11 @@ const HEAD_FILE_BYTES_MAX: usize = HEAD_BYTES_MAX + 128;
 /// Newest heads of an incarnation that always stay.
 const NEW_HEADS: usize = 16;
 
-/// Heads that are remembered, so that they are not read again while a listing shows them unchanged.
+/// Heads of one number that are shown of an incarnation: two are evidence, and anybody may add more.
+const EVIDENCE_MAX: usize = 4;
+/// Heads that are remembered, so that they are not read again while a listing shows them unchanged, and their bytes.
 const KEPT_MAX: usize = 4096;
+const KEPT_BYTES_MAX: usize = SHOWN_HEADS_BYTES_MAX;
 /// `DEVICE/INCARNATION/NUMBER-HASH`.
 const SHAPES: [Fits; 3] = [
     |name| DeviceId::parse(name).is_some_and(|device| device.to_string() == name),
@@ -30,24 +33,89 @@ const SHAPES: [Fits; 3] = [
     |name| FolderLayout::parse_head(name).is_some(),
 ];
 
-/// Sound heads by their file and what marks its bytes.
+/// What is known of a file of a head while it has these bytes.
+#[derive(Clone)]
+enum Seen {
+    /// Sound, and signed by its device.
+    Signed(Signed<Head>),
+    /// Sound, of a device whose key is not known.
+    Unknown(Signed<Head>),
+    /// Not signed by its device (FLD-21).
+    Forged,
+}
+
+/// Heads by their file and what marks its bytes, and the size of all.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<BTreeMap<(PathBuf, String), Signed<Head>>>);
+struct Remembered {
+    by_file: BTreeMap<(PathBuf, String), Seen>,
+    size_bytes: usize,
+}
+
+/// What is remembered of heads, and who signs what.
+#[derive(Default)]
+pub(super) struct Kept {
+    seen: Mutex<Remembered>,
+    signers: Mutex<Arc<Signers>>,
+}
 
 impl Kept {
-    fn find(&self, listed: &Listed) -> Option<Signed<Head>> {
-        let key = (listed.path.clone(), listed.mark.clone()?);
-        lock(&self.0).get(&key).cloned()
+    /// FLD-21: from now on heads of these devices count only if they have signed them.
+    pub(super) fn learn(&self, signers: &Signers) {
+        let mut known = lock(&self.signers);
+        if **known != *signers {
+            *known = Arc::new(signers.clone());
+        }
     }
 
-    fn keep(&self, listed: &Listed, head: &Signed<Head>) {
-        let Some(mark) = listed.mark.clone() else { return };
-        let mut kept = lock(&self.0);
-        if kept.len() >= KEPT_MAX {
-            kept.clear();
-        }
-        kept.insert((listed.path.clone(), mark), head.clone());
+    fn find(&self, listed: &Listed) -> Option<Seen> {
+        let key = (listed.path.clone(), listed.mark.clone()?);
+        lock(&self.seen).by_file.get(&key).cloned()
     }
+
+    fn keep(&self, listed: &Listed, seen: &Seen) {
+        let Some(mark) = listed.mark.clone() else { return };
+        let mut kept = lock(&self.seen);
+        let more = seen.size_bytes();
+        let is_large = kept.size_bytes.saturating_add(more) > KEPT_BYTES_MAX;
+        if kept.by_file.len() >= KEPT_MAX || is_large {
+            *kept = Remembered::default();
+        }
+        let before = kept.by_file.insert((listed.path.clone(), mark), seen.clone());
+        let before = before.map_or(0, |before| before.size_bytes());
+        kept.size_bytes = kept.size_bytes.saturating_sub(before).saturating_add(more);
+    }
+}
+
+impl Seen {
+    /// Whether a head is its device's, as far as that is known.
+    fn of(head: Signed<Head>, signer: Option<&[u8; 32]>) -> Self {
+        match signer {
+            None => Self::Unknown(head),
+            Some(key) if head.is_signed_by(key) => Self::Signed(head),
+            Some(_) => Self::Forged,
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        match self {
+            Self::Signed(head) | Self::Unknown(head) => head.payload().len(),
+            Self::Forged => 0,
+        }
+    }
+
+    fn head(self) -> Option<Signed<Head>> {
+        match self {
+            Self::Signed(head) | Self::Unknown(head) => Some(head),
+            Self::Forged => None,
+        }
+    }
+}
+
+/// What a look at the heads comes to.
+#[derive(Default)]
+struct Shown {
+    heads: Vec<StoredHead>,
+    bytes: usize,
 }
 
 /// Files, and what is remembered of their heads.
@@ -76,11 +144,13 @@ impl HeadFiles<'_> {
         self.prune(claim, &folder).await
     }
 
-    /// FLD-11: heads long overtaken go, unless a newest head names them.
+    /// FLD-11: heads long overtaken go, unless a newest head names them. By its name a file may say anything: only what
+    /// stands below the head that was written is overtaken.
     async fn prune(&self, head: &Head, folder: &Path) -> Result<(), StoreError> {
         let names = self.files.names(folder).await?;
+        let places = names.iter().filter_map(|name| FolderLayout::parse_head(name));
         let mut places: Vec<Position> =
-            names.iter().filter_map(|name| FolderLayout::parse_head(name)).collect();
+            places.filter(|place| place.number <= head.number).collect();
         places.sort_unstable_by_key(|place| std::cmp::Reverse(place.number));
         let Some(old) = places.get(NEW_HEADS..).filter(|old| !old.is_empty()) else {
             return Ok(());
@@ -93,42 +163,67 @@ impl HeadFiles<'_> {
             .filter(|seen| (seen.device, seen.incarnation) == (head.device, head.incarnation))
             .flat_map(|seen| [seen.held, seen.applied])
             .collect();
-        for place in old.iter().filter(|place| !named.contains(place)) {
+        let is_overtaken =
+            |place: &&Position| place.number < head.number && !named.contains(*place);
+        for place in old.iter().filter(is_overtaken) {
             self.files.remove(&folder.join(FolderLayout::head_name(place))).await?;
         }
         Ok(())
     }
 
-    /// The newest sound heads of every incarnation; two of one number are both shown, as evidence.
+    /// The newest sound heads of every incarnation; two of one number are both shown, as evidence. Of devices that are
+    /// not known as many as all heads of a vault may be: anybody can make one up.
     pub(super) async fn newest(&self) -> Result<Vec<StoredHead>, StoreError> {
         let listed = self.files.tree(&FolderLayout::inside(self.vault).heads(), &SHAPES).await?;
-        let mut heads = Vec::new();
-        for of_life in listed.chunk_by(|a, b| a.path.parent() == b.path.parent()) {
-            self.newest_of(of_life, &mut heads).await?;
+        let signers = Arc::clone(&lock(&self.kept.signers));
+        let is_known = |of_life: &&[Listed]| {
+            let device = of_life.first().and_then(|listed| place(&listed.path));
+            device.is_some_and(|(device, ..)| signers.contains_key(&device))
+        };
+        let lives = listed.chunk_by(|a, b| a.path.parent() == b.path.parent());
+        let (known, others): (Vec<_>, Vec<_>) = lives.partition(is_known);
+        let mut shown = Shown::default();
+        for of_life in known {
+            self.newest_of(of_life, &signers, &mut shown).await?;
         }
-        Ok(heads)
+        for of_life in others {
+            if shown.heads.len() >= LIVES_MAX || shown.bytes >= SHOWN_HEADS_BYTES_MAX {
+                break;
+            }
+            self.newest_of(of_life, &signers, &mut shown).await?;
+        }
+        Ok(shown.heads)
     }
 
     async fn newest_of(
         &self,
         of_life: &[Listed],
-        heads: &mut Vec<StoredHead>,
+        signers: &Signers,
+        shown: &mut Shown,
     ) -> Result<(), StoreError> {
-        let mut last = 0;
+        let (mut last, before) = (0, shown.heads.len());
         for listed in of_life.iter().rev() {
             let Some((device, incarnation, position)) = place(&listed.path) else { continue };
-            if position.number < last {
+            if position.number < last || shown.heads.len() >= before.saturating_add(EVIDENCE_MAX) {
                 break;
             }
-            let head = match self.kept.find(listed) {
-                Some(head) => Some(head),
-                None => self.sound(&listed.path, (device, incarnation), position).await?,
+            let signer = signers.get(&device);
+            let seen = match self.kept.find(listed) {
+                Some(Seen::Unknown(head)) if signer.is_some() => Some(Seen::of(head, signer)),
+                Some(seen) => Some(seen),
+                None => {
+                    let head = self.sound(&listed.path, (device, incarnation), position).await?;
+                    head.map(|head| Seen::of(head, signer))
+                }
             };
-            // A file that is not what its name says is passed over: an older head may be sound.
-            if let Some(head) = head {
-                self.kept.keep(listed, &head);
+            // A file that is not what its name says, or that its device has not signed, is passed over: an older head
+            // may be sound.
+            let Some(seen) = seen else { continue };
+            self.kept.keep(listed, &seen);
+            if let Some(head) = seen.head() {
                 last = position.number;
-                heads.push(StoredHead { device, incarnation, position, head });
+                shown.bytes = shown.bytes.saturating_add(head.payload().len());
+                shown.heads.push(StoredHead { device, incarnation, position, head });
             }
         }
         Ok(())

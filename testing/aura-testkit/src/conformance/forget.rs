@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What every store keeps when it lets go of what a snapshot covers: the proof, and where a feed begins afterwards.
 
-use aura_protocol::entry::Entry;
+use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{ChunkName, CollectionId, FeedId, Hash, VaultId};
+use aura_protocol::id::{CollectionId, FeedId, Hash, VaultId};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, Receipt, StoreError};
 
@@ -28,7 +28,7 @@ pub(super) struct Snapped<S> {
     /// Where the feeds of the two devices end that are covered.
     pub(super) covered: [(FeedId, Position); 2],
     /// A chunk that the snapshot has not any more, and one that it has.
-    chunks: [ChunkName; 2],
+    pub(super) chunks: [ChunkAdded; 2],
 }
 
 /// Entries of notes that the first device has before the snapshot, and the other one.
@@ -69,7 +69,7 @@ impl<S: BlindStore> Snapped<S> {
         let head = scene.author.head();
         scene.push(&head, &[vec![base.clone()], rest[1..].to_vec()].concat()).await;
         let statements = vec![add, base];
-        let (chunks, last) = ([old.name, live.name], scene.author.position(NOTES).hash);
+        let (chunks, last) = ([old, live], scene.author.position(NOTES).hash);
         Self { scene, other, base: id, head, last, their_head, statements, rest, covered, chunks }
     }
 
@@ -117,7 +117,10 @@ pub async fn what_is_covered_goes<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
     let none = scene.store.read(&scene.access, theirs, their_at.number, 99).await.unwrap();
     assert_eq!(none, []);
     assert_eq!(scene.read_all(MAIL).await.unwrap().len(), 2, "of another collection");
-    assert_eq!(scene.store.has(&scene.access, &chunks).await.unwrap(), [false, true]);
+    assert_eq!(
+        scene.store.has(&scene.access, &chunks.map(|chunk| chunk.name)).await.unwrap(),
+        [false, true]
+    );
     let more = scene.entries(NOTES, 2);
     let head = scene.author.head();
     scene.push(&head, &more).await;

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use aura_protocol::entry::Entry;
-use aura_protocol::id::{Hash, VaultId};
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
 use aura_protocol::store::{BlindStore, StoreError};
 
 use super::forget::{COVERED, Snapped};
@@ -283,6 +283,54 @@ pub async fn made_up_floors_change_nothing<S: BlindStore>(
     assert_eq!(filled.scene.read_all(NOTES).await.unwrap(), filled.notes);
 }
 
+/// FLD-19: a floor counts only where a snapshot covers a feed right up to it: one that was made up below that would have
+/// nothing link to it.
+pub async fn made_up_floors_below_a_snapshot_change_nothing<S: BlindStore>(
+    make: &dyn Fn(VaultId) -> S,
+    objects: &dyn Objects,
+) {
+    let snapped = Snapped::new(make).await;
+    let (own, own_at) = snapped.covered[0];
+    let folder = format!(
+        "{}/entries/{}/{}/{}",
+        snapped.scene.author.vault(),
+        own.device,
+        own.incarnation,
+        own.collection
+    );
+    let whole = snapped.scene.read_all(NOTES).await.unwrap();
+    let below = whole[usize::try_from(own_at.number).unwrap() - 2].hash();
+    for (number, hash) in [(own_at.number - 1, Hash([9; 32])), (own_at.number - 1, below)] {
+        let path = format!("{folder}/gone-{number:016x}-{hash}");
+        objects.write(&path, &[7; 32]);
+        assert_eq!(snapped.scene.read_all(NOTES).await.unwrap(), whole);
+        objects.remove(&path);
+    }
+}
+
+/// FLD-11: names say anything. Empty files with high numbers do not make a writer remove the head that it has just
+/// written.
+pub async fn made_up_names_push_no_head_out<S: BlindStore>(
+    make: &dyn Fn(VaultId) -> S,
+    objects: &dyn Objects,
+) {
+    let mut scene = Scene::founded(make).await;
+    let author = &scene.author;
+    let folder = format!("{}/heads/{}/{}", author.vault(), author.device(), author.incarnation());
+    for number in 0..20u64 {
+        let number = u64::MAX - number;
+        objects.write(&format!("{folder}/{number:016x}-{}", Hash([9; 32])), b"");
+    }
+    for _ in 0..30 {
+        let notes = scene.entries(NOTES, 1);
+        let head = scene.author.head();
+        scene.push(&head, &notes).await;
+        assert_eq!(scene.shown().await, [place(&head)]);
+    }
+    let left = objects.list().into_iter().filter(|path| path.contains("/heads/")).count();
+    assert!(left <= 20 + 17, "{left} files of heads");
+}
+
 /// STO-28: a snapshot is not whole of which an entry is rotten.
 pub async fn a_rotten_snapshot_lets_nothing_go<S: BlindStore>(
     make: &dyn Fn(VaultId) -> S,
@@ -303,6 +351,57 @@ pub async fn a_rotten_snapshot_lets_nothing_go<S: BlindStore>(
     assert!(matches!(answer, Err(StoreError::Unproven)), "{answer:?}");
     objects.write(path, &whole);
     assert_eq!(snapped.forget().await.unwrap(), COVERED.iter().sum::<u64>());
+}
+
+/// FLD-20: what is rotten and stays may name what would go, or say who has not adopted it: until it is whole again
+/// nothing goes. What is rotten of the statements keeps nobody from reading.
+pub async fn what_is_rotten_and_stays_lets_nothing_go<S: BlindStore>(
+    make: &dyn Fn(VaultId) -> S,
+    objects: &dyn Objects,
+) {
+    let mut snapped = Snapped::new(make).await;
+    snapped.agree().await;
+    let going = snapped.chunks[0].clone();
+    let again = snapped.other.entry_with(NOTES, vec![7; 30], vec![going.clone()]);
+    let head = snapped.other.head();
+    snapped.scene.push(&head, &[again]).await;
+    let run = |feed: FeedId, first: u64| {
+        let folder = format!("{}/{}/{first:016x}-", feed.incarnation, feed.collection);
+        objects.list().into_iter().find(|path| path.contains(&folder)).unwrap()
+    };
+    let other = &snapped.other;
+    let statements = other.feed(CollectionId::AUTHORITY);
+    for path in [run(other.feed(NOTES), 4), run(statements, 1)] {
+        let whole = objects.read(&path);
+        objects.write(&path, b"rotten");
+        // What was read once is remembered: this one has read nothing.
+        snapped.scene.store = make(snapped.scene.author.vault());
+        let answer = snapped.forget().await;
+        assert!(matches!(answer, Err(StoreError::DamagedEntry { .. })), "{path}: {answer:?}");
+        assert!(objects.list().iter().all(|path| !path.contains("/gone-")), "{path}");
+        objects.write(&path, &whole);
+    }
+    // What a stranger left there says nothing of any device.
+    let stranger = format!(
+        "{}/entries/{}/{}/{}/{:016x}-{:016x}-{}",
+        snapped.scene.author.vault(),
+        DeviceId([9; 16]),
+        Incarnation([9; 8]),
+        CollectionId::AUTHORITY,
+        1,
+        1,
+        "0".repeat(32)
+    );
+    objects.write(&stranger, b"");
+    assert_eq!(snapped.forget().await.unwrap(), COVERED.iter().sum::<u64>());
+    let (store, access) = (&snapped.scene.store, &snapped.scene.access);
+    assert_eq!(store.has(access, &[going.name]).await.unwrap(), [true]);
+    // What the other device said of the snapshot cannot be read; that the first one made it can.
+    objects.write(&run(statements, 1), b"rotten");
+    let anew = make(snapped.scene.author.vault());
+    let (own, own_at) = snapped.covered[0];
+    let read = anew.read(access, own, own_at.number, 99).await.unwrap();
+    assert_eq!(read, snapped.rest);
 }
 
 /// FLD-20: nothing of what went is left in any file; and what was cut short, or what a tool brings back, goes the next time.

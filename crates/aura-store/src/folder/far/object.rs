@@ -171,13 +171,14 @@ impl Objects {
                 return Err(told(&error));
             }
             // The first file of a vault.
-            let made = self.operator.create_dir(&format!("{beside}/")).await;
+            let directory = format!("{beside}/");
+            let made = making(|| self.operator.create_dir(&directory)).await;
             made.map_err(|error| told(&error))?;
             let written = self.operator.write(&new, bytes.to_vec()).await;
             written.map_err(|error| told(&error))?;
         }
         let by = if put == Put::IfAbsent { keeping } else { &self.operator };
-        let moved = by.rename(&new, &to).await;
+        let moved = making(|| by.rename(&new, &to)).await;
         if moved.is_err() {
             // The failure is what is reported; what is left is in nobody's way.
             self.operator.delete(&new).await.ok();
@@ -188,6 +189,22 @@ impl Objects {
             Err(error) => Err(told(&error)),
         }
     }
+}
+
+/// Does what makes directories on its way. Of two who make one at a time, Apache forbids it to the second: then it is
+/// there, and the next try meets the one below it.
+#[cfg(feature = "webdav")]
+async fn making<F>(step: impl Fn() -> F) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    for _ in 0..DEPTH_MAX {
+        match step().await {
+            Err(error) if fault(&error) == Some(Fault::Forbidden) => {}
+            done => return done,
+        }
+    }
+    step().await
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -251,17 +268,7 @@ impl Remote for Objects {
             #[cfg(feature = "s3")]
             Way::Whole => self.put_whole(path, (bytes, put)).await,
             #[cfg(feature = "webdav")]
-            Way::Moved(keeping) => {
-                // Of two who make one directory at a time, Apache forbids it to the second: then it is there.
-                let mut done = self.put_moved(keeping, (path, beside), (bytes, put)).await;
-                for _ in 0..DEPTH_MAX {
-                    if !matches!(done, Err(StoreError::Forbidden)) {
-                        break;
-                    }
-                    done = self.put_moved(keeping, (path, beside), (bytes, put)).await;
-                }
-                done
-            }
+            Way::Moved(keeping) => self.put_moved(keeping, (path, beside), (bytes, put)).await,
         }
     }
 

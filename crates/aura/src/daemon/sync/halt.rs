@@ -12,7 +12,9 @@ use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
-use aura_protocol::store::{Access, BlindStore, Ends, Heads, Receipt, StoreError, StoredHead};
+use aura_protocol::store::{
+    Access, BlindStore, Ends, Heads, Receipt, Signers, StoreError, StoredHead,
+};
 
 type Known = [(DeviceId, Incarnation, Position)];
 
@@ -97,6 +99,10 @@ impl BlindStore for Until<'_> {
 
     async fn ends(&self, access: &Access) -> Result<Ends, StoreError> {
         self.go_on()?.ends(access).await
+    }
+
+    fn learn(&self, signers: &Signers) {
+        self.store.learn(signers);
     }
 
     async fn forget(&self, access: &Access, base: Hash) -> Result<u64, StoreError> {
