@@ -209,6 +209,18 @@ fn statement(recipient: &KemPublicKey, info: &[u8], payload: &[u8]) -> Vec<u8> {
     writer.into_bytes()
 }
 
+/// Whether anything can be sealed to a key: not any bytes of the right length are one.
+pub fn is_recipient(recipient: &KemPublicKey) -> bool {
+    // What comes of it is thrown away, so what it is made of is of no matter.
+    struct Naught;
+    impl Entropy for Naught {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+    seal_raw(recipient, &[], &[], &mut Naught).is_ok()
+}
+
 fn seal_raw(
     recipient: &KemPublicKey,
     info: &[u8],

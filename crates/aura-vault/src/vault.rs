@@ -21,6 +21,8 @@ mod arrive;
 
 mod fork;
 
+mod heard;
+
 mod pairing;
 
 mod enter;
@@ -55,8 +57,9 @@ pub use attempts::{second_wait_ms, wait_ms};
 pub use create::{Kit, MakeLog, Setup};
 pub use enrol::Announce;
 pub use enter::{Arriving, Entering};
+pub use heard::Heard;
 pub use join::DeviceInfo;
-pub use pairing::{Admitted, Newcomer, Offered, Pairing, PairingError};
+pub use pairing::{Admitted, Listed, Newcomer, Offered, Pairing, PairingError};
 pub use revoke::Loss;
 pub use second::SecondStanding;
 pub use slots::SlotInfo;

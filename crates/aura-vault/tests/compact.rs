@@ -8,7 +8,7 @@ mod support;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use aura_protocol::id::RecordId;
+use aura_protocol::id::{DeviceId, RecordId};
 use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::local::LocalStore;
 use aura_store::replicate::Finding;
@@ -54,6 +54,12 @@ fn with_file(id: &str, bytes: &[u8]) -> Draft {
         content: Arc::new(bytes.to_vec()),
     };
     Draft { attachments: vec![attachment], ..note(id, id, "with a file") }
+}
+
+/// The devices that this one knows to be waited for.
+fn awaited(device: &Device) -> Vec<DeviceId> {
+    let heard = device.vault.heard().unwrap();
+    heard.into_iter().filter(|(_, heard)| heard.is_awaited).map(|(id, _)| id).collect()
 }
 
 fn verify(device: &Device) {
@@ -181,7 +187,11 @@ fn a_store_lets_go_once_every_device_has_said_so_and_a_newcomer_gets_the_rest() 
     compact(&bench, &laptop);
     laptop.sync(&server);
     assert!(matches!(forget(&laptop, &server), Err(StoreError::Unproven)), "the phone has not");
+    let phone_id = phone.vault.life().0;
+    assert_eq!(awaited(&laptop), [phone_id]);
+    assert_eq!(awaited(&phone), [], "it knows of no snapshot");
     phone.sync(&server);
+    assert_eq!(awaited(&laptop), [phone_id], "it has not said so here");
     phone.sync(&server);
     laptop.sync(&server);
     assert_eq!(
@@ -189,6 +199,7 @@ fn a_store_lets_go_once_every_device_has_said_so_and_a_newcomer_gets_the_rest() 
         (phone.state(), vec![])
     );
     assert_eq!(phone.vault.refused_snapshots().unwrap(), []);
+    assert_eq!((awaited(&laptop), awaited(&phone)), (vec![], vec![]));
     let before = entries(&server);
     assert!(forget(&laptop, &server).unwrap() > 20);
     assert_eq!(forget(&laptop, &server).unwrap(), 0, "again it changes nothing");
@@ -292,4 +303,31 @@ fn what_was_deleted_and_let_go_of_does_not_come_back_from_an_older_copy_of_a_sto
     tablet.sync(&older);
     assert_eq!(tablet.state(), state, "with the snapshot beside the older entries");
     verify(&tablet);
+}
+
+/// A device that was retired or revoked is not waited for; and when each was heard of is what it says itself.
+#[test]
+fn who_is_waited_for_is_known() {
+    let Scene { bench, mut laptop, mut phone, server, kit, .. } = scene();
+    let mut tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    tablet.sync(&server);
+    laptop.sync(&server);
+    let (phone_id, tablet_id) = (phone.vault.life().0, tablet.vault.life().0);
+    let met_ms = laptop.vault.heard().unwrap()[&phone_id].last_ms.unwrap();
+    pass_days(&bench, 10);
+    compact(&bench, &laptop);
+    laptop.sync(&server);
+    let mut both = vec![phone_id, tablet_id];
+    both.sort_unstable();
+    assert_eq!(awaited(&laptop), both);
+    laptop.vault.retire_device(tablet_id).unwrap();
+    laptop.sync(&server);
+    assert_eq!(awaited(&laptop), [phone_id]);
+    assert_eq!(laptop.vault.heard().unwrap()[&phone_id].last_ms, Some(met_ms));
+    add(&phone, "later", "ten days later");
+    phone.sync(&server);
+    laptop.sync(&server);
+    let later_ms = laptop.vault.heard().unwrap()[&phone_id].last_ms.unwrap();
+    let days = (later_ms - met_ms) / DAY_MS.unsigned_abs();
+    assert_eq!(days, 10, "{met_ms} {later_ms}");
 }

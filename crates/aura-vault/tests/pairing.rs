@@ -60,7 +60,8 @@ fn let_in(bench: &Bench, laptop: &mut Device) -> (Admitted, Entering) {
     let (arriving, sealed) = answer(bench, typed(&pairing), &offered);
     let newcomer = pairing.answered(&offered, &sealed).unwrap();
     assert_eq!((newcomer.name(), newcomer.device()), (&name(), arriving.device()));
-    let admitted = laptop.vault.admit(newcomer, Vec::new()).unwrap();
+    let listed = laptop.vault.admit(newcomer, Vec::new()).unwrap();
+    let admitted = laptop.vault.grant(listed).unwrap();
     let entering = arriving.granted(admitted.grant()).unwrap();
     (admitted, entering)
 }
@@ -161,7 +162,8 @@ fn dev_04_a_second_device_with_the_same_code_gets_nothing() {
     let (arriving, sealed) = answer(&bench, code, &offered);
     let (late, _) = answer(&bench, again, &offered);
     let newcomer = pairing.answered(&offered, &sealed).unwrap();
-    let admitted = laptop.vault.admit(newcomer, Vec::new()).unwrap();
+    let listed = laptop.vault.admit(newcomer, Vec::new()).unwrap();
+    let admitted = laptop.vault.grant(listed).unwrap();
     assert!(matches!(late.granted(admitted.grant()), Err(PairingError::Sealed)));
     assert!(arriving.granted(admitted.grant()).is_ok());
     assert_eq!(laptop.vault.devices().len(), 2);
@@ -307,6 +309,14 @@ fn pai_6_an_answer_is_a_new_devices_own_statement() {
     let one_key =
         tries(&|clock| signed(&statement(vault, Claim::Add(one_key.clone()), clock), own));
     assert_eq!(one_key.unwrap_err(), PairingError::Message(MessageError::Keys));
+    // To what is no key nothing could be told: found out before anybody is listed.
+    let no_kem = {
+        let mut no_kem = public.clone();
+        no_kem.kem = Box::new([0xff; 1216]);
+        no_kem
+    };
+    let no_kem = tries(&|clock| signed(&statement(vault, Claim::Add(no_kem.clone()), clock), own));
+    assert_eq!(no_kem.unwrap_err(), PairingError::Message(MessageError::Keys));
     // One that is right is listed once.
     let right = |clock| signed(&statement(vault, add(), clock), own);
     let (newcomer, again) = (tries(&right).unwrap(), tries(&right).unwrap());
@@ -348,7 +358,8 @@ fn pai_9_a_store_that_shows_less_is_not_believed() {
     let (arriving, sealed) = answer(&bench, typed(&pairing), &offered);
     let newcomer = pairing.answered(&offered, &sealed).unwrap();
     let (path, older) = copied(&bench, "phone", &laptop);
-    let admitted = laptop.vault.admit(newcomer, Vec::new()).unwrap();
+    let listed = laptop.vault.admit(newcomer, Vec::new()).unwrap();
+    let admitted = laptop.vault.grant(listed).unwrap();
     let entering = arriving.granted(admitted.grant()).unwrap();
     assert_eq!(refused(entering.check(older.as_ref())), PairingError::Withheld);
     let (_, newer) = copied(&bench, "newer", &laptop);

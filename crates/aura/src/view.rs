@@ -68,6 +68,12 @@ pub(crate) struct Device {
     /// The device that revoked it.
     #[serde(default)]
     pub(crate) revoked_by: Option<String>,
+    /// When it last said something, by its own clock.
+    #[serde(default)]
+    pub(crate) heard: Option<String>,
+    /// Whether what was deleted stays everywhere until it has adopted a snapshot.
+    #[serde(default)]
+    pub(crate) awaited: bool,
 }
 
 /// A store that this device syncs with.

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use aura_crypto::entropy::Entropy;
+use aura_crypto::hpke;
 use aura_crypto::key::{PairingCode, RootKey, SecretKey};
 use aura_crypto::pairing::Granted;
 use aura_crypto::sign::LabelledSigner as _;
@@ -129,6 +130,10 @@ impl Pairing {
         let answer = Answer::from_bytes(&plain, PAIRING_MESSAGE_BYTES_MAX);
         let answer = answer.map_err(MessageError::from)?;
         let keys = answer.keys(&offered.offer)?;
+        // Found out before it is listed: to what is no key nothing can be told.
+        if !hpke::is_recipient(&keys.kem) {
+            return Err(MessageError::Keys.into());
+        }
         let Answer { add, name } = answer;
         Ok(Newcomer { code: self.code, add, keys, name, before: before.then(sealed) })
     }
@@ -182,6 +187,20 @@ impl Admitted {
     }
 }
 
+/// A device that is listed, and was not told yet what it needs.
+pub struct Listed {
+    code: PairingCode,
+    keys: DeviceKeys,
+    before: Transcript,
+    handed: Handed,
+}
+
+impl core::fmt::Debug for Listed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Listed").field("device", &self.keys.id()).finish_non_exhaustive()
+    }
+}
+
 /// What a new device is told, taken together before anything is written.
 struct Handed {
     roots: Vec<(EpochId, RootKey)>,
@@ -209,8 +228,7 @@ impl Vault<Unlocked> {
         })
     }
 
-    /// Lists a device that a person has said yes to: its statement, signed by this device as well, in one commit. It
-    /// is told what it needs when the store that it came by has that.
+    /// Lists a device that a person has said yes to: its statement, signed by this device as well, in one commit.
     ///
     /// # Errors
     /// [`PairingError::Listed`] when there is such a device, [`VaultError::Authority`] when this one may not let it in.
@@ -219,11 +237,11 @@ impl Vault<Unlocked> {
         &mut self,
         newcomer: Newcomer,
         servers: Vec<PairedServer>,
-    ) -> Result<Admitted, VaultError> {
+    ) -> Result<Listed, VaultError> {
         let open = Arc::clone(self.open());
         let Newcomer { code, mut add, keys, before, .. } = newcomer;
         let (now_ms, device) = (open.clock.now_ms(), keys.id());
-        let Handed { roots, secret_key, servers } = self.handed(servers)?;
+        let handed = self.handed(servers)?;
         {
             let pen = lock(&open.pen);
             let own = &pen.device().sign;
@@ -240,6 +258,18 @@ impl Vault<Unlocked> {
             let events = vec![unlock::event(now_ms, Action::DeviceConfirm, Outcome::Done, 1)];
             Ok((Commit { statements: vec![add], events, ..Commit::default() }, ()))
         })?;
+        self.roster = roster;
+        Ok(Listed { code, keys, before, handed })
+    }
+
+    /// What a device that was listed is told, when the store that it came by has what lists it.
+    ///
+    /// # Errors
+    /// When the log cannot be read. The device is listed all the same.
+    pub fn grant(&mut self, listed: Listed) -> Result<Admitted, VaultError> {
+        let open = Arc::clone(self.open());
+        let Listed { code, keys, before, handed } = listed;
+        let (device, Handed { roots, secret_key, servers }) = (keys.id(), handed);
         self.take_in()?;
         let granted = Granted { roots, secret_key, head: self.own_head()?, servers };
         let mut entropy = open.fresh_entropy();

@@ -127,9 +127,28 @@ fn list(context: &Context) -> Result<Exit, Failure> {
             context.screen.value(device)?;
         } else {
             context.screen.line(&format!("{}  {}", device.id, standing(device)))?;
+            for line in told(device) {
+                context.screen.line(&format!("  {line}"))?;
+            }
         }
     }
     Ok(Exit::Done)
+}
+
+/// What has been heard of another device that counts or may come to.
+fn told(device: &view::Device) -> Vec<String> {
+    let mut lines = Vec::new();
+    if device.this || device.revoked {
+        return lines;
+    }
+    lines.push(match &device.heard {
+        Some(heard) => format!("heard     {heard}"),
+        None => "heard     not yet".to_owned(),
+    });
+    if device.awaited {
+        lines.push("awaited   what was deleted goes for good once it has synced".to_owned());
+    }
+    lines
 }
 
 fn standing(device: &view::Device) -> String {

@@ -95,8 +95,9 @@ impl Join {
             if screen.json {
                 return screen.value(&json!({ "newcomer": own }));
             }
-            let (name, id) = (clean(&own.name), pair::short(&own.device));
-            screen.line(&format!("This device is {name}, {id}. Say yes to it on the other one."))
+            screen.line(&format!("This device is {}", clean(&own.name)))?;
+            screen.line(&format!("  {}", pair::spelled(&own.device)))?;
+            screen.line("Say yes to it on the other one, if the same stands there.")
         };
         let arrival = Arrival { gate, code, name };
         let joined = make(context, || {

@@ -98,9 +98,10 @@ impl Pair {
 
 /// Yes or no: a person has to see who comes in.
 fn decide(context: &Context, newcomer: view::Newcomer) -> Result<(), Failure> {
-    let (id, name) = (short(&newcomer.device).to_owned(), clean(&newcomer.name));
+    let (id, name) = (spelled(&newcomer.device), clean(&newcomer.name));
     let is_wanted = if secret::can_ask() && !context.screen.json {
-        note(&format!("A device has answered: {name}, {id}"));
+        note(&format!("A device has answered: {name}"));
+        note(&format!("  {id}"));
         note("It will read everything, and what it writes counts. The same must stand there.");
         secret::agrees("Is it yours, and in your hands? [y/N]")?
     } else {
@@ -157,6 +158,13 @@ pub(super) fn name(named: Option<&str>) -> Result<DeviceName, Failure> {
         .ok_or_else(|| Failure::usage("This device has no name.", "Name it: --name NAME"))
 }
 
+/// A whole id, to be compared by eye: of part of it somebody could have found another.
+pub(super) fn spelled(id: &str) -> String {
+    let groups: Vec<&str> =
+        (0..id.len()).step_by(4).filter_map(|at| id.get(at..at.saturating_add(4))).collect();
+    groups.join(" ")
+}
+
 pub(super) fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
@@ -164,6 +172,18 @@ pub(super) fn short(id: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// PAI-7: two ids that begin alike do not look alike.
+    #[test]
+    fn pai_7_the_whole_id_is_shown() {
+        let one = "1f3b77c204d9a1e05b6c8812f3aa9e47";
+        assert_eq!(spelled(one), "1f3b 77c2 04d9 a1e0 5b6c 8812 f3aa 9e47");
+        for at in 0..one.len() {
+            let mut other = one.to_owned();
+            other.replace_range(at..=at, "x");
+            assert_ne!(spelled(one), spelled(&other));
+        }
+    }
 
     #[test]
     fn a_device_has_a_name() {

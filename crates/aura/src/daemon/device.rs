@@ -6,12 +6,16 @@ use aura_vault::vault::{Loss, Unlocked, Vault, VaultError};
 
 use crate::exit::{Exit, Failure};
 use crate::kit::{Kit, Revoked};
+use crate::moment::rfc3339;
 use crate::secret::Secret;
 use crate::view;
 
 /// Every device that was ever listed, in the order of listing.
 pub(super) fn list<S>(vault: &Vault<S>) -> Vec<view::Device> {
     let own = vault.home().device();
+    // That a store cannot be read is told where it is read for its own sake: the list of devices is known without it.
+    let heard = vault.heard().unwrap_or_default();
+    let last = |id: &DeviceId| heard.get(id).copied().unwrap_or_default();
     let mut devices: Vec<_> = vault.roster().devices().iter().collect();
     devices.sort_by_key(|(_, device)| device.order);
     let told = devices.into_iter().map(|(id, device)| view::Device {
@@ -20,6 +24,8 @@ pub(super) fn list<S>(vault: &Vault<S>) -> Vec<view::Device> {
         confirmed: device.is_confirmed,
         revoked: device.revoked.is_some(),
         revoked_by: device.revoked_by.map(|by| by.to_string()),
+        heard: last(id).last_ms.and_then(|ms| i64::try_from(ms).ok()).map(rfc3339),
+        awaited: last(id).is_awaited,
     });
     told.collect()
 }
@@ -156,6 +162,8 @@ mod tests {
             confirmed: false,
             revoked: false,
             revoked_by: None,
+            heard: None,
+            awaited: false,
         }
     }
 

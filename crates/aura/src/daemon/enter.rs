@@ -20,7 +20,7 @@ use aura_store::folder::{FolderBox, FolderStore};
 use aura_store::http::{Address, HttpStore, Proof, Server, ServerBox};
 use aura_store::local::LocalStore;
 use aura_store::mailbox::{Mailbox, Posted};
-use aura_vault::home::Home;
+use aura_vault::home::{Home, Kind};
 use aura_vault::vault::{Arriving, Entering, PairingError, VaultError};
 use pollster::block_on;
 
@@ -158,15 +158,22 @@ fn come_in(
     let grant = wait(mailbox.as_ref(), reply)?;
     let entering = arriving.granted(&grant).map_err(unpaired)?;
     let made = settle((keeper, syncing), (way, entering), halt, reply);
-    let (last, (id, has_secret_key)) = made.map_err(|failure| listed(failure, &device))?;
+    let is_vault = || !matches!(Home::new(keeper.home()).kind(), Ok(Kind::Empty));
+    let made = made.map_err(|failure| listed(failure, &device, is_vault()));
+    let (last, (id, has_secret_key)) = made?;
     // Nobody waits for it any more, perhaps.
     block_on(mailbox.put(Step::Done, &last)).ok();
     Ok((id, has_secret_key))
 }
 
 /// The other device has listed this one, which did not come.
-fn listed(failure: Failure, device: &str) -> Failure {
+fn listed(failure: Failure, device: &str, is_vault: bool) -> Failure {
     let id = device.get(..8).unwrap_or(device);
+    if is_vault {
+        return failure
+            .safe("The vault is here, and the other device lists this one.")
+            .next("Open it: aura unlock. What the stores have comes with the next `aura sync`.");
+    }
     let safe = "Nothing was made here. The other device lists this one, and nobody has its keys.";
     let next = format!("{}\nStrike it off there: aura device revoke {id}", failure.next);
     failure.safe(safe).next(next)
@@ -199,7 +206,8 @@ fn settle(
     let own =
         stores.first_mut().map(|kept| host.fetch(syncing.open(keeper, vault, &kept.site), kept));
     if own.is_some_and(|fetched| fetched.is_ok()) {
-        sync::begin_with_all(keeper.home(), &stores)?;
+        // What was fetched is asked for again where this is not written: the vault is there.
+        sync::begin_with_all(keeper.home(), &stores).ok();
     }
     Ok((done, told))
 }

@@ -161,11 +161,15 @@ pub(super) fn pair(
     let admitted = keeper.with_open_mut(|vault| {
         // Nobody locks it from here on until it is done.
         watch.is_open_still()?;
-        Ok(vault.admit(newcomer, servers)?)
+        let listed = vault.admit(newcomer, servers)?;
+        Ok(vault.grant(listed))
     })?;
     // From here on it is listed: whatever happens, that is told.
-    let has_come = hand_over((keeper, syncing), opened, (&admitted, &watch), reply)
-        .map_err(|failure| unfinished(&failure, &told))?;
+    let mut handing = Handing::NotYet;
+    let admitted = admitted.map_err(|error| unfinished(&error.into(), &told, handing))?;
+    let way = (opened, &mut handing);
+    let has_come = hand_over((keeper, syncing), way, (&admitted, &watch), reply);
+    let has_come = has_come.map_err(|failure| unfinished(&failure, &told, handing))?;
     syncing.nudge();
     Ok(view::Paired { device: told.device, name: told.name, arrived: has_come })
 }
@@ -205,10 +209,18 @@ fn wait<'a>(
     Ok((newcomer, opened))
 }
 
+/// Whether a new device may know what it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handing {
+    NotYet,
+    /// A store that fails may have taken it.
+    Tried,
+}
+
 /// Brings the new device's statement to its store, tells it what it needs, and waits for its last word.
 fn hand_over(
     (keeper, syncing): (&Keeper, &Syncing),
-    opened: &Opened,
+    (opened, handing): (&Opened, &mut Handing),
     (admitted, watch): (&Admitted, &Watch<'_>),
     reply: &mut Reply,
 ) -> Result<bool, Failure> {
@@ -222,7 +234,10 @@ fn hand_over(
         go_on("listing the new device")?;
         let trouble = syncing.bring(keeper, &opened.site)?;
         let posted = match trouble {
-            None => block_on(opened.mailbox.put(Step::Grant, admitted.grant())).ok(),
+            None => {
+                *handing = Handing::Tried;
+                block_on(opened.mailbox.put(Step::Grant, admitted.grant())).ok()
+            }
             Some(_) => None,
         };
         match posted {
@@ -269,18 +284,43 @@ fn voided(exit: Exit, what: &str) -> Failure {
 }
 
 /// It is listed, and may not have come.
-fn unfinished(failure: &Failure, newcomer: &view::Newcomer) -> Failure {
+fn unfinished(failure: &Failure, newcomer: &view::Newcomer, handing: Handing) -> Failure {
     let id = newcomer.device.get(..8).unwrap_or(&newcomer.device);
-    let what =
-        format!("{} The new device is listed, and was not told what it needs.", failure.what);
+    let (told, safe) = match handing {
+        Handing::NotYet => (
+            "was not told what it needs",
+            "Nobody has keys by which it could read or write; everything else is as it was.",
+        ),
+        Handing::Tried => (
+            "may have been told what it needs",
+            "If it has come it is the device that you said yes to; everything else is as it was.",
+        ),
+    };
+    let what = format!("{} The new device is listed, and {told}.", failure.what);
+    let next = match handing {
+        Handing::NotYet => String::new(),
+        Handing::Tried => "Look there: `aura status`. If it has not come:\n".to_owned(),
+    };
     Failure::new(Exit::Partly, what)
-        .safe("Nobody has keys by which it could read or write; everything else is as it was.")
-        .next(format!("Strike it off: aura device revoke {id}. Then pair it anew: aura pair"))
+        .safe(safe)
+        .next(format!("{next}Strike it off: aura device revoke {id}. Then pair it anew: aura pair"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// PAI-12: that nobody has keys is said only where nobody can have them.
+    #[test]
+    fn pai_12_what_may_have_been_told_is_not_denied() {
+        let newcomer = view::Newcomer { device: "ab".repeat(16), name: "phone".to_owned() };
+        let failure = voided(Exit::Partly, "The time is over.");
+        let before = unfinished(&failure, &newcomer, Handing::NotYet);
+        assert!(before.what.contains("was not told") && before.safe.contains("Nobody has keys"));
+        let after = unfinished(&failure, &newcomer, Handing::Tried);
+        assert!(after.what.contains("may have been told") && !after.safe.contains("Nobody"));
+        assert!(after.next.contains("aura device revoke abababab"));
+    }
 
     /// PAI-7: a yes is for the device that was shown, and for no other.
     #[test]
