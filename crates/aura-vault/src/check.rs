@@ -8,7 +8,7 @@
 
 mod rebuilt;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aura_protocol::authority::{AuthorityError, Roster};
 use aura_protocol::head::{Head, Position};
@@ -19,10 +19,10 @@ use aura_protocol::store::StoreError;
 use crate::audit::{Action, Event, Outcome};
 use crate::blob::{self, BlobError};
 use crate::db::{Applicable, Db, Row, Tally};
-use crate::feed;
+use crate::feed::{self, QuarantineReason};
 use crate::gate::{GateError, Principal, Session};
 use crate::keyring::Purpose;
-use crate::open::{CATCH_UP_ENTRIES, Open, Reach, Side, lock};
+use crate::open::{CATCH_UP_ENTRIES, Life, Open, Reach, Side, lock};
 use crate::vault::read_roster;
 use crate::view;
 use crate::views::Views;
@@ -94,11 +94,14 @@ impl Session {
             done = done.saturating_add(count as u64).min(total);
             progress(Progress { done, total });
         };
+        // What comes while this goes on is read a moment later: its keys may not be known yet.
+        let arriving = open.arriving(&heads);
         check_heads(open, (&feeds, heads), &mut report);
         let second = open.second();
         for (side, views) in [(Side::First, Some(&open.first)), (Side::Second, second.as_deref())] {
             let feeds = feeds.iter().filter(|(feed, _)| open.side(feed.collection) == side);
-            check_side(open, (side, views, feeds.copied().collect()), step, &mut report)?;
+            let feeds = feeds.copied().collect();
+            check_side(open, (side, views, feeds), (&arriving, step), &mut report)?;
         }
         if let Some(bad) = verdict.first_bad {
             report.problem(format!("audit log: {bad}"));
@@ -209,12 +212,14 @@ fn has_ended(roster: &Roster, device: DeviceId) -> bool {
 fn check_side(
     open: &Open,
     (side, views, feeds): (Side, Option<&Views>, Vec<(FeedId, Position)>),
-    step: Step<'_>,
+    (arriving, step): (&BTreeSet<Life>, Step<'_>),
     report: &mut Report,
 ) -> Result<(), GateError> {
     let rebuilt = views.map(|views| Rebuilt::begin(open, &views.db)).transpose()?;
     for (feed, upto) in feeds {
-        check_feed(open, (views, feed, upto), (rebuilt.as_ref(), step), report)?;
+        let is_arriving = arriving.contains(&(feed.device, feed.incarnation));
+        let at = (feed, upto, is_arriving);
+        check_feed(open, (views, at), (rebuilt.as_ref(), step), report)?;
     }
     if let (Some(views), Some(rebuilt)) = (views, &rebuilt) {
         rebuilt.adopt(open, (views, side))?;
@@ -227,7 +232,7 @@ fn check_side(
 /// Every entry is there, follows the one before it, and opens unless it waits.
 fn check_feed(
     open: &Open,
-    (views, feed, upto): (Option<&Views>, FeedId, Position),
+    (views, (feed, upto, is_arriving)): (Option<&Views>, (FeedId, Position, bool)),
     (rebuilt, step): (Option<&Rebuilt>, Step<'_>),
     report: &mut Report,
 ) -> Result<(), GateError> {
@@ -279,6 +284,7 @@ fn check_feed(
                 }
                 // Beyond where a revoked device's feed counts, anything may stand.
                 Err(_) if number > counted && has_ended => {}
+                Err(QuarantineReason::NoKey) if is_arriving => {}
                 Err(reason) => {
                     report.problem(format!("{}: entry {number}: {reason}", name(&feed)));
                 }

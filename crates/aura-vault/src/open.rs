@@ -15,6 +15,8 @@ mod adopt;
 
 mod forget;
 
+mod taken;
+
 mod second;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +53,7 @@ use covered::Covered;
 pub use examine::Unsound;
 pub use forget::LetGo;
 pub(crate) use reach::{Reach, Reaches};
+pub(crate) use taken::{Life, Taken};
 
 const FEEDS_MAX: usize = 65_536;
 const AUDIT_LOST: &str = "audit-lost";
@@ -154,6 +157,8 @@ pub struct Open {
     pub(crate) entropy_source: EntropySource,
     /// How far other devices' feeds count.
     pub(crate) reaches: RwLock<Reaches>,
+    /// Up to which head of each life keys and views have taken in what came.
+    pub(crate) taken: Mutex<Taken>,
     /// Snapshots that count, and that no other one covers.
     pub(crate) bases: RwLock<Vec<Snapshot>>,
     /// What this device's late changes stood on, to be said again.

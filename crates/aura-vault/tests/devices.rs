@@ -342,6 +342,26 @@ fn aut_4_what_only_a_newer_version_understands_ends_writing_and_nothing_else() {
     assert!(matches!(joined, Err(VaultError::Newer)), "{joined:?}");
 }
 
+/// What a new device wrote first of all, with keys of its own, has come and was not taken in yet: nothing is wrong with
+/// that. What came before and is damaged still is.
+#[test]
+fn what_has_just_come_is_not_taken_for_damaged() {
+    let (bench, mut laptop, kit) = first();
+    laptop.add("a", "written on the laptop");
+    let mut phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
+    phone.add("b", "written on the phone");
+    let access = Access::Vault(laptop.vault.id());
+    let (local, remote) = (laptop.store.as_ref(), phone.store.as_ref());
+    let done = pollster::block_on(replicate(local, remote, &access, &Mark::new()));
+    assert!(done.pulled.entries > 0, "{done:?}");
+    laptop.verify();
+    assert!(laptop.session().verify_audit().unwrap().is_ok);
+    laptop.vault.take_in().unwrap();
+    laptop.verify();
+    phone.vault.take_in().unwrap();
+    phone.verify();
+}
+
 /// A device that makes a second lock takes what is behind it out of the first views of all devices.
 #[test]
 fn a_second_lock_that_another_device_made_shuts_what_is_behind_it_here_too() {

@@ -52,6 +52,7 @@ impl Vault<Unlocked> {
             caught_up => caught_up?,
         }
         open.is_behind.store(false, Ordering::Release);
+        open.note_taken(&heads);
         let now_told = open.told_bases()?;
         let now_ms = open.clock.now_ms();
         let own = pen.life();

@@ -273,7 +273,8 @@ pub(super) fn assemble(
     let first = first.map_err(OpenError::from)?;
     let Parts { vault, roster, keyring, pen, watermark, .. } = parts;
     let own = pen.life().0;
-    let reaches = Reaches::new(roster, &log.heads()?, Some(own));
+    let heads = log.heads()?;
+    let reaches = Reaches::new(roster, &heads, Some(own));
     let open = Open {
         vault,
         log,
@@ -287,6 +288,7 @@ pub(super) fn assemble(
         entropy: Mutex::new((environment.entropy)()),
         entropy_source: environment.entropy,
         reaches: RwLock::new(reaches),
+        taken: Mutex::default(),
         bases: RwLock::new(roster.bases().cloned().collect()),
         unsaid: Mutex::default(),
         own,
@@ -304,6 +306,7 @@ pub(super) fn assemble(
         Err(error) if error.is_damage() => open.rebuild()?,
         caught_up => caught_up?,
     }
+    open.note_taken(&heads);
     restore_frontier(&open)?;
     if went_back {
         // F-03: what is shown is what the log has; that it had more is said on the record.
