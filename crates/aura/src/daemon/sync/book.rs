@@ -33,6 +33,11 @@ const VERSION_FAR: u64 = 3;
 const VERSION_SERVERS: u64 = 2;
 /// The version that knows folders alone: written where there is nothing else, for older programs.
 const VERSION_FOLDERS: u64 = 1;
+/// After how many days every chunk is looked for again (REP-27), and where each look is a request that somebody may
+/// pay for.
+const LOOK_DAYS: i64 = 7;
+const LOOK_FAR_DAYS: i64 = 30;
+const DAY_MS: i64 = 86_400_000;
 /// More stores than a person has.
 pub(crate) const STORES_MAX: usize = 16;
 
@@ -44,6 +49,8 @@ pub(crate) struct Kept {
     pub(crate) mark: Mark,
     /// How far chunks were seen to (REP-11).
     pub(crate) chunks: ChunkMark,
+    /// When it was last begun to see to all of them (REP-27).
+    pub(crate) looked_ms: Option<i64>,
     /// The server's access log, as it was seen last (ACL-7).
     pub(crate) log: Option<LogMark>,
     /// When it last had everything that this device has.
@@ -60,10 +67,23 @@ impl Kept {
             site,
             mark: Mark::new(),
             chunks: ChunkMark::default(),
+            looked_ms: None,
             log: None,
             synced_ms: None,
             trouble: None,
             noted: Vec::new(),
+        }
+    }
+
+    /// REP-27: equal heads say nothing of a chunk that the store lost. Now and then all of them are seen to again.
+    pub(crate) fn look_anew(&mut self, now_ms: i64) {
+        let days = if matches!(self.site, Site::Far(_)) { LOOK_FAR_DAYS } else { LOOK_DAYS };
+        let is_due = self.looked_ms.is_none_or(|last| {
+            now_ms < last || now_ms.saturating_sub(last) >= days.saturating_mul(DAY_MS)
+        });
+        if is_due {
+            self.chunks.seen_to.clear();
+            self.looked_ms = Some(now_ms);
         }
     }
 }
@@ -148,6 +168,8 @@ struct StoreForm {
     peer: Option<PeerForm>,
     mark: Vec<HeadForm>,
     chunks: ChunksForm,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    looked_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     log: Option<LogForm>,
     synced_ms: Option<i64>,
@@ -260,6 +282,7 @@ impl StoreForm {
                 seen_to: kept.chunks.seen_to.iter().map(feed).collect(),
                 wanted: kept.chunks.wanted.iter().map(wanted).collect(),
             },
+            looked_ms: kept.looked_ms,
             log: kept.log.as_ref().map(LogForm::of),
             synced_ms: kept.synced_ms,
             trouble: kept.trouble.clone(),
@@ -309,6 +332,7 @@ impl StoreForm {
             site,
             mark: self.mark.iter().map(head).collect::<Option<_>>()?,
             chunks,
+            looked_ms: self.looked_ms,
             log,
             synced_ms: self.synced_ms,
             trouble: self.trouble,
@@ -382,8 +406,25 @@ mod tests {
         kept.chunks.seen_to.insert(feed, u64::MAX);
         kept.chunks.wanted.insert(device, BTreeSet::from([ChunkName([4; 16])]));
         kept.synced_ms = Some(1);
+        kept.looked_ms = Some(3);
         kept.noted.push(Noted::new(Kind::RolledBack, Some(device), 2));
         kept
+    }
+
+    /// REP-27: every seven days, also where the clock went back; and not in between.
+    #[test]
+    fn rep_27_all_chunks_are_seen_to_now_and_then() {
+        let mut one = kept();
+        let (device, seen) = (DeviceId([7; 16]), one.chunks.clone());
+        for (now_ms, is_due) in [(3, false), (7 * DAY_MS + 2, false), (7 * DAY_MS + 3, true)] {
+            one.chunks = seen.clone();
+            one.look_anew(now_ms);
+            assert_eq!(one.chunks.seen_to.is_empty(), is_due, "{now_ms}");
+            assert!(one.chunks.wanted.contains_key(&device), "what is missed stays so");
+        }
+        one.chunks = seen.clone();
+        one.look_anew(3);
+        assert!(one.chunks.seen_to.is_empty() && one.looked_ms == Some(3));
     }
 
     fn server() -> Kept {

@@ -87,6 +87,7 @@ impl Host<'_> {
                 return Ok(trip);
             }
         };
+        kept.look_anew(now_ms());
         // A statement that rotted here would keep everything else from being taken.
         let healed = block_on(heal(self.local, &other.store, &self.access));
         trip.healed = healed.entries.saturating_add(healed.chunks);
