@@ -11,6 +11,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -64,6 +65,47 @@ impl<F: FnMut(Value) -> Result<(), Failure>> Listen for F {
     }
 }
 
+/// Who listens in a vault directory.
+enum Met {
+    Nobody,
+    Daemon(Client),
+    /// A daemon of another version: what it said, its process, and the connection to it.
+    Other(Failure, Pid, UnixStream),
+}
+
+impl Met {
+    fn at(home: &Path) -> Result<Self, Failure> {
+        let Ok(stream) = UnixStream::connect(place::socket(home)) else { return Ok(Self::Nobody) };
+        let peer = rustix::net::sockopt::socket_peercred(&stream).ok();
+        let Some(peer) = peer.filter(|peer| peer.uid == rustix::process::geteuid()) else {
+            return Err(Failure::new(Exit::Refused, "The daemon of this vault is another user's.")
+                .safe("Nothing was said to it.")
+                .next("Check who may write to the vault's folder."));
+        };
+        let Ok(output) = stream.try_clone() else { return Ok(Self::Nobody) };
+        let standing =
+            Standing { locked: true, wait_ms: 0, second: Second::Absent, second_wait_ms: 0 };
+        let mut client =
+            Client { input: BufReader::with_capacity(64 << 10, stream), output, standing };
+        let hello = Request::Hello { version: VERSION };
+        if wire::send(&mut client.output, &hello, REQUEST_BYTES_MAX).is_err() {
+            return Ok(Self::Nobody);
+        }
+        match wire::receive(&mut client.input, ANSWER_BYTES_MAX) {
+            // It ended just then.
+            Ok(None) | Err(_) => Ok(Self::Nobody),
+            Ok(Some(Answer::Done(standing))) => {
+                client.standing = parse(standing)?;
+                Ok(Self::Daemon(client))
+            }
+            Ok(Some(Answer::Failed(failure))) => {
+                Ok(Self::Other(failure, peer.pid, client.input.into_inner()))
+            }
+            Ok(Some(_)) => Err(broken()),
+        }
+    }
+}
+
 impl Client {
     /// Connects to the daemon of a vault directory, and starts one if there is none.
     pub(crate) fn reach(home: &Path, idle: Idle) -> Result<Self, Failure> {
@@ -98,32 +140,30 @@ impl Client {
 
     /// Connects to the daemon if there is one.
     pub(crate) fn find(home: &Path) -> Result<Option<Self>, Failure> {
-        let Ok(stream) = UnixStream::connect(place::socket(home)) else { return Ok(None) };
-        let peer = rustix::net::sockopt::socket_peercred(&stream);
-        if !peer.is_ok_and(|peer| peer.uid == rustix::process::geteuid()) {
-            return Err(Failure::new(Exit::Refused, "The daemon of this vault is another user's.")
-                .safe("Nothing was said to it.")
-                .next("Check who may write to the vault's folder."));
+        match Met::at(home)? {
+            Met::Nobody => Ok(None),
+            Met::Daemon(client) => Ok(Some(client)),
+            Met::Other(failure, ..) => Err(failure),
         }
-        let Ok(output) = stream.try_clone() else { return Ok(None) };
-        let standing =
-            Standing { locked: true, wait_ms: 0, second: Second::Absent, second_wait_ms: 0 };
-        let mut client =
-            Self { input: BufReader::with_capacity(64 << 10, stream), output, standing };
-        let hello = Request::Hello { version: VERSION };
-        if wire::send(&mut client.output, &hello, REQUEST_BYTES_MAX).is_err() {
-            return Ok(None);
-        }
-        match wire::receive(&mut client.input, ANSWER_BYTES_MAX) {
-            // It ended just then.
-            Ok(None) | Err(_) => Ok(None),
-            Ok(Some(Answer::Done(standing))) => {
-                client.standing = parse(standing)?;
-                Ok(Some(client))
+    }
+
+    /// Ends the daemon if there is one, whatever version of Aura it is of.
+    pub(crate) fn stop(home: &Path) -> Result<(), Failure> {
+        let mut stream = match Met::at(home)? {
+            Met::Nobody => return Ok(()),
+            Met::Daemon(mut client) => {
+                client.ask::<Value>(&Request::Stop)?;
+                client.input.into_inner()
             }
-            Ok(Some(Answer::Failed(failure))) => Err(failure),
-            Ok(Some(_)) => Err(broken()),
-        }
+            // What it understands of this one's requests is not known; a signal it does.
+            Met::Other(failure, daemon, stream) => {
+                kill_process(daemon, Signal::TERM).map_err(|_| failure)?;
+                stream
+            }
+        };
+        // The process lets go of this connection last.
+        stream.read_to_end(&mut Vec::new()).ok();
+        Ok(())
     }
 
     /// How the vault stood when this connection was made.
@@ -170,14 +210,6 @@ impl Client {
         // It ends this connection last.
         self.input.read_to_end(&mut Vec::new()).ok();
         done.map(drop)
-    }
-
-    /// Tells the daemon to lock and end, and waits until it has.
-    pub(crate) fn stop(mut self) -> Result<(), Failure> {
-        self.ask::<Value>(&Request::Stop)?;
-        // The process lets go of this connection last.
-        self.input.read_to_end(&mut Vec::new()).ok();
-        Ok(())
     }
 
     /// Asks for one answer.

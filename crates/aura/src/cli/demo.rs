@@ -320,9 +320,7 @@ impl Stage {
     /// Ends the daemons, and with them what they hold.
     fn stop(&self) {
         for home in [self.home(), self.second(), self.phone()] {
-            if let Ok(Some(client)) = Client::find(&home)
-                && let Err(failure) = client.stop()
-            {
+            if let Err(failure) = Client::stop(&home) {
                 note(&failure.to_string());
             }
         }

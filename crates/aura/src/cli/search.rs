@@ -39,7 +39,15 @@ pub(crate) struct Search {
 }
 
 /// Long options that take a value of their own: what follows one is no word of a query.
-const VALUED: &[&str] = &["--limit", "--batch", "--home", "--password-file", "--idle"];
+const VALUED: &[&str] = &[
+    "--limit",
+    "--batch",
+    "--home",
+    "--password-file",
+    "--second-password-file",
+    "--idle",
+    "--second-idle",
+];
 
 /// What was typed, with the left-out words of a query (`-hotel`) marked so that they are not taken for
 /// options: by a space before, which changes no query. Only after the first word, and never `-h` alone.
@@ -184,7 +192,21 @@ fn clean_keeping_bytes(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
+    use super::super::Cli;
     use super::*;
+
+    #[test]
+    fn every_option_with_a_value_is_known() {
+        let program = Cli::command();
+        let search = program.find_subcommand("search").unwrap();
+        for option in program.get_arguments().chain(search.get_arguments()) {
+            let Some(name) = option.get_long() else { continue };
+            let name = format!("--{name}");
+            assert_eq!(VALUED.contains(&&*name), option.get_action().takes_values(), "{name}");
+        }
+    }
 
     #[test]
     fn left_out_words_are_told_from_options() {
@@ -197,6 +219,7 @@ mod tests {
             ("aura|search|lisbon|-x|--limit|5|-hotel", "aura|search|lisbon| -x|--limit|5| -hotel"),
             ("aura|--json|--home|d|search|a|-b", "aura|--json|--home|d|search|a| -b"),
             ("aura|search|--limit|5|a|-b", "aura|search|--limit|5|a| -b"),
+            ("aura|--second-idle|5m|search|a|-b", "aura|--second-idle|5m|search|a| -b"),
             ("aura|search|-b a", "aura|search| -b a"),
             // Help stays help, and other commands keep their options.
             ("aura|search|-h", "aura|search|-h"),

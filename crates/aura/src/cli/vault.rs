@@ -205,12 +205,10 @@ impl Lock {
         if self.second {
             return second::lock(context);
         }
-        if let Some(client) = Client::find(&context.home)? {
-            if self.stop {
-                client.stop()?;
-            } else {
-                client.lock()?;
-            }
+        if self.stop {
+            Client::stop(&context.home)?;
+        } else if let Some(client) = Client::find(&context.home)? {
+            client.lock()?;
         }
         if context.screen.json {
             context.screen.value(&json!({ "locked": true }))?;
