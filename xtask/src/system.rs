@@ -20,13 +20,16 @@ const NEEDED: [(&str, &str); 6] = [
     ("python3", "python3"),
 ];
 
-/// Servers that tests start on free ports of their own, and the package that has each; what is not there is not tested.
-const SERVERS: [(&str, &str); 4] = [
+/// Servers that tests start on free ports of their own, and what shows them another time, with the package that has
+/// each; what is not there is not tested.
+const SERVERS: [(&str, &str); 5] = [
     ("/usr/sbin/apache2", "apache2-bin"),
     ("/usr/sbin/sshd", "openssh-server"),
     ("/usr/bin/ssh-keygen", "openssh-client"),
     // Its programs are elsewhere, by version; this one finds them.
     ("/usr/bin/pg_ctlcluster", "postgresql"),
+    // Its library is elsewhere, by processor; the program comes with it.
+    ("/usr/bin/faketime", "faketime"),
 ];
 
 /// Installs what is missing, or says what that is.

@@ -16,7 +16,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
@@ -168,6 +168,12 @@ struct Client {
 
 impl Client {
     async fn connect(address: SocketAddr) -> Self {
+        Self::connect_from(0, address).await
+    }
+
+    /// From an address of loopback of its own: whoever logs in from one place counts as one who guesses until that
+    /// ends well (ACC-9), and these are meant to be many.
+    async fn connect_from(place: u8, address: SocketAddr) -> Self {
         let tls = ClientConfig::builder_with_provider(Arc::new(
             rustls::crypto::aws_lc_rs::default_provider(),
         ))
@@ -176,7 +182,9 @@ impl Client {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anybody))
         .with_no_client_auth();
-        let stream = TcpStream::connect(address).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::new(127, 0, 1, place.saturating_add(1)), 0).into()).unwrap();
+        let stream = socket.connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let name = ServerName::try_from("aura-server").unwrap();
         let stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
@@ -330,7 +338,8 @@ where
 {
     let mut tasks = Vec::new();
     for at in 0..CLIENTS {
-        let client = Client::connect(program.address).await;
+        let place = u8::try_from(at).unwrap();
+        let client = Client::connect_from(place, program.address).await;
         tasks.push(tokio::spawn(work(client, at, count / CLIENTS)));
     }
     for task in tasks {

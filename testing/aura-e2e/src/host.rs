@@ -10,7 +10,8 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program;
+use crate::clock::Clock;
+use crate::{Done, Person, program};
 
 /// The server's program and its folder.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Host {
     pub address: SocketAddr,
     /// Its file of settings.
     pub settings: String,
+    /// What it is shown as the time when it is started next, where that is not the system's.
+    pub clock: Option<Clock>,
     child: Option<Child>,
     /// Its public key's hash, as it says it.
     pub key: String,
@@ -41,6 +44,7 @@ impl Host {
             folder: tempfile::tempdir().unwrap(),
             address,
             settings: settings.to_owned(),
+            clock: None,
             child: None,
             key: String::new(),
         };
@@ -77,6 +81,9 @@ impl Host {
         let listen = self.address.to_string();
         let mut command = self.command();
         command.args(["serve", "--registration", "open", "--listen", &listen]);
+        if let Some(clock) = &self.clock {
+            clock.is_shown(&mut command);
+        }
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let line = lines.next().unwrap().unwrap();
@@ -86,6 +93,11 @@ impl Host {
         // What it says later must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         self.child = Some(child);
+    }
+
+    /// Its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// As `kill -9` does.
@@ -116,4 +128,60 @@ impl Drop for Host {
             drop(child.wait());
         }
     }
+}
+
+/// Opens an account at a server and adds that as a store.
+pub fn adds_server(person: &Person, host: &Host, account: &str) -> Done {
+    adds_server_at(person, (&host.url(), &host.key), account)
+}
+
+/// The same at another address that leads there.
+pub fn adds_server_at(person: &Person, (url, key): (&str, &str), account: &str) -> Done {
+    person.types(["store", "add", url, "--account", account, "--pin", key, "--register"])
+}
+
+/// The secret key of the kit, into a file of another person's.
+pub fn hand_over(from: &Person, to: &Person) {
+    let kit = fs::read_to_string(from.path("kit.txt")).unwrap();
+    let code = kit.lines().skip_while(|line| !line.starts_with("Secret key")).nth(1).unwrap();
+    fs::write(to.path("secret-key"), code.trim()).unwrap();
+}
+
+/// Makes a person's folder a new device, with what was handed over.
+pub fn tries_to_join(person: &Person, host: &Host, account: &str) -> Done {
+    tries_to_join_at(person, (&host.url(), &host.key), account)
+}
+
+fn tries_to_join_at(person: &Person, (url, key): (&str, &str), account: &str) -> Done {
+    let join = ["--json", "join", url, "--account", account, "--pin", key];
+    person.types([&join[..], &["--secret-key-file", "secret-key"]].concat())
+}
+
+/// A second device, confirmed on the first. Both have everything.
+pub fn joins(from: &Person, host: &Host) -> Person {
+    let person = joins_at(from, (&host.url(), &host.key));
+    meet(from, &person);
+    person
+}
+
+/// A new device that comes in at another address that leads to a server, confirmed on the first. It may not have
+/// heard of that yet.
+pub fn joins_at(from: &Person, at: (&str, &str)) -> Person {
+    let person = Person::without_vault();
+    hand_over(from, &person);
+    let joined = tries_to_join_at(&person, at, "nora");
+    assert_eq!(joined.code, 0, "{joined:?}");
+    let joined = joined.json();
+    assert_eq!(joined["confirmed"], false, "{joined}");
+    from.does(["sync"]);
+    from.does(["device", "confirm", joined["device"].as_str().unwrap()]);
+    person
+}
+
+/// Two devices sync until both have everything.
+pub fn meet(one: &Person, other: &Person) {
+    for person in [one, other, one] {
+        person.does(["sync"]);
+    }
+    assert_eq!(one.state(), other.state());
 }

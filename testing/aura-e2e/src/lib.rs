@@ -11,6 +11,8 @@
     reason = "a panic is a failed test"
 )]
 
+pub mod clock;
+
 pub mod elsewhere;
 
 pub mod host;
@@ -26,6 +28,8 @@ use std::process::{Child, Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use self::clock::Clock;
 
 /// The password of every vault here.
 pub const PASSWORD: &str = "canyon ripple velvet octave harbor lantern";
@@ -85,6 +89,8 @@ impl Done {
 pub struct Person {
     folder: TempDir,
     watchman: Child,
+    /// What the programs that are started next are shown as the time, where that is not the system's.
+    pub clock: Option<Clock>,
 }
 
 /// A process that ends the folder's daemon when this one ends in whatever way: its standard input is then
@@ -126,7 +132,7 @@ impl Person {
         fs::write(folder.path().join("password"), PASSWORD).unwrap();
         fs::write(folder.path().join("second"), SECOND).unwrap();
         let watchman = watchman(&folder.path().join("vault"));
-        Self { folder, watchman }
+        Self { folder, watchman, clock: None }
     }
 
     /// A path in the person's folder.
@@ -154,6 +160,9 @@ impl Person {
             .env_remove("AURA_SECOND_PASSWORD_FILE")
             .env_remove("AURA_SECOND_IDLE")
             .stdin(Stdio::null());
+        if let Some(clock) = &self.clock {
+            clock.is_shown(&mut command);
+        }
         command
     }
 

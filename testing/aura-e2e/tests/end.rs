@@ -2,7 +2,9 @@
 //! Daemons that a test started end with it, however it ends.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
+use std::io::Read as _;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -56,6 +58,45 @@ fn who_ends_a_daemon_that_is_about_to_begin_anew_ends_it() {
     assert_eq!(nora.daemon(), None);
     assert!(locking.wait().unwrap().success());
     drop(connected);
+}
+
+/// Answers as a daemon does that speaks another version of the socket's language.
+const OTHER_VERSION: &str = r#"
+import json, socket, struct, sys
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(sys.argv[1])
+listening.listen()
+print("ready", flush=True)
+while True:
+    stream, _ = listening.accept()
+    stream.recv(struct.unpack(">I", stream.recv(4))[0])
+    failure = {"exit": "failed", "what": "It is of another version.", "safe": "", "next": ""}
+    said = json.dumps({"Failed": failure}).encode()
+    stream.sendall(struct.pack(">I", len(said)) + said)
+    kept = stream
+"#;
+
+/// After an upgrade the daemon may still be the old one: commands say so, and one ends it.
+#[test]
+fn a_daemon_of_another_version_is_told_and_ends_when_it_is_asked_to() {
+    let nora = Person::new();
+    nora.does(["lock", "--stop"]);
+    let mut other = Command::new("python3")
+        .args(["-c", OTHER_VERSION])
+        .arg(nora.home().join("daemon.sock"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0; 5];
+    other.stdout.take().unwrap().read_exact(&mut said).unwrap();
+    for args in [&["status"][..], &["lock"], &["search", "a"]] {
+        let done = nora.types(args);
+        assert!(done.code == 1 && done.err.contains("another version"), "{done:?}");
+    }
+    assert_eq!(other.try_wait().unwrap(), None, "nothing has ended it");
+    nora.does(["lock", "--stop"]);
+    assert_eq!(other.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+    nora.does(["status"]);
 }
 
 fn interrupts(child: &Child) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The daemon's memory: it leaves no core file, nobody of the same user may look into it, and once the
-//! vault is locked nothing of it is left there.
+//! vault is locked nothing of it is left there. And a server's, which never has anything of it.
 //!
 //! What a system does not allow to be tried is said to be skipped.
 #![allow(
@@ -23,6 +23,7 @@ use std::time::Duration;
 use aura_crypto::key::{RecoveryCode, RootKey, SecretKey};
 use aura_crypto::slot::{SlotSecrets, recovery_secret, unwrap_from_slot};
 use aura_crypto::tree;
+use aura_e2e::host::{Host, adds_server, joins, meet};
 use aura_e2e::{PASSWORD, Person, program};
 use aura_protocol::authority::{Recipient, SlotKind};
 use aura_protocol::id::EpochId;
@@ -365,4 +366,33 @@ fn the_memory_of_the_password_hash_is_given_back() {
     nora.does(["status"]);
     let held = anonymous_mib(nora.daemon().unwrap());
     assert!(held < 48, "{held} MiB");
+}
+
+/// ACC-6: what a server that keeps everything of a vault has in memory opens nothing and says nothing.
+#[test]
+fn a_server_never_has_in_memory_what_it_must_not_know() {
+    let host = Host::new();
+    let nora = Person::new();
+    let added = adds_server(&nora, &host, "nora");
+    assert_eq!(added.code, 0, "{added:?}");
+    let id = nora.adds(TITLE, TEXT).unwrap();
+    fs::write(nora.path("paper.txt"), format!("{TEXT} ").repeat(100_000)).unwrap();
+    nora.does(["add", "note", "--title", TITLE, "--file", "paper.txt"]);
+    nora.does(["search", QUERY]);
+    let phone = joins(&nora, &host);
+    phone.does(["edit", &id, "text=canarytext of the phone"]);
+    meet(&nora, &phone);
+    nora.does(["lock", "--stop"]);
+    let mut markers = markers(&nora);
+    markers.push(("a text that came later", b"canarytext of the phone".to_vec()));
+    // What it must have: that it is found says that looking finds.
+    markers.push(("the account's name", b"nora".to_vec()));
+    let process = Pid::from_raw(i32::try_from(host.pid().unwrap()).unwrap()).unwrap();
+    match found(process, &markers) {
+        Ok((found, bytes)) => {
+            println!("{bytes} bytes of the server: {found:?}");
+            assert_eq!(found, ["the account's name"]);
+        }
+        Err(error) => println!("skipped: only root may read the server's memory: {error}"),
+    }
 }

@@ -128,7 +128,8 @@ fn are_equal(one: &Person, other: &Person) {
     for person in [one, other] {
         let devices = person.lists(["device", "ls"]);
         assert!(devices.iter().all(|device| device["confirmed"] == true), "{devices:?}");
-        assert_eq!(person.types(["verify"]).code, 0);
+        let verified = person.types(["--json", "verify"]);
+        assert_eq!(verified.code, 0, "{verified:?}");
     }
 }
 

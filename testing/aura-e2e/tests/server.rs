@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use aura_e2e::host::Host;
+use aura_e2e::host::{Host, adds_server, hand_over, joins, meet, tries_to_join};
 use aura_e2e::{Done, PASSWORD, Person};
 use serde_json::{Value, json};
 
@@ -59,11 +59,6 @@ fn chunk_bytes(host: &Host) -> u64 {
     of(&host.data())
 }
 
-fn adds_server(person: &Person, host: &Host, account: &str) -> Done {
-    let url = host.url();
-    person.types(["store", "add", &url, "--account", account, "--pin", &host.key, "--register"])
-}
-
 fn first(host: &Host) -> Person {
     let nora = Person::new();
     nora.adds("First", &format!("{MARKER} written first")).unwrap();
@@ -73,43 +68,8 @@ fn first(host: &Host) -> Person {
     nora
 }
 
-/// A code of the kit, into a file of another person's.
-fn hand_over(from: &Person, to: &Person) {
-    let kit = fs::read_to_string(from.path("kit.txt")).unwrap();
-    let code = kit.lines().skip_while(|line| !line.starts_with("Secret key")).nth(1).unwrap();
-    fs::write(to.path("secret-key"), code.trim()).unwrap();
-}
-
-fn tries_to_join(person: &Person, host: &Host, account: &str) -> Done {
-    let url = host.url();
-    let join = ["--json", "join", &url, "--account", account, "--pin", &host.key];
-    person.types([&join[..], &["--secret-key-file", "secret-key"]].concat())
-}
-
-/// A second device, confirmed on the first.
-fn joins(from: &Person, host: &Host) -> Person {
-    let person = Person::without_vault();
-    hand_over(from, &person);
-    let joined = tries_to_join(&person, host, "nora");
-    assert_eq!(joined.code, 0, "{joined:?}");
-    let joined = joined.json();
-    assert_eq!(joined["confirmed"], false, "{joined}");
-    let id = joined["device"].as_str().unwrap();
-    syncs(from);
-    from.does(["device", "confirm", id]);
-    meet(from, &person);
-    person
-}
-
 fn syncs(person: &Person) -> Value {
     person.asks(["sync"])
-}
-
-fn meet(one: &Person, other: &Person) {
-    for person in [one, other, one] {
-        syncs(person);
-    }
-    assert_eq!(one.state(), other.state());
 }
 
 fn finds(person: &Person, word: &str) -> bool {

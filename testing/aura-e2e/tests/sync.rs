@@ -313,6 +313,8 @@ fn an_older_copy_of_the_folder_is_told_and_healed() {
     let state = nora.state();
     let before = anomalies(&nora);
     phone.does(["lock", "--stop"]);
+    // What the phone wrote last of all nobody else would have, and that could not be healed.
+    syncs(&nora);
     carrier.is_taken_away();
     carrier.comes_back();
 
@@ -551,6 +553,10 @@ fn what_was_deleted_goes_for_good() {
     }
     assert_eq!(chunk_bytes(&carrier.folder()), 0, "it is gone at the store");
     for person in [&nora, &phone] {
+        for device in person.lists(["device", "ls"]) {
+            let is_told = device["heard"].is_string() && device["awaited"] == json!(false);
+            assert!(is_told, "{device}");
+        }
         let status = person.asks(["status"]);
         assert_eq!(status["attachment_bytes"], json!(0), "{status}");
         assert_eq!(status["warnings"], json!([]), "{status}");
