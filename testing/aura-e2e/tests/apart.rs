@@ -75,7 +75,9 @@ fn six_weeks_apart() {
     for week in 1..=6 {
         let days = week * WEEK;
         wakes(&mut nora, &clock, days);
-        host.is_killed();
+        if host.pid().is_some() {
+            host.is_killed();
+        }
         let is_away = week == 3;
         if !is_away {
             host.clock = Some(clock.after(days));

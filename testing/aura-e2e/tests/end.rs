@@ -87,8 +87,8 @@ fn a_daemon_of_another_version_is_told_and_ends_when_it_is_asked_to() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = [0; 5];
-    other.stdout.take().unwrap().read_exact(&mut said).unwrap();
+    let mut said = [0; 6];
+    other.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
     for args in [&["status"][..], &["lock"], &["search", "a"]] {
         let done = nora.types(args);
         assert!(done.code == 1 && done.err.contains("another version"), "{done:?}");
