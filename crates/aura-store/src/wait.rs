@@ -43,7 +43,7 @@ impl Bell {
 
     /// Waits until it has rung since `rung` was taken, at most until `deadline`.
     pub(crate) fn wait(&self, rung: u64, deadline: Instant) -> Wait<'_> {
-        Wait { bell: self, rung, deadline, ticket: None }
+        Wait { bell: self, rung, deadline, ticket: None, due: None }
     }
 }
 
@@ -60,6 +60,7 @@ pub(crate) struct Wait<'a> {
     rung: u64,
     deadline: Instant,
     ticket: Option<u64>,
+    due: Option<DueKey>,
 }
 
 impl Future for Wait<'_> {
@@ -78,7 +79,8 @@ impl Future for Wait<'_> {
         inner.waiting.insert(ticket, context.waker().clone());
         drop(inner);
         self.ticket = Some(ticket);
-        Deadlines::of_process().wake_at(self.deadline, context.waker().clone());
+        let waker = context.waker().clone();
+        self.due = Some(Deadlines::of_process().wake_at(self.due, self.deadline, waker));
         Poll::Pending
     }
 }
@@ -88,8 +90,15 @@ impl Drop for Wait<'_> {
         if let Some(ticket) = self.ticket {
             lock(&self.bell.inner).waiting.remove(&ticket);
         }
+        // Whoever begins waits and lets go of them fills no memory until they would have been due.
+        if let Some(key) = self.due {
+            Deadlines::of_process().forget(key);
+        }
     }
 }
+
+/// A time, and what tells two wakers of one instant apart.
+type DueKey = (Instant, u64);
 
 /// Wakers by the time they are due.
 #[derive(Debug, Default)]
@@ -100,9 +109,8 @@ struct Deadlines {
 
 #[derive(Debug, Default)]
 struct Due {
-    /// Tells two deadlines of one instant apart.
     count: u64,
-    wakers: BTreeMap<(Instant, u64), Waker>,
+    wakers: BTreeMap<DueKey, Waker>,
 }
 
 impl Deadlines {
@@ -117,12 +125,23 @@ impl Deadlines {
         })
     }
 
-    fn wake_at(&self, at: Instant, waker: Waker) {
+    /// Wakes at that time, instead of what was kept under `key`. Says under what it is kept now.
+    fn wake_at(&self, key: Option<DueKey>, at: Instant, waker: Waker) -> DueKey {
         let mut due = lock(&self.due);
-        due.count = due.count.wrapping_add(1);
-        let key = (at, due.count);
+        let key = key.unwrap_or_else(|| {
+            due.count = due.count.wrapping_add(1);
+            (at, due.count)
+        });
+        let is_first = due.wakers.first_key_value().is_none_or(|(first, _)| key < *first);
         due.wakers.insert(key, waker);
-        self.changed.notify_one();
+        if is_first {
+            self.changed.notify_one();
+        }
+        key
+    }
+
+    fn forget(&self, key: DueKey) {
+        lock(&self.due).wakers.remove(&key);
     }
 
     fn run(&self) {
@@ -175,6 +194,26 @@ mod tests {
         thread.join().unwrap();
         // A ring that came before the wait is not missed.
         pollster::block_on(bell.wait(rung, deadline(60_000)));
+        assert!(lock(&bell.inner).waiting.is_empty());
+    }
+
+    /// Waits that nobody waits for any more leave nothing behind, however far off their end is.
+    #[test]
+    fn a_dropped_wait_leaves_nothing() {
+        let (bell, deadline) = (Bell::default(), deadline(WAIT_MS_MAX));
+        let kept = || {
+            let due = lock(&Deadlines::of_process().due);
+            due.wakers.range((deadline, 0)..=(deadline, u64::MAX)).count()
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..1000 {
+            let mut wait = Box::pin(bell.wait(bell.rung(), deadline));
+            for _ in 0..3 {
+                assert!(wait.as_mut().poll(&mut context).is_pending());
+                assert_eq!(kept(), 1, "polled again, it is kept once");
+            }
+        }
+        assert_eq!(kept(), 0);
         assert!(lock(&bell.inner).waiting.is_empty());
     }
 }
