@@ -7,6 +7,8 @@ mod listed;
 
 mod stranger;
 
+mod crowd;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

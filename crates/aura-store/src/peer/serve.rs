@@ -40,6 +40,11 @@ const CONNECTIONS_MAX: usize = 64;
 const DEVICE_CONNECTIONS_MAX: usize = 4;
 /// Questions of one device that are read, worked on and answered at once.
 const DEVICE_WORK_MAX: usize = 2;
+/// Watches of one device: each holds what its device knows. An own one has one, and another for each line that broke and
+/// is not known to.
+const DEVICE_WATCHES_MAX: usize = 4;
+/// How long a further one waits for its turn.
+const WATCH_PATIENCE: Duration = Duration::from_secs(2);
 /// Questions of all devices that are worked on at once: however slowly one speaks or listens, it is in nobody's way.
 const WORK_MAX: usize = 8;
 /// How often it is looked whether a local store is open that was not.
@@ -54,13 +59,27 @@ pub(super) const OUT: VarInt = VarInt::from_u32(1);
 /// There are too many connections.
 const CROWDED: VarInt = VarInt::from_u32(2);
 
+/// A device's part of the work, one for all of its connections.
+pub(super) struct Share {
+    work: Semaphore,
+    watches: Semaphore,
+}
+
+impl Share {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            work: Semaphore::new(DEVICE_WORK_MAX),
+            watches: Semaphore::new(DEVICE_WATCHES_MAX),
+        })
+    }
+}
+
 /// A connection, and to whom.
 struct Guest {
     device: DeviceId,
     key: [u8; 32],
     connection: Connection,
-    /// One for all connections of the device.
-    work: Arc<Semaphore>,
+    share: Arc<Share>,
 }
 
 /// What all connections share.
@@ -85,7 +104,7 @@ impl House {
 
     /// Takes note of a connection whose other side has shown its key; whose that is, and its share of the work, if it
     /// may stay.
-    pub(super) fn welcome(&self, connection: &Connection) -> Option<(DeviceId, Arc<Semaphore>)> {
+    pub(super) fn welcome(&self, connection: &Connection) -> Option<(DeviceId, Arc<Share>)> {
         let key = shown(connection);
         let holder = key.and_then(|key| Some((key, self.source.holder(&key)?)));
         let Some((key, device)) = holder else {
@@ -95,8 +114,8 @@ impl House {
         let mut guests = lock(&self.guests);
         guests.retain(|guest| guest.connection.close_reason().is_none());
         let is_same = |guest: &Guest| guest.device == device;
-        let work = guests.iter().find(|guest| is_same(guest)).map(|guest| Arc::clone(&guest.work));
-        let work = work.unwrap_or_else(|| Arc::new(Semaphore::new(DEVICE_WORK_MAX)));
+        let share = guests.iter().find(|guest| is_same(guest));
+        let share = share.map_or_else(Share::new, |guest| Arc::clone(&guest.share));
         if guests.iter().filter(|guest| is_same(guest)).count() >= DEVICE_CONNECTIONS_MAX
             && let Some(oldest) = guests.iter().position(is_same)
         {
@@ -106,9 +125,9 @@ impl House {
             connection.close(CROWDED, &[]);
             return None;
         }
-        let (connection, shared) = (connection.clone(), Arc::clone(&work));
-        guests.push(Guest { device, key, connection, work: shared });
-        Some((device, work))
+        let (connection, shared) = (connection.clone(), Arc::clone(&share));
+        guests.push(Guest { device, key, connection, share: shared });
+        Some((device, share))
     }
 
     /// Closes connections to whoever is none of the vault's devices any more.
@@ -193,30 +212,41 @@ async fn greet(incoming: Incoming) -> Option<Connection> {
 async fn attend(connection: Connection, house: Arc<House>) {
     let welcoming = (Arc::clone(&house), connection.clone());
     let welcome = spawn_blocking(move || welcoming.0.welcome(&welcoming.1)).await;
-    let Ok(Some((_, work))) = welcome else { return };
+    let Ok(Some((_, share))) = welcome else { return };
     while let Ok((send, recv)) = connection.accept_bi().await {
         let (house, connection) = (Arc::clone(&house), connection.clone());
-        let work = Arc::clone(&work);
-        tokio::spawn(async move { answer(&house, &connection, &work, (send, recv)).await });
+        let share = Arc::clone(&share);
+        tokio::spawn(async move { answer(&house, &connection, &share, (send, recv)).await });
     }
 }
 
 /// What was asked was not understood, or not in time.
 const MALFORMED: Problem = Problem::new(ProblemKind::Malformed);
 
+/// The device has as many watches as one may have.
+const CROWD: Problem = Problem::new(ProblemKind::SlowDown);
+
 type Reply = Result<Vec<u8>, Problem>;
 
 async fn answer(
     house: &Arc<House>,
     connection: &Connection,
-    own_work: &Semaphore,
+    share: &Share,
     (mut send, mut recv): (SendStream, RecvStream),
 ) -> Option<()> {
     let begin = stream::begin(&mut recv, SILENCE).await.ok()?;
     let Some(kind) = Kind::of_beginning(begin) else {
         return reply(&mut send, Err(MALFORMED)).await.ok();
     };
-    let own = own_work.acquire().await.ok()?;
+    let watching = if kind == Kind::Watch {
+        let Ok(turn) = timeout(WATCH_PATIENCE, share.watches.acquire()).await else {
+            return reply(&mut send, Err(CROWD)).await.ok();
+        };
+        Some(turn.ok()?)
+    } else {
+        None
+    };
+    let own = share.work.acquire().await.ok()?;
     let body = match stream::rest(&mut recv, kind.ask_bytes_max()).await {
         Ok(body) => body,
         Err(Broken::Large) => {
@@ -224,11 +254,13 @@ async fn answer(
         }
         Err(_) => return None,
     };
-    if kind == Kind::Watch {
+    if watching.is_some() {
+        let Ok(Ask::Watch(ask)) = Ask::parse(kind, &body) else {
+            return reply(&mut send, Err(MALFORMED)).await.ok();
+        };
         // It waits, and is in nobody's way.
-        drop(own);
-        let reply = watch(house, connection, &mut send, &body).await?;
-        return self::reply(&mut send, reply).await.ok();
+        drop((own, body));
+        return watch(house, connection, share, &mut send, ask).await;
     }
     let at_work = house.work.acquire().await.ok()?;
     let (house, connection) = (Arc::clone(house), connection.clone());
@@ -296,17 +328,20 @@ struct Looked {
     next: (Arc<Bell>, u64),
 }
 
-/// Waits for heads that the other side does not know, as long as it waits. The local store is not held meanwhile.
+/// Waits for heads that the other side does not know, as long as it waits, and tells of them. Neither the local store
+/// nor a part of the work is held meanwhile: a look takes both, and keeps its own until what it found is told.
 async fn watch(
     house: &Arc<House>,
     connection: &Connection,
+    share: &Share,
     send: &mut SendStream,
-    body: &[u8],
-) -> Option<Reply> {
-    let Ok(Ask::Watch(ask)) = Ask::parse(Kind::Watch, body) else { return Some(Err(MALFORMED)) };
+    ask: WatchAsk,
+) -> Option<()> {
     let deadline = wait::deadline(ask.wait_ms.min(WATCH_MS_MAX));
     let known = Arc::new(ask.heads.known);
     loop {
+        let own = share.work.acquire().await.ok()?;
+        let at_work = house.work.acquire().await.ok()?;
         let (house, connection) = (Arc::clone(house), connection.clone());
         let known = Arc::clone(&known);
         let looked = spawn_blocking(move || {
@@ -321,9 +356,11 @@ async fn watch(
             Some(Looked { reply, has_news, next })
         });
         let Looked { reply, has_news, next } = looked.await.ok()??;
+        drop(at_work);
         if has_news || Instant::now() >= deadline {
-            return Some(reply);
+            return self::reply(send, reply).await.ok();
         }
+        drop((own, reply));
         let (bell, rung) = next;
         if is_first(send.stopped(), bell.wait(rung, deadline)).await {
             return None;

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! More at once than there may be: of watches, of handshakes, of answers that nobody reads. Source: spec/peer.md, PEE-7.
+
+use super::*;
+
+/// A device that counts how often it is asked for its local store.
+struct Counting(Arc<LocalStore>, Arc<AtomicU64>);
+
+impl Source for Counting {
+    fn local(&self) -> Option<Arc<LocalStore>> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        Some(Arc::clone(&self.0))
+    }
+
+    fn holder(&self, transport: &[u8; 32]) -> Option<DeviceId> {
+        self.0.holder(transport).ok()?
+    }
+}
+
+/// A connection in a device's name that reads next to nothing of what it is answered.
+async fn deaf(at: SocketAddr, author: &Author, device: DeviceId, name: &str) -> Connection {
+    let greeter: Arc<dyn Greeter> = Arc::new(Card(author.clone()));
+    let anybody: Arc<dyn Source> = Arc::new(Anybody(device));
+    let tls = tls::client(&greeter, tls::Judge::new(&anybody, [0; 32], None)).unwrap();
+    let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let mut transport = quinn::TransportConfig::default();
+    transport.stream_receive_window(16_u32.into());
+    transport.keep_alive_interval(Some(Duration::from_secs(1)));
+    config.transport_config(Arc::new(transport));
+    let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    endpoint.connect_with(config, at, name).unwrap().await.unwrap()
+}
+
+/// PEE-7: of a device's watches few are looked at, and few answers held, however many it opens and whatever it reads;
+/// the others are answered meanwhile.
+#[test]
+fn pee_7_watches_are_worked_on_like_questions() {
+    let mut scene = Scene::new();
+    let (tablet, add) = scene.nora.pair(&mut scene.seed);
+    scene.keeps(&[add]);
+    let count = Arc::new(AtomicU64::new(0));
+    let source = Counting(Arc::clone(&scene.local), Arc::clone(&count));
+    let asked = node(&scene.nora, scene.nora.vault(), source);
+    let at = asked.address().unwrap();
+    let ask = [&Kind::Watch.begin()[..], &[0x82, 0x81, 0x80, 0]].concat();
+    let _lines = scene.runtime.block_on(async {
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            let line = deaf(at, &scene.ada, scene.nora.device(), &named(&scene)).await;
+            for _ in 0..16 {
+                let (mut send, recv) = line.open_bi().await.unwrap();
+                send.write_all(&ask).await.unwrap();
+                send.finish().unwrap();
+                held.push((line.clone(), send, recv));
+            }
+        }
+        held
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    // Besides, the store is looked at once for its bell.
+    let looks = count.load(Ordering::SeqCst);
+    assert!((2..=3).contains(&looks), "{looks} looks");
+    let device = scene.nora.device();
+    let caller = node(&tablet, scene.nora.vault(), Anybody(device));
+    let store = PeerStore::new(&caller, device, vec![at.to_string()], Box::new(|| 1_000));
+    let begun = Instant::now();
+    pollster::block_on(store.heads(&scene.access(), &[])).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+/// PEE-7: watches that have nothing to tell are bounded for each device, and take no part of its work.
+#[test]
+fn pee_7_watches_are_bounded() {
+    let mut scene = Scene::new();
+    scene.keeps(&[]);
+    let (_caller, line) = scene.line();
+    let heads = pollster::block_on(scene.local.heads(&scene.access(), &[])).unwrap().news;
+    let known = heads.iter().map(|head| (head.device, head.incarnation, head.position)).collect();
+    let heads = aura_protocol::http::HeadsAsk { known };
+    let body = aura_protocol::peer::WatchAsk { heads, wait_ms: 60_000 };
+    let body = aura_protocol::codec::Encode::to_bytes(&body);
+    let ask = [&Kind::Watch.begin()[..], &body].concat();
+    let refused = scene.runtime.block_on(async {
+        let watches = (0..8).map(|_| {
+            let (line, ask) = (line.clone(), ask.clone());
+            let within = Duration::from_secs(4);
+            tokio::spawn(async move { tokio::time::timeout(within, said(&line, &ask)).await })
+        });
+        let mut refused = 0;
+        for watch in watches.collect::<Vec<_>>() {
+            let Ok(answer) = watch.await.unwrap() else { continue };
+            let answer = answer.unwrap();
+            assert!(answer.windows(9).any(|part| part == b"slow-down"), "{answer:?}");
+            refused += 1;
+        }
+        refused
+    });
+    assert_eq!(refused, 4);
+    scene.serves_on();
+}
