@@ -12,6 +12,8 @@ mod tls;
 
 mod stream;
 
+mod door;
+
 mod serve;
 
 mod node;

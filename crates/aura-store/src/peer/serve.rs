@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::door::{Door, Entering};
 use super::source::Source;
 use super::stream::{self, Broken, SILENCE};
 use super::tls::key_of;
@@ -32,8 +33,8 @@ use crate::wait::{self, Bell, lock};
 
 /// How long a device may take until it has shown its key.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Handshakes at once.
-const HANDSHAKES_MAX: usize = 16;
+/// How long until its first message is there: the one that strangers can hold back without a word of the vault's.
+const HELLO: Duration = Duration::from_secs(2);
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 64;
 /// Those of one device; a further one ends its oldest.
@@ -87,7 +88,7 @@ pub(super) struct House {
     pub(super) vault: VaultId,
     pub(super) source: Arc<dyn Source>,
     guests: std::sync::Mutex<Vec<Guest>>,
-    handshakes: Arc<Semaphore>,
+    pub(super) door: Arc<Door>,
     work: Semaphore,
 }
 
@@ -97,7 +98,7 @@ impl House {
             vault,
             source,
             guests: std::sync::Mutex::default(),
-            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            door: Arc::default(),
             work: Semaphore::new(WORK_MAX),
         })
     }
@@ -188,23 +189,26 @@ pub(super) async fn accept(endpoint: Endpoint, house: Arc<House>) {
             incoming.retry().ok();
             continue;
         }
-        let Ok(permit) = Arc::clone(&house.handshakes).try_acquire_owned() else {
+        let Some(entering) = house.door.enter(incoming.remote_address().ip()) else {
             incoming.refuse();
             continue;
         };
-        let house = Arc::clone(&house);
-        tokio::spawn(async move {
-            let connection = greet(incoming).await;
-            drop(permit);
+        let (id, inside) = (entering.id(), Arc::clone(&house));
+        let task = tokio::spawn(async move {
+            let connection = greet(incoming, &entering).await;
+            drop(entering);
             if let Some(connection) = connection {
-                attend(connection, house).await;
+                attend(connection, inside).await;
             }
         });
+        house.door.is_done_by(id, task.abort_handle());
     }
 }
 
-async fn greet(incoming: Incoming) -> Option<Connection> {
-    let connecting = incoming.accept().ok()?;
+async fn greet(incoming: Incoming, entering: &Entering) -> Option<Connection> {
+    let mut connecting = incoming.accept().ok()?;
+    timeout(HELLO, connecting.handshake_data()).await.ok()?.ok()?;
+    entering.has_begun();
     timeout(HANDSHAKE, connecting).await.ok()?.ok()
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! More at once than there may be: of watches, of handshakes, of answers that nobody reads. Source: spec/peer.md, PEE-7.
+//! More at once than there may be: of watches, of handshakes. Source: spec/peer.md, PEE-7.
 
 use super::*;
 
@@ -97,4 +97,54 @@ fn pee_7_watches_are_bounded() {
     });
     assert_eq!(refused, 4);
     scene.serves_on();
+}
+
+/// Whether this first packet (RFC 9000, 17.2.2) has a token: the caller's address was asked for and is shown.
+fn has_token(packet: &[u8]) -> bool {
+    let scid = 6 + usize::from(packet[5]);
+    let token = scid + 1 + usize::from(packet[scid]);
+    packet[0] & 0xf0 == 0xc0 && packet[token] != 0
+}
+
+/// A handshake of which the first packet of a first message of two arrives, and nothing after that.
+fn stall(scene: &Scene) -> std::net::UdpSocket {
+    let greeter: Arc<dyn Greeter> = Arc::new(Card(scene.ada.clone()));
+    let anybody: Arc<dyn Source> = Arc::new(Anybody(scene.nora.device()));
+    let tls = tls::client(&greeter, tls::Judge::new(&anybody, [0; 32], None)).unwrap();
+    let front = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let back = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    back.connect(scene.node.address().unwrap()).unwrap();
+    let (at, name) = (front.local_addr().unwrap(), named(scene));
+    scene.runtime.spawn(async move { call(at, tls, &name).await });
+    let mut packet = [0; 2048];
+    let (length, caller) = front.recv_from(&mut packet).unwrap();
+    back.send(&packet[..length]).unwrap();
+    let length = back.recv(&mut packet).unwrap();
+    assert_eq!(packet[0] & 0xf0, 0xf0, "a Retry packet");
+    front.send_to(&packet[..length], caller).unwrap();
+    loop {
+        let length = front.recv(&mut packet).unwrap();
+        if has_token(&packet) {
+            back.send(&packet[..length]).unwrap();
+            return back;
+        }
+    }
+}
+
+/// PEE-7: strangers who begin handshakes and say no more keep no device out, and are let go of soon.
+#[test]
+fn pee_7_stalled_handshakes_keep_nobody_out() {
+    let scene = Scene::new();
+    let door = Arc::clone(&scene.node.inner.house.door);
+    let stalled: Vec<_> = (0..16).map(|_| stall(&scene)).collect();
+    let begun = Instant::now();
+    while door.count() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(2), "they are at the door");
+    }
+    let begun = Instant::now();
+    scene.serves_on();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(door.count(), 0);
+    drop(stalled);
 }
