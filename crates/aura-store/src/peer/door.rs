@@ -106,7 +106,7 @@ impl Drop for Entering {
 fn place(at: IpAddr) -> IpAddr {
     match at.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

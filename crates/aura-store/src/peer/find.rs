@@ -5,18 +5,24 @@
 //! Whoever is found has shown nothing yet: the handshake decides. Source: spec/peer.md, rules PEE-9 to PEE-11.
 
 use core::fmt;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
 use aura_protocol::id::{Hash, VaultId};
 use aura_protocol::peer::{Occasion, VEIL_TEXT_LEN, Veil};
-use mdns_sd::{Receiver, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo};
+use mdns_sd::{
+    Metrics, Receiver, RecvTimeoutError, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent,
+    ServiceInfo,
+};
 
 /// The service (RFC 6763).
 pub const SERVICE: &str = "_aura._udp.local.";
-/// Instances of one vault that are remembered at once.
-const FOUND_MAX: usize = 64;
+/// Records of announcements that are kept at once, whoever made them: a network of a thousand devices has fewer.
+const CACHED_MAX: i64 = 8192;
+/// Times at which something is to be done with one of them.
+const TIMERS: i64 = 8;
+/// How often it is looked how many there are.
+const LOOK: Duration = Duration::from_millis(500);
 /// Addresses of one instance.
 const ADDRESSES_MAX: usize = 8;
 /// How long a finder that ends waits until the others are told.
@@ -26,6 +32,11 @@ const END_PATIENCE: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a network that carries multicast DNS")]
 pub struct FindError;
+
+/// A finder that finds nothing any more: it was ended from elsewhere, or more was announced than is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected announcements to go on, and to be few")]
+pub struct LostError;
 
 /// What was found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +61,9 @@ pub struct Finder {
     daemon: ServiceDaemon,
     own: String,
     events: Receiver<ServiceEvent>,
-    known: BTreeMap<String, Vec<String>>,
+    most: i64,
+    looked: Instant,
+    metrics: Option<Receiver<Metrics>>,
 }
 
 impl fmt::Debug for Finder {
@@ -79,7 +92,8 @@ impl Finder {
         let own = info.get_fullname().to_owned();
         let events = daemon.browse(SERVICE).map_err(|_| FindError)?;
         daemon.register(info).map_err(|_| FindError)?;
-        Ok(Self { vault, daemon, own, events, known: BTreeMap::new() })
+        let (most, looked) = (CACHED_MAX, Instant::now());
+        Ok(Self { vault, daemon, own, events, most, looked, metrics: None })
     }
 
     /// What ends it from elsewhere.
@@ -87,40 +101,67 @@ impl Finder {
         Farewell { daemon: self.daemon.clone(), own: self.own.clone() }
     }
 
-    /// What is found out next, within a time.
-    pub fn next(&mut self, patience: Duration) -> Option<Found> {
+    /// What is found out next, within a time. The same may be said more than once.
+    ///
+    /// # Errors
+    /// When nothing will be found out any more. Another finder may.
+    pub fn next(&mut self, patience: Duration) -> Result<Option<Found>, LostError> {
         let begun = Instant::now();
         loop {
-            let left = patience.checked_sub(begun.elapsed())?;
-            let event = self.events.recv_timeout(left).ok()?;
+            if self.is_full()? {
+                return Err(LostError);
+            }
+            let Some(left) = patience.checked_sub(begun.elapsed()) else { return Ok(None) };
+            let event = match self.events.recv_timeout(left.min(LOOK)) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Err(LostError),
+            };
             let found = match event {
                 ServiceEvent::ServiceResolved(service) => self.here(&service),
-                ServiceEvent::ServiceRemoved(_, name) => self.gone(&name),
+                ServiceEvent::ServiceRemoved(_, name) => {
+                    instance(self.vault, &self.own, &name).map(|instance| Found::Gone { instance })
+                }
                 _ => None,
             };
             if found.is_some() {
-                return found;
+                return Ok(found);
             }
         }
     }
 
-    fn here(&mut self, service: &ResolvedService) -> Option<Found> {
-        let instance = instance(self.vault, &self.own, &service.fullname)?;
-        let places = places(service.addresses.iter(), service.port);
-        let is_known = self.known.contains_key(&instance);
-        if places.is_empty() || !is_known && self.known.len() >= FOUND_MAX {
-            return None;
+    /// Whether more is kept than there should be: what does it has no bound of its own.
+    fn is_full(&mut self) -> Result<bool, LostError> {
+        if let Some(asked) = &self.metrics {
+            let Ok(metrics) = asked.try_recv() else { return Ok(false) };
+            self.metrics = None;
+            return Ok(is_over(&metrics, self.most));
         }
-        if self.known.insert(instance.clone(), places.clone()).as_ref() == Some(&places) {
-            return None;
+        if self.looked.elapsed() >= LOOK {
+            self.looked = Instant::now();
+            self.metrics = match self.daemon.get_metrics() {
+                Ok(metrics) => Some(metrics),
+                // It has much to do, and is asked again.
+                Err(mdns_sd::Error::Again) => None,
+                Err(_) => return Err(LostError),
+            };
         }
-        Some(Found::Here { instance, places })
+        Ok(false)
     }
 
-    fn gone(&mut self, name: &str) -> Option<Found> {
-        let instance = instance(self.vault, &self.own, name)?;
-        self.known.remove(&instance).map(|_| Found::Gone { instance })
+    fn here(&self, service: &ResolvedService) -> Option<Found> {
+        let instance = instance(self.vault, &self.own, &service.fullname)?;
+        let places = places(service.addresses.iter(), service.port);
+        (!places.is_empty()).then_some(Found::Here { instance, places })
     }
+}
+
+/// Whether these numbers are larger than they may be.
+fn is_over(metrics: &Metrics, most: i64) -> bool {
+    let cached = metrics.iter().filter(|(name, _)| name.starts_with("cached-"));
+    let cached = cached.map(|(_, count)| *count).fold(0, i64::saturating_add);
+    let timers = metrics.get("timer").copied().unwrap_or_default();
+    cached > most || timers > most.saturating_mul(TIMERS)
 }
 
 /// The name of another device's instance; strangers' are none, and neither is this device's own (PEE-10).
@@ -204,6 +245,38 @@ mod tests {
         for wrong in ["", "printer._aura._udp.local.", &name[1..], &name.replace("_udp", "_tcp")] {
             assert_eq!(found(wrong), None, "{wrong}");
         }
+    }
+
+    fn finder() -> Finder {
+        Finder::new(VaultId([1; 32]), 7, &|bytes| bytes.fill(9)).unwrap()
+    }
+
+    /// A finder that was ended from elsewhere says so at once, and does not seem to wait.
+    #[test]
+    fn a_finder_that_was_ended_says_so() {
+        let mut finder = finder();
+        assert_eq!(finder.next(Duration::from_millis(50)), Ok(None));
+        finder.farewell().say();
+        let begun = Instant::now();
+        assert_eq!(finder.next(Duration::from_mins(1)), Err(LostError));
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+
+    /// PEE-10: what strangers announce is kept up to a bound, which the library that keeps it has not.
+    #[test]
+    fn pee_10_announcements_have_a_bound() {
+        let mut finder = finder();
+        let asked = finder.daemon.get_metrics().unwrap();
+        let mut metrics = asked.recv_timeout(Duration::from_secs(10)).unwrap();
+        for name in ["cached-ptr", "cached-srv", "cached-addr", "cached-txt", "timer"] {
+            assert!(metrics.contains_key(name), "{name}");
+        }
+        assert!(!is_over(&metrics, CACHED_MAX));
+        metrics.insert("cached-ptr".to_owned(), CACHED_MAX);
+        metrics.insert("cached-txt".to_owned(), 1);
+        assert!(is_over(&metrics, CACHED_MAX));
+        finder.most = -1;
+        assert_eq!(finder.next(Duration::from_mins(1)), Err(LostError));
     }
 
     /// PEE-11: addresses are tried in one order, and none that is nobody's.

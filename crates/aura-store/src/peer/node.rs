@@ -18,7 +18,7 @@ use quinn::{
     TokioRuntime, TransportConfig, VarInt,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::serve::{self, House, OVER};
@@ -135,17 +135,49 @@ impl Node {
         &self,
         place: &str,
     ) -> impl Future<Output = Result<DeviceId, Fault>> + Send + use<> {
-        let (inner, place) = (Arc::clone(&self.inner), place.to_owned());
+        self.meet_at(vec![place.to_owned()])
+    }
+
+    /// Which device of the vault is at one of these places, called one soon after the other. Takes 8 s at most.
+    ///
+    /// # Errors
+    /// When nobody answers at any of them, or somebody who is none of them.
+    pub fn meet_at(
+        &self,
+        places: Vec<String>,
+    ) -> impl Future<Output = Result<DeviceId, Fault>> + Send + use<> {
+        let inner = Arc::clone(&self.inner);
         async move {
-            let calling = Arc::clone(&inner);
-            let met = async move {
-                let (device, connection) = calling.call(&place, None).await?;
-                connection.close(OVER, &[]);
-                Ok(device)
-            };
-            inner.run(met).await
+            let met = meet(Arc::clone(&inner), places);
+            inner.run(async { timeout(MEET, met).await.unwrap_or(Err(LATE)) }).await
         }
     }
+}
+
+/// Whoever answers first is whom the places are of.
+async fn meet(inner: Arc<Inner>, places: Vec<String>) -> Result<DeviceId, Fault> {
+    let mut calls = JoinSet::new();
+    let mut pause = Duration::ZERO;
+    for place in places.into_iter().take(ADDRESSES_MAX) {
+        let inner = Arc::clone(&inner);
+        calls.spawn(async move {
+            tokio::time::sleep(pause).await;
+            inner.call(&place, None).await
+        });
+        pause = pause.saturating_add(NEXT);
+    }
+    let mut last = UNKNOWN;
+    while let Some(called) = calls.join_next().await {
+        match called {
+            Ok(Ok((device, connection))) => {
+                connection.close(OVER, &[]);
+                return Ok(device);
+            }
+            Ok(Err(fault)) => last = fault,
+            Err(_) => {}
+        }
+    }
+    Err(last)
 }
 
 impl Drop for Node {
@@ -185,8 +217,8 @@ impl Inner {
     ) -> Result<(DeviceId, Connection), Fault> {
         let found = timeout(CALL, tokio::net::lookup_host(place)).await;
         let found = found.map_err(|_| LATE)?;
-        let found = found.map_err(|_| Fault::Unreachable("its name is not known"))?;
-        let mut last = Fault::Unreachable("its name is not known");
+        let found = found.map_err(|_| UNKNOWN)?;
+        let mut last = UNKNOWN;
         for address in found.take(ADDRESSES_MAX) {
             match self.call_at(address, expected).await {
                 Ok(called) => return Ok(called),
@@ -226,9 +258,14 @@ impl Inner {
 
 /// How long somebody who is called may take until they have shown their key: they are near.
 const CALL: Duration = Duration::from_secs(4);
+/// How long all places of one device may take together.
+const MEET: Duration = Duration::from_secs(8);
+/// How long after one place the next one is called, if nobody has answered.
+const NEXT: Duration = Duration::from_millis(250);
 /// Addresses of one place that are tried.
 const ADDRESSES_MAX: usize = 8;
 const NONE: VarInt = VarInt::from_u32(0);
+const UNKNOWN: Fault = Fault::Unreachable("its name is not known");
 /// It did not answer in time.
 pub(super) const LATE: Fault = Fault::Unreachable("it did not answer in time");
 

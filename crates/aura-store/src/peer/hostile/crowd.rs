@@ -148,3 +148,20 @@ fn pee_7_stalled_handshakes_keep_nobody_out() {
     assert_eq!(door.count(), 0);
     drop(stalled);
 }
+
+/// PEE-11: places at which nobody answers are waited for together, not one after the other.
+#[test]
+fn pee_11_dead_places_are_waited_for_together() {
+    let scene = Scene::new();
+    let dead: Vec<_> = (0..7).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    let mut places: Vec<_> =
+        dead.iter().map(|dead| dead.local_addr().unwrap().to_string()).collect();
+    let caller = node(&scene.ada, scene.nora.vault(), Anybody(scene.nora.device()));
+    let begun = Instant::now();
+    assert!(pollster::block_on(caller.meet_at(places.clone())).is_err());
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    places.push(scene.place());
+    let begun = Instant::now();
+    assert_eq!(pollster::block_on(caller.meet_at(places)), Ok(scene.nora.device()));
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}

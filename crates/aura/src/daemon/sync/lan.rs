@@ -171,10 +171,15 @@ impl Lan {
 
     /// Which device of the vault is at a place.
     pub(super) fn meet(&self, place: &str) -> Result<DeviceId, StoreError> {
+        self.meet_at(vec![place.to_owned()])
+    }
+
+    /// Which one is at one of these places.
+    pub(super) fn meet_at(&self, places: Vec<String>) -> Result<DeviceId, StoreError> {
         let met = {
             let running = lock(&self.running);
             let running = running.as_ref().ok_or_else(unreached)?;
-            running.node.meet(place)
+            running.node.meet_at(places)
         };
         // Not while the others wait for the node.
         Ok(block_on(met)?)

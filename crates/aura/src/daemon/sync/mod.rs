@@ -18,6 +18,7 @@ mod far;
 mod nudges;
 mod lan;
 mod near;
+mod instances;
 mod search;
 mod watch;
 pub(super) mod rounds;
