@@ -100,17 +100,13 @@ impl Devices {
         self.roster.iter().flat_map(|roster| roster.devices().keys().copied())
     }
 
-    /// The device that proves itself with this transport key: listed, and neither it nor another one that ever had the
-    /// key is revoked (PEE-3).
+    /// The device that proves itself with this transport key: of those that list it the first one, unless that is
+    /// revoked (PEE-3). Whoever lists another device's key as its own shuts nobody out when it is revoked.
     pub fn holder(&self, transport: &[u8; 32]) -> Option<DeviceId> {
         let devices = self.roster.iter().flat_map(|roster| roster.devices().iter());
-        let mut holders: Vec<_> =
-            devices.filter(|(_, device)| device.keys.transport == *transport).collect();
-        if holders.iter().any(|(_, device)| device.revoked.is_some()) {
-            return None;
-        }
-        holders.sort_by_key(|(_, device)| device.order);
-        holders.first().map(|(id, _)| **id)
+        let holders = devices.filter(|(_, device)| device.keys.transport == *transport);
+        let (id, first) = holders.min_by_key(|(_, device)| device.order)?;
+        first.revoked.is_none().then_some(*id)
     }
 
     /// Whether a device is listed, revoked or not.

@@ -87,7 +87,12 @@ impl Author {
 
     /// A second device, and the entry of this one that lists it.
     pub fn pair(&mut self, seed: &mut Seed) -> (Self, Entry) {
-        let mut other = Self::stranger(seed, self.vault);
+        let other = Self::stranger(seed, self.vault);
+        self.lists(other)
+    }
+
+    /// A stranger as one of the vault's devices, and the entry of this one that lists it.
+    pub fn lists(&mut self, mut other: Self) -> (Self, Entry) {
         other.identity = self.identity.clone();
         let add = other.statement(Claim::Add(other.keys.clone()));
         let add = signed(&add, &[&other.key, &self.key]);

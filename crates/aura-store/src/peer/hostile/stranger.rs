@@ -169,6 +169,34 @@ fn pee_3_a_revoke_ends_connections() {
     assert_eq!(pollster::block_on(scene.node.meet(&place)), Err(Fault::OtherKey));
 }
 
+/// PEE-3: who joins with another device's key as its own is not taken for it, nor is that one shut out when the thief is;
+/// a revoked device's key opens nothing, whoever lists it later.
+#[test]
+fn pee_3_a_key_is_its_first_devices() {
+    let mut scene = Scene::new();
+    let holder = |scene: &Scene, author: &Author| scene.local.holder(&author.transport_key());
+    let copies = |scene: &mut Scene, victim: &Author| {
+        let stranger = Author::stranger(&mut scene.seed, scene.nora.vault());
+        let (thief, add) = scene.nora.lists(victim.posing_as(&stranger));
+        scene.keeps(&[add]);
+        assert_eq!(thief.transport_key(), victim.transport_key());
+        assert_ne!(thief.device(), victim.device());
+        thief
+    };
+    let ada = scene.ada.clone();
+    let thief = copies(&mut scene, &ada);
+    assert_eq!(holder(&scene, &ada).unwrap(), Some(ada.device()));
+    let revoke = scene.nora.revoke(thief.device(), Vec::new());
+    scene.keeps(&[revoke]);
+    assert_eq!(holder(&scene, &ada).unwrap(), Some(ada.device()));
+    scene.serves_on();
+    let revoke = scene.nora.revoke(ada.device(), Vec::new());
+    scene.keeps(&[revoke]);
+    assert_eq!(holder(&scene, &ada).unwrap(), None);
+    copies(&mut scene, &ada);
+    assert_eq!(holder(&scene, &ada).unwrap(), None);
+}
+
 /// PEE-3: a line on which nothing is asked is closed as well.
 #[test]
 fn pee_3_a_revoke_ends_a_silent_line() {
