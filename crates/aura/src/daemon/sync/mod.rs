@@ -393,11 +393,12 @@ fn room_for(stores: &[Kept], site: &Site) -> Result<(), Failure> {
         let next = "See how it stands with `aura store ls`; sync now with `aura sync`.";
         return Err(Failure::usage("This is a store of this vault already.", next));
     }
-    if stores.len() >= STORES_MAX {
-        let what = format!("There are {STORES_MAX} stores already, and no more are kept.");
-        return Err(Failure::usage(what, "Let go of one: aura store rm WHERE"));
-    }
-    Ok(())
+    if stores.len() >= STORES_MAX { Err(full()) } else { Ok(()) }
+}
+
+fn full() -> Failure {
+    let what = format!("There are {STORES_MAX} stores already, and no more are kept.");
+    Failure::usage(what, "Let go of one: aura store rm WHERE")
 }
 
 fn unlisted() -> Failure {

@@ -8,7 +8,7 @@ use aura_store::peer::{Listen, Place};
 use super::book::{self, Kept, STORES_MAX};
 use super::lan::Wish;
 use super::site::{Peer, Site};
-use super::{Syncing, lock, room_for, words};
+use super::{Syncing, full, lock, room_for, words};
 use crate::daemon::keeper::Keeper;
 use crate::exit::{Exit, Failure};
 use crate::view;
@@ -87,7 +87,7 @@ impl Syncing {
         self.nudge();
     }
 
-    /// Changes the list of stores.
+    /// Changes the list of stores, unless that makes it longer than it may be.
     pub(super) fn edit(
         &self,
         keeper: &Keeper,
@@ -97,6 +97,10 @@ impl Syncing {
         let mut stores = book::read(keeper.home())?;
         let before = stores.clone();
         change(&mut stores);
+        // A list that is too long is not read again. One may have become longer since whoever asks has looked.
+        if stores.len() > STORES_MAX.max(before.len()) {
+            return Err(full());
+        }
         if stores == before { Ok(()) } else { book::write(keeper.home(), &stores) }
     }
 
@@ -158,6 +162,21 @@ fn unmet(error: &StoreError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A list that two make longer at a time stays one that can be read.
+    #[test]
+    fn a_list_becomes_no_longer_than_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let (keeper, syncing) = (Keeper::load(home.path()).unwrap(), Syncing::default());
+        let peer = |n: u8| Kept::new(Site::Peer(Peer { device: DeviceId([n; 16]), address: None }));
+        let longest: Vec<Kept> = (0..).take(STORES_MAX).map(peer).collect();
+        syncing.edit(&keeper, &mut |stores| stores.extend(longest.iter().cloned())).unwrap();
+        let more = syncing.edit(&keeper, &mut |stores| stores.push(peer(99)));
+        assert_eq!(more.unwrap_err().exit, Exit::Usage);
+        assert_eq!(syncing.read(&keeper).unwrap(), longest);
+        syncing.edit(&keeper, &mut |stores| stores[0] = peer(99)).unwrap();
+        syncing.edit(&keeper, &mut Vec::clear).unwrap();
+    }
 
     #[test]
     fn what_was_found_goes_with_the_network() {
