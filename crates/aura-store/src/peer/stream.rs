@@ -69,12 +69,16 @@ pub(super) async fn send(
     begin: [u8; 2],
     body: &[u8],
 ) -> Result<(), Broken> {
-    let all = async {
-        stream.write_all(&begin).await.map_err(|_| Broken::Lost)?;
-        stream.write_all(body).await.map_err(|_| Broken::Lost)?;
-        stream.finish().map_err(|_| Broken::Lost)
-    };
-    timeout(allowance(body.len()), all).await.map_err(|_| Broken::Late)?
+    let (begun, mut sent) = (Instant::now(), 0_usize);
+    for part in std::iter::once(&begin[..]).chain(body.chunks(PART_BYTES)) {
+        let written = timeout(SILENCE, stream.write_all(part)).await;
+        written.map_err(|_| Broken::Late)?.map_err(|_| Broken::Lost)?;
+        sent = sent.saturating_add(part.len());
+        if begun.elapsed() > allowance(sent) {
+            return Err(Broken::Late);
+        }
+    }
+    stream.finish().map_err(|_| Broken::Lost)
 }
 
 /// A new stream, as soon as the other side has room for one.

@@ -109,11 +109,20 @@ fn liar(scene: &Scene, says: &'static [u8], then: After) -> SocketAddr {
             let connection = incoming.await.unwrap();
             tokio::spawn(async move {
                 while let Ok((mut send, mut recv)) = connection.accept_bi().await {
+                    if matches!(then, After::Deaf) {
+                        send.write_all(says).await.ok();
+                        std::future::pending::<()>().await;
+                    }
                     recv.read_to_end(1 << 24).await.ok();
                     send.write_all(says).await.ok();
                     match then {
                         After::End => drop(send.finish()),
-                        After::Silence => std::future::pending().await,
+                        After::Drip => {
+                            while send.write_all(&[0x80]).await.is_ok() {
+                                tokio::time::sleep(Duration::from_secs(1)).await;
+                            }
+                        }
+                        After::Silence | After::Deaf => std::future::pending().await,
                         After::Endless => while send.write_all(&[0x80; 4096]).await.is_ok() {},
                         After::Reset => drop(send.reset(9u32.into())),
                     }
@@ -130,6 +139,10 @@ enum After {
     Silence,
     Endless,
     Reset,
+    /// A byte each second.
+    Drip,
+    /// Nothing is read of what is asked.
+    Deaf,
 }
 
 /// PEE-5, PEE-7, attack AVL-04: what a listed device answers is bounded in length and time, and read strictly.
@@ -168,4 +181,34 @@ fn pee_5_false_answers_are_errors() {
         let asked = ask(says, After::Silence);
         assert!(matches!(asked, Err(StoreError::Unreachable(_))), "{says:?}: {asked:?}");
     }
+}
+
+/// PEE-7: an answer of which something comes all the time, and never enough, is ended as well.
+#[test]
+fn pee_7_a_dripping_answer_is_ended() {
+    let scene = Scene::new();
+    let at = liar(&scene, &[0x82, 0], After::Drip).to_string();
+    let store = PeerStore::new(&scene.node, scene.ada.device(), vec![at], Box::new(|| 1_000));
+    let begun = Instant::now();
+    let asked = pollster::block_on(store.heads(&scene.access(), &[]));
+    assert!(matches!(asked, Err(StoreError::Unreachable(_))), "{asked:?}");
+    assert!((SILENCE..SILENCE * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}
+
+/// PEE-7: who reads nothing is written to no longer than who says nothing is heard, however much there is to say.
+#[test]
+fn pee_7_a_reader_that_stops_is_let_go_of() {
+    let scene = Scene::new();
+    let at = liar(&scene, &[], After::Deaf).to_string();
+    let inner = Arc::clone(&scene.node.inner);
+    let asked = async move {
+        let (_, line) = inner.call(&at, None).await?;
+        let (mut send, _recv) = crate::peer::stream::open(&line).await.unwrap();
+        let begun = Instant::now();
+        let sent = crate::peer::stream::send(&mut send, Kind::Put.begin(), &vec![0; 8 << 20]).await;
+        Ok((sent, begun.elapsed()))
+    };
+    let (sent, took) = pollster::block_on(scene.node.inner.run(asked)).unwrap();
+    assert_eq!(sent, Err(crate::peer::stream::Broken::Late));
+    assert!(took < SILENCE * 2, "{took:?}");
 }

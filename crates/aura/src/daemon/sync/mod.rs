@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Syncing: which stores there are, visits to them, and what is told of it.
 //!
-//! One visit goes on at a time. It moves sealed bytes between the local store and the other one without the
+//! One visit goes on at a time, unless one takes long: then the others go on beside it. It moves sealed bytes between the local store and the other one without the
 //! vault's lock; only taking in what came needs that, for a moment. Ending it takes one call of a store.
 
 mod noted;
@@ -9,6 +9,7 @@ mod latch;
 mod site;
 mod book;
 mod halt;
+mod turns;
 mod gone;
 mod words;
 mod visit;
@@ -47,6 +48,7 @@ use self::nudges::Nudges;
 pub(super) use self::search::run as search;
 pub(super) use self::site::{Account, Opened, Road, Site, open_folder};
 use self::site::{Lines, SiteId};
+use self::turns::{Alone, Turns};
 pub(super) use self::visit::Host;
 use self::visit::Trip;
 pub(super) use self::words::trouble;
@@ -66,8 +68,7 @@ const END_PAUSE: Duration = Duration::from_millis(5);
 /// Syncs the vault of one folder.
 #[derive(Debug, Default)]
 pub(super) struct Syncing {
-    /// Held for a visit.
-    turn: Mutex<()>,
+    turns: Turns,
     /// Held while `stores.json` is read and replaced.
     file: Mutex<()>,
     halt: Halt,
@@ -99,7 +100,7 @@ enum Audience {
 /// No visit goes on, and none begins, until this is dropped.
 pub(super) struct Pause<'a> {
     halt: &'a Halt,
-    _turn: Option<MutexGuard<'a, ()>>,
+    _turn: Option<Alone<'a>>,
 }
 
 impl Drop for Pause<'_> {
@@ -114,7 +115,7 @@ impl Syncing {
         self.halt.set();
         let begun = Instant::now();
         loop {
-            if let Ok(turn) = self.turn.try_lock() {
+            if let Some(turn) = self.turns.try_alone() {
                 return Pause { halt: &self.halt, _turn: Some(turn) };
             }
             if begun.elapsed() >= END_PATIENCE {
@@ -124,9 +125,9 @@ impl Syncing {
         }
     }
 
-    /// Takes the turn of a visit, for what must not meet one.
-    pub(super) fn turn(&self) -> (MutexGuard<'_, ()>, &Halt) {
-        (lock(&self.turn), &self.halt)
+    /// Takes the turn of all visits, for what must not meet one.
+    pub(super) fn turn(&self) -> (Alone<'_>, &Halt) {
+        (self.turns.alone(), &self.halt)
     }
 
     /// Something may have changed: the next look is now.
@@ -254,10 +255,7 @@ impl Syncing {
 
     /// Visits one store, whoever asks for it.
     fn visit(&self, keeper: &Keeper, id: &SiteId, to: Audience) -> Result<Visited, Failure> {
-        let _turn = lock(&self.turn);
-        if self.halt.is_set() {
-            return Err(ended());
-        }
+        let turn = self.turns.visit(id, &self.halt).ok_or_else(ended)?;
         let (vault, local) = keeper.local().ok_or(VaultError::Absent)?;
         let found = self.read(keeper)?.into_iter().find(|kept| kept.site.id() == *id);
         let mut kept = found.ok_or_else(ended)?;
@@ -274,6 +272,7 @@ impl Syncing {
             keeper.try_again(PATIENCE)?;
         }
         if let Some(common) = trip.own_fork.take()
+            && turn.has_turn
             && keeper.leave_fork(&common, PATIENCE)?
         {
             self.save(keeper, &kept)?;
@@ -285,7 +284,7 @@ impl Syncing {
         if self.halt.is_set() {
             return Err(ended());
         }
-        if trip.trouble.is_none() {
+        if trip.trouble.is_none() && turn.has_turn {
             let open = || self.open(keeper, vault, &kept.site).ok();
             self.gone.ask(keeper, (&host.access, &kept.site.id()), open);
         }

@@ -3,8 +3,9 @@
 //!
 //! While the vault is open each store is looked at every few seconds, which moves nothing. A visit follows where
 //! the look differs from the one after the last visit; where that left something undone, it is repeated less
-//! and less often. A server tells itself when it has news, to a thread of its own, and is looked at then. The
-//! vault's idle time is not touched.
+//! and less often. A server tells itself when it has news, to a thread of its own, and is looked at then. Each store
+//! has its own thread for a look and a visit, since no store knows how long another one takes. The vault's idle time is
+//! not touched.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -41,26 +42,27 @@ struct Memory {
     look: Option<Look>,
     looked: Option<Instant>,
     retry: Option<(Instant, Duration)>,
+    /// Whether it is looked at just now.
+    is_busy: bool,
+    /// Whether it could have been due meanwhile.
+    is_passed: bool,
 }
 
-type Memories = BTreeMap<SiteId, Memory>;
+type Memories = Mutex<BTreeMap<SiteId, Memory>>;
 
 /// Until the process ends.
 pub(crate) fn run(keeper: &Keeper, syncing: &Syncing) {
-    let watched = Mutex::new(BTreeSet::new());
-    thread::scope(|scope| go_round(scope, (keeper, syncing), &watched));
+    let (watched, memories) = (Mutex::new(BTreeSet::new()), Memories::default());
+    thread::scope(|scope| go_round(scope, (keeper, syncing), (&watched, &memories)));
 }
 
 fn go_round<'scope>(
     scope: &'scope Scope<'scope, '_>,
     (keeper, syncing): (&'scope Keeper, &'scope Syncing),
-    watched: &'scope Mutex<BTreeSet<SiteId>>,
+    (watched, memories): (&'scope Mutex<BTreeSet<SiteId>>, &'scope Memories),
 ) {
-    let mut memories = Memories::new();
     loop {
-        let retries = memories.values().filter_map(|memory| memory.retry);
-        let pauses = retries.map(|(at, _)| at.saturating_duration_since(Instant::now()));
-        if syncing.wait(pauses.min().unwrap_or(LOOK).clamp(GATHER, LOOK)) {
+        if syncing.wait(pause(&lock(memories)).clamp(GATHER, LOOK)) {
             thread::sleep(GATHER);
         }
         if !keeper.is_open() || syncing.halt.is_set() {
@@ -69,8 +71,8 @@ fn go_round<'scope>(
         // What cannot be done now is tried again; a person hears of it when they ask.
         syncing.take_in(keeper, Duration::ZERO).ok();
         let Ok(stores) = syncing.read(keeper) else { continue };
-        memories.retain(|id, _| stores.iter().any(|kept| kept.site.id() == *id));
-        for kept in stores.iter().filter(|kept| kept.site.is_store()) {
+        lock(memories).retain(|id, _| stores.iter().any(|kept| kept.site.id() == *id));
+        for kept in stores.into_iter().filter(|kept| kept.site.is_store()) {
             let id = kept.site.id();
             if kept.site.tells() && lock(watched).insert(id.clone()) {
                 // Without the thread the server is looked at now and then.
@@ -81,15 +83,40 @@ fn go_round<'scope>(
                 };
                 name.spawn_scoped(scope, until_gone).ok();
             }
-            round(keeper, syncing, kept, &mut memories);
+            let id = kept.site.id();
+            let Some(memory) = begin(keeper, syncing, &kept, memories) else { continue };
+            let go = move || {
+                let (memory, has_visited) = round(keeper, syncing, &kept, memory);
+                if end(&kept.site.id(), memory, memories) || has_visited {
+                    // There may be something for this store, or from it for the others.
+                    syncing.nudge();
+                }
+            };
+            let name = thread::Builder::new().name("round".to_owned());
+            if name.spawn_scoped(scope, go).is_err() {
+                lock(memories).remove(&id);
+            }
         }
     }
 }
 
-fn round(keeper: &Keeper, syncing: &Syncing, kept: &Kept, memories: &mut Memories) {
+/// How long until the first store is to be visited again.
+fn pause(memories: &BTreeMap<SiteId, Memory>) -> Duration {
+    let retries = memories.values().filter(|memory| !memory.is_busy);
+    let retries = retries.filter_map(|memory| memory.retry);
+    let pauses = retries.map(|(at, _)| at.saturating_duration_since(Instant::now()));
+    pauses.min().unwrap_or(LOOK)
+}
+
+/// What is known of a store, if it is to be looked at now and nobody does.
+fn begin(keeper: &Keeper, syncing: &Syncing, kept: &Kept, memories: &Memories) -> Option<Memory> {
     let id = kept.site.id();
+    let mut memories = lock(memories);
     let memory = memories.entry(id.clone()).or_default();
-    let is_time = memory.retry.is_some_and(|(at, _)| Instant::now() >= at);
+    if memory.is_busy {
+        memory.is_passed = true;
+        return None;
+    }
     let pace = match &kept.site {
         Site::Folder(_) => LOOK,
         Site::Far(_) => LOOK_FAR,
@@ -97,17 +124,44 @@ fn round(keeper: &Keeper, syncing: &Syncing, kept: &Kept, memories: &mut Memorie
         Site::Lan(_) | Site::Peer(_) => LOOK_DEVICE,
     };
     let is_fresh = memory.looked.is_some_and(|looked| looked.elapsed() < pace);
-    let is_due = !is_fresh || is_time || lock(&syncing.rung).remove(&id);
+    let is_due = !is_fresh || memory.is_time() || lock(&syncing.rung).remove(&id);
     if !is_due && !has_news(keeper, syncing, memory.look.as_ref()) {
-        return;
+        return None;
     }
+    let busy = Memory { is_busy: true, ..Memory::default() };
+    Some(std::mem::replace(memory, busy))
+}
+
+/// Keeps what is known of a store, which nobody looks at any more. Says whether it may be due again.
+fn end(id: &SiteId, memory: Memory, memories: &Memories) -> bool {
+    let mut memories = lock(memories);
+    // One that somebody has let go of meanwhile is not remembered.
+    let Some(kept) = memories.get_mut(id) else { return false };
+    let is_due = kept.is_passed || memory.retry.is_some();
+    *kept = Memory { is_passed: false, is_busy: false, ..memory };
+    is_due
+}
+
+impl Memory {
+    fn is_time(&self) -> bool {
+        self.retry.is_some_and(|(at, _)| Instant::now() >= at)
+    }
+}
+
+/// Looks at a store, and visits it where there is something new or undone. What is known of it then, and whether it was
+/// visited.
+fn round(keeper: &Keeper, syncing: &Syncing, kept: &Kept, mut memory: Memory) -> (Memory, bool) {
+    let is_time = memory.is_time();
     let look = look(keeper, syncing, kept);
     memory.looked = Some(Instant::now());
     let is_news = !memory.is_visited || look != memory.look;
     if !(is_news || is_time) {
-        return;
+        return (memory, false);
     }
-    let Ok(visited) = syncing.visit(keeper, &id, Audience::Nobody) else { return };
+    let is_ours = memory.look.as_ref().is_none_or(|before| has_news(keeper, syncing, Some(before)));
+    let Ok(visited) = syncing.visit(keeper, &kept.site.id(), Audience::Nobody) else {
+        return (memory, false);
+    };
     memory.is_visited = true;
     memory.look = self::look(keeper, syncing, &visited.kept);
     let is_done = visited.waiting == 0
@@ -115,13 +169,16 @@ fn round(keeper: &Keeper, syncing: &Syncing, kept: &Kept, memories: &mut Memorie
         && visited.kept.chunks.wanted.is_empty();
     // One that is not there shows it by being there again.
     let is_undone = memory.look.is_some() && (!is_done || visited.trip.trouble.is_some());
-    let last = memory.retry.filter(|_| !is_news).map(|(_, pause)| pause);
+    // A store that has something new each time, which comes to nothing, is not visited the more often for it.
+    let is_anew = is_ours || visited.trip.has_moved();
+    let last = memory.retry.filter(|_| !is_anew).map(|(_, pause)| pause);
     memory.retry = is_undone.then(|| {
         let pause = last.map_or(RETRY_MIN, |last| last.saturating_mul(2).min(RETRY_MAX));
         let pause = pause.max(Duration::from_secs(visited.trip.wait_s.unwrap_or_default()));
         let now = Instant::now();
         (now.checked_add(pause).unwrap_or(now), pause)
     });
+    (memory, true)
 }
 
 /// Whether there is something new on this device: that is found out without the store.
@@ -137,4 +194,53 @@ fn look(keeper: &Keeper, syncing: &Syncing, kept: &Kept) -> Option<Look> {
     let access = Access::Vault(vault);
     let store = syncing.open(keeper, vault, &kept.site);
     Host { local: &local, access, own: None, halt: &syncing.halt }.look(store)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use aura_protocol::auth::{AccountName, ServerKey};
+    use aura_protocol::id::Hash;
+    use aura_store::http::Address;
+    use aura_vault::vault::Setup;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::daemon::keeper::argon2;
+    use crate::daemon::sync::book;
+    use crate::daemon::sync::site::Account;
+    use crate::wire::Cost;
+
+    /// A store that takes a call and says nothing more is in no other one's way.
+    #[test]
+    fn a_store_that_hangs_holds_up_no_other_one() {
+        let (home, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let password = Zeroizing::new("a password of a test".to_owned());
+        let keeper = Keeper::load(home.path()).unwrap();
+        let setup = Setup { password, second: None, cost: argon2(Cost::Least) };
+        drop(keeper.create(&setup).unwrap());
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("https://{}", silent.local_addr().unwrap());
+        let server = Site::Server(Account {
+            address: Address::parse(&address).unwrap(),
+            name: AccountName::parse("nora").unwrap(),
+            pin: ServerKey(Hash([1; 32])),
+            is_password_due: false,
+        });
+        let sites = [server, Site::Folder(folder.path().to_owned())];
+        book::write(home.path(), &sites.map(Kept::new)).unwrap();
+        // They go on until the process ends.
+        let (keeper, syncing): (&Keeper, &Syncing) =
+            (Box::leak(Box::new(keeper)), Box::leak(Box::default()));
+        thread::spawn(move || run(keeper, syncing));
+        let begun = Instant::now();
+        let is_synced =
+            |kept: &Kept| matches!(kept.site, Site::Folder(_)) && kept.synced_ms.is_some();
+        while !syncing.read(keeper).unwrap().iter().any(is_synced) {
+            assert!(begun.elapsed() < Duration::from_secs(6), "the folder waits for the server");
+            thread::sleep(Duration::from_millis(50));
+        }
+        drop(silent);
+    }
 }

@@ -203,6 +203,14 @@ pub(crate) fn waiting(local: &LocalStore, kept: &Kept) -> Result<u64, StoreError
 }
 
 impl Trip {
+    /// Whether anything came, or went to a store of which nothing odd was found.
+    pub(crate) fn has_moved(&self) -> bool {
+        let came = [self.pulled.heads, self.pulled.entries, self.chunks_pulled, self.healed];
+        let went = [self.pushed.heads, self.pushed.entries, self.chunks_pushed];
+        let went = went.into_iter().filter(|_| self.found.is_empty());
+        came.into_iter().chain(went).any(|count| count > 0)
+    }
+
     /// Takes note of what ended it. What fails on this device's own side is no matter of the store's.
     fn stop(&mut self, stopped: Option<(Side, StoreError)>, site: &Site) -> Result<(), Failure> {
         match stopped {
