@@ -106,8 +106,9 @@ fn has_token(packet: &[u8]) -> bool {
     packet[0] & 0xf0 == 0xc0 && packet[token] != 0
 }
 
-/// A handshake of which the first packet of a first message of two arrives, and nothing after that.
-fn stall(scene: &Scene) -> std::net::UdpSocket {
+/// A handshake of which so many packets arrive after the address was proved, and nothing after that. The first message is
+/// two of them.
+fn stall(scene: &Scene, mut packets: usize) -> std::net::UdpSocket {
     let greeter: Arc<dyn Greeter> = Arc::new(Card(scene.ada.clone()));
     let anybody: Arc<dyn Source> = Arc::new(Anybody(scene.nora.device()));
     let tls = tls::client(&greeter, tls::Judge::new(&anybody, [0; 32], None)).unwrap();
@@ -126,6 +127,9 @@ fn stall(scene: &Scene) -> std::net::UdpSocket {
         let length = front.recv(&mut packet).unwrap();
         if has_token(&packet) {
             back.send(&packet[..length]).unwrap();
+            packets -= 1;
+        }
+        if packets == 0 {
             return back;
         }
     }
@@ -136,7 +140,7 @@ fn stall(scene: &Scene) -> std::net::UdpSocket {
 fn pee_7_stalled_handshakes_keep_nobody_out() {
     let scene = Scene::new();
     let door = Arc::clone(&scene.node.inner.house.door);
-    let stalled: Vec<_> = (0..16).map(|_| stall(&scene)).collect();
+    let stalled: Vec<_> = (0..16).map(|_| stall(&scene, 1)).collect();
     let begun = Instant::now();
     while door.count() == 0 {
         assert!(begun.elapsed() < Duration::from_secs(2), "they are at the door");
@@ -147,6 +151,93 @@ fn pee_7_stalled_handshakes_keep_nobody_out() {
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(door.count(), 0);
     drop(stalled);
+}
+
+/// PEE-7: nor does a handshake last that is begun as a whole and not ended.
+#[test]
+fn pee_7_a_handshake_has_an_end() {
+    let scene = Scene::new();
+    let door = Arc::clone(&scene.node.inner.house.door);
+    let stalled = stall(&scene, 2);
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(door.count(), 1);
+    std::thread::sleep(Duration::from_secs(9));
+    assert_eq!(door.count(), 0);
+    drop(stalled);
+}
+
+/// PEE-7: a connection has so many streams at once.
+#[test]
+fn pee_7_streams_are_bounded() {
+    let scene = Scene::new();
+    let (_caller, line) = scene.line();
+    scene.runtime.block_on(async {
+        let mut open = Vec::new();
+        for _ in 0..16 {
+            let (mut send, recv) = line.open_bi().await.unwrap();
+            send.write_all(&[0x82]).await.unwrap();
+            open.push((send, recv));
+        }
+        let within = Duration::from_secs(1);
+        assert!(tokio::time::timeout(within, line.open_bi()).await.is_err());
+        open.clear();
+        assert!(tokio::time::timeout(within, line.open_bi()).await.is_ok());
+    });
+}
+
+/// PEE-7: of a device's questions two go on at once, and a third waits until one of them is ended.
+#[test]
+fn pee_7_a_device_has_two_questions_at_once() {
+    let scene = Scene::new();
+    let (_caller, line) = scene.line();
+    let took = scene.runtime.block_on(async {
+        let mut slow = Vec::new();
+        for _ in 0..2 {
+            let (mut send, recv) = line.open_bi().await.unwrap();
+            send.write_all(&[&Kind::Push.begin()[..], &[0x82]].concat()).await.unwrap();
+            slow.push((send, recv));
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let begun = Instant::now();
+        let asked = said(&line, &[&Kind::Heads.begin()[..], &[0x81, 0x80]].concat()).await;
+        assert_eq!(asked.unwrap().get(..2), Some(&[0x82, 0][..]));
+        begun.elapsed()
+    });
+    assert!((SILENCE / 2..SILENCE * 2).contains(&took), "{took:?}");
+}
+
+/// PEE-7: all devices together have so many connections, and one that ends makes room.
+#[test]
+fn pee_7_all_connections_are_bounded() {
+    let mut scene = Scene::new();
+    let devices: Vec<Author> = (0..17)
+        .map(|_| {
+            let (device, add) = scene.nora.pair(&mut scene.seed);
+            scene.keeps(&[add]);
+            device
+        })
+        .collect();
+    let (at, nora) = (scene.node.address().unwrap(), scene.nora.device());
+    let connects = |device: &Author| {
+        let line = scene.runtime.block_on(deaf(at, device, nora, &named(&scene)));
+        let closed =
+            async { tokio::time::timeout(Duration::from_millis(500), line.closed()).await.is_ok() };
+        let is_closed = scene.runtime.block_on(closed);
+        (line, is_closed)
+    };
+    let mut lines = Vec::new();
+    for device in &devices[..16] {
+        for _ in 0..4 {
+            lines.push(scene.runtime.block_on(deaf(at, device, nora, &named(&scene))));
+        }
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(lines.iter().all(|line| line.close_reason().is_none()));
+    assert!(connects(&devices[16]).1);
+    lines.remove(0).close(0_u32.into(), &[]);
+    std::thread::sleep(Duration::from_millis(500));
+    let (_line, is_closed) = connects(&devices[16]);
+    assert!(!is_closed);
 }
 
 /// PEE-11: places at which nobody answers are waited for together, not one after the other.
