@@ -8,6 +8,10 @@
 
 mod room;
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, FeedId, VaultId};
@@ -62,16 +66,24 @@ pub(crate) fn admit<R: Rows>(
     entries: &[Entry],
 ) -> Result<Admission, StoreError> {
     let standing = standing(rows, offer)?;
-    let coverage = Coverage { rows, listed, offer };
+    let coverage = Coverage { rows, listed, offer, staged: RefCell::default() };
     let mut astray = None;
-    for of_feed in entries.chunk_by(|a, b| a.header().feed == b.header().feed) {
-        if let Some(turn) = stage(&coverage, of_feed)? {
+    let is_statement = |of_feed: &&[Entry]| of_feed.first().is_some_and(states);
+    let of_feeds = || entries.chunk_by(|a, b| a.header().feed == b.header().feed);
+    // Statements first, wherever they stand in the push: then what they come to is judged once.
+    let statements = of_feeds().filter(is_statement);
+    for of_feed in statements.chain(of_feeds().filter(|of_feed| !is_statement(of_feed))) {
+        let turn = stage(&coverage, of_feed)?;
+        if of_feed.first().is_some_and(states) {
+            coverage.staged.take();
+        }
+        if let Some(turn) = turn {
             astray = Some(turn);
             break;
         }
     }
     // STO-4, after staging: a device's first head may come with the entry that lists it.
-    let share = verify(rows, listed, offer)?;
+    let share = verify(&coverage)?;
     if stages_statements(rows, &offer.head)? {
         room::for_statements(rows, &offer.head, share)?;
     }
@@ -98,22 +110,57 @@ pub(crate) fn admit<R: Rows>(
     }
 }
 
+/// Whether an entry is one of statements.
+fn states(entry: &Entry) -> bool {
+    entry.header().feed.collection == CollectionId::AUTHORITY
+}
+
 /// What snapshots cover, by the statements that are shown or that come with the head.
 struct Coverage<'a, R: Rows> {
     rows: &'a R,
     listed: &'a Devices,
     offer: &'a Offer<'a>,
+    /// Judged once: a head may name as many feeds that are not there as fit into it, and a judgement reads every
+    /// statement.
+    staged: RefCell<Staged>,
+}
+
+/// What all statements come to with those that are staged with the head.
+#[derive(Clone, Default)]
+enum Staged {
+    #[default]
+    Unjudged,
+    /// None are.
+    Nothing,
+    Judged(Rc<Devices>),
 }
 
 impl<R: Rows> Coverage<'_, R> {
     /// Up to where a feed is covered. Asked only where its entries are not there.
     fn of(&self, feed: FeedId) -> Result<Position, StoreError> {
         let covered = self.listed.covered(feed);
-        if covered.number > 0 || !stages_statements(self.rows, &self.offer.head)? {
+        if covered.number > 0 {
             return Ok(covered);
         }
+        Ok(self.with_staged()?.map_or(covered, |devices| devices.covered(feed)))
+    }
+
+    /// The devices with those that staged statements list; `None` where no statements are staged.
+    fn with_staged(&self) -> Result<Option<Rc<Devices>>, StoreError> {
         let head = &self.offer.head;
-        Ok(devices(self.rows, head.vault, Some(head))?.covered(feed))
+        let known = self.staged.borrow().clone();
+        let staged = match known {
+            Staged::Unjudged if stages_statements(self.rows, head)? => {
+                Staged::Judged(Rc::new(devices(self.rows, head.vault, Some(head))?))
+            }
+            Staged::Unjudged => Staged::Nothing,
+            judged => judged,
+        };
+        self.staged.replace(staged.clone());
+        Ok(match staged {
+            Staged::Judged(devices) => Some(devices),
+            Staged::Unjudged | Staged::Nothing => None,
+        })
     }
 }
 
@@ -138,7 +185,8 @@ fn standing<R: Rows>(rows: &R, offer: &Offer<'_>) -> Result<Standing, StoreError
         return Err(StoreError::Fork);
     }
     let is_newer = head.number > newest.number;
-    for row in rows.feeds_of((head.device, head.incarnation))? {
+    let feeds = rows.feeds_of((head.device, head.incarnation))?;
+    for row in &feeds {
         let position = head.position(row.feed.collection);
         let is_beyond = position.number > row.kept.number;
         let is_behind = position.number < row.kept.number;
@@ -147,7 +195,7 @@ fn standing<R: Rows>(rows: &R, offer: &Offer<'_>) -> Result<Standing, StoreError
             (_, true) if position.number == 0 => (is_newer, false),
             // What was let go of cannot be compared any more.
             (_, true) if position.number < row.floor.number => (is_newer, false),
-            (_, true) => (is_newer, rows.hash_at(&row, position.number)? != Some(position.hash)),
+            (_, true) => (is_newer, rows.hash_at(row, position.number)? != Some(position.hash)),
             (false, false) => (false, position.hash != row.kept.hash),
         };
         if goes_back || differs {
@@ -158,10 +206,10 @@ fn standing<R: Rows>(rows: &R, offer: &Offer<'_>) -> Result<Standing, StoreError
         return Ok(Standing::Newer);
     }
     // An older head names no feed that the newest one does not.
+    let shown: BTreeMap<_, _> =
+        feeds.iter().map(|row| (row.feed.collection, row.kept.number)).collect();
     let beyond = head.feeds.iter().any(|(collection, position)| {
-        position.number > 0
-            && !matches!(rows.feed(&head.feed(*collection)),
-                Ok(Some(row)) if row.kept.number >= position.number)
+        position.number > shown.get(collection).copied().unwrap_or_default()
     });
     if beyond { Err(StoreError::Fork) } else { Ok(Standing::Old) }
 }
@@ -170,22 +218,21 @@ const UNLISTED: StoreError = StoreError::Refused("a head of a device that the va
 
 /// STO-3, STO-4: a head counts only with the signature of a device that the vault lists.
 /// Says what its device may have kept.
-fn verify<R: Rows>(rows: &R, listed: &Devices, offer: &Offer<'_>) -> Result<Share, StoreError> {
+fn verify<R: Rows>(coverage: &Coverage<'_, R>) -> Result<Share, StoreError> {
+    let Coverage { rows, listed, offer, .. } = coverage;
     let hash = offer.signed.hash();
-    let (key, is_waiting) = match listed.key_of(&offer.head, hash) {
-        Some(key) => (key, listed.waits(offer.head.device)),
+    let (key, is_waiting) = if let Some(key) = listed.key_of(&offer.head, hash) {
+        (key, listed.waits(offer.head.device))
+    } else {
         // Without statements of its own, nothing lists it that does not list it already.
-        None if !stages_statements(rows, &offer.head)? => return Err(UNLISTED),
-        None => {
-            let devices = devices(rows, offer.head.vault, Some(&offer.head))?;
-            let key = devices.key_of(&offer.head, hash).ok_or(UNLISTED)?;
-            (key, devices.waits(offer.head.device))
-        }
+        let devices = coverage.with_staged()?.ok_or(UNLISTED)?;
+        let key = devices.key_of(&offer.head, hash).ok_or(UNLISTED)?;
+        (key, devices.waits(offer.head.device))
     };
     let checked = offer.signed.clone().verify(&key);
     checked.map_err(|_| StoreError::Refused("a head whose signature does not verify"))?;
     if is_waiting {
-        room::for_waiting_life(rows, &offer.head)?;
+        room::for_waiting_life(*rows, &offer.head)?;
         return Ok(Share::Waiting);
     }
     Ok(Share::Whole)
@@ -220,11 +267,17 @@ pub(crate) fn devices<R: Rows>(
             }
         }
     }
-    let extent = |device, incarnation, at| {
-        let found = rows.head((device, incarnation), at).ok()??;
-        Some(found.head.claim().ok()?.position(CollectionId::AUTHORITY).number)
+    // A head that cannot be read is not one that is unknown: with that all statements of its device would count (AUT-23).
+    let unread = Cell::new(None);
+    let extent = |device, incarnation, at| match rows.head((device, incarnation), at) {
+        Ok(found) => Some(found?.head.claim().ok()?.position(CollectionId::AUTHORITY).number),
+        Err(error) => {
+            unread.set(Some(error));
+            None
+        }
     };
-    Ok(Devices::listed_by(vault, &entries, &extent))
+    let devices = Devices::listed_by(vault, &entries, &extent);
+    unread.into_inner().map_or(Ok(devices), Err)
 }
 
 /// Takes what follows of one feed, in order. Says so if what is staged does not lead to the head.
@@ -350,18 +403,23 @@ fn complete<R: Rows>(
     let head = &offer.head;
     let mut missing = Vec::new();
     let mut reached = Vec::new();
+    let feeds = rows.feeds_of((head.device, head.incarnation))?;
+    let feeds: BTreeMap<_, _> = feeds.into_iter().map(|row| (row.feed, row)).collect();
     for (collection, position) in &head.feeds {
         let feed = head.feed(*collection);
         if position.number == 0 {
             continue;
         }
-        let mut found = rows.feed(&feed)?;
+        let mut found = feeds.get(&feed).copied();
         let is_short = found.is_none_or(|row| row.held.number < position.number);
         if is_short && coverage.of(feed)? == *position {
             // STO-30: there is nothing after what a snapshot covers.
             let mut row = rows.feed_or_make(&feed)?;
             rows.begin_after(&mut row, *position)?;
             rows.update(&row)?;
+            if collection == &CollectionId::AUTHORITY {
+                coverage.staged.take();
+            }
             found = Some(row);
         }
         match found {

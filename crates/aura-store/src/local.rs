@@ -25,6 +25,9 @@ mod forget;
 
 mod rows;
 
+#[cfg(test)]
+mod asked;
+
 mod log;
 
 mod blind;
