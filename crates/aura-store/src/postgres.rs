@@ -275,13 +275,14 @@ impl PostgresStore {
         self.reading(|moment| Ok(moment.authority()?.unwrap_or(0)))
     }
 
-    /// How far each authority feed is shown.
+    /// How far each authority feed is shown; of those that are only staged nothing is said.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn authority_feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError> {
         let rows = self.reading(feed::of_authority)?;
-        Ok(rows.into_iter().map(|row| (row.feed, row.kept)).collect())
+        let shown = rows.into_iter().filter(|row| row.kept.number > 0);
+        Ok(shown.map(|row| (row.feed, row.kept)).collect())
     }
 
     fn reading<T>(

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::Position;
 use aura_protocol::id::{ChunkName, CollectionId, VaultId};
-use aura_protocol::store::{Access, BlindStore, StoreError};
+use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::folder::FolderShelf;
 use aura_store::local::LocalStore;
 use aura_store::postgres::{Address, Database, OpenError, PostgresStore};
@@ -270,6 +270,26 @@ fn f_08_rotten_rows_are_named_and_healed() {
     assert_eq!(done.pushed.heads, 1, "{done:?}");
     let authority = scene.author.feed(CollectionId::AUTHORITY);
     assert_eq!(block_on(third.read(&scene.access, authority, 0, 1)).unwrap().len(), 1);
+}
+
+/// STO-13, STO-15: a feed of statements that is only staged is nothing that a vault has: otherwise one insider could make
+/// more of them than a list of devices may name.
+#[test]
+fn avl_05_what_is_only_staged_is_no_authority_feed() {
+    let Some(cluster) = Cluster::begin() else { return };
+    let (mut scene, store) = Scene::founded(|vault| node(&cluster.fresh()).vault(vault));
+    let folder = TempDir::new().unwrap();
+    let local = LocalStore::create(folder.path(), scene.author.vault(), Box::new(|| 0)).unwrap();
+    block_on(replicate(&local, &store, &scene.access, &Mark::new()));
+    let mut life = scene.author.reborn(&mut scene.seed);
+    let entries = [life.entry(CollectionId::AUTHORITY, vec![]), life.entry(NOTES, vec![1; 60])];
+    let head = life.head();
+    for store in [&store as &dyn BlindStore, &local] {
+        let receipt = block_on(store.push(&scene.access, &head, &entries[..1])).unwrap();
+        assert_eq!(receipt.missing.len(), 1);
+    }
+    let feeds = store.authority_feeds().unwrap();
+    assert_eq!((feeds.len(), feeds), (1, LocalLog::feeds(&local).unwrap()));
 }
 
 /// A shelf in memory, on which something may happen while bytes are on their way to it.
