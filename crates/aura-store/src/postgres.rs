@@ -7,6 +7,13 @@
 //! them a thread that drives no runtime, and drops a database on such a one too. Sealed chunks are rows, or on a
 //! [`Shelf`]. Source: spec/store.md, rules STO-40 to STO-46.
 
+/// The database's clock in milliseconds since 1970, as SQL: nodes' own may be far apart.
+macro_rules! clock {
+    () => {
+        "(extract(epoch from statement_timestamp()) * 1000)::bigint"
+    };
+}
+
 mod fault;
 
 mod address;

@@ -9,7 +9,6 @@
 )]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -384,13 +383,12 @@ fn int_09_chunks_that_come_at_once_do_not_replace_each_other() {
 /// that is removed leaves nothing.
 #[test]
 fn left_overs_are_swept() {
-    static NOW: AtomicI64 = AtomicI64::new(1_000);
     let Some(cluster) = Cluster::begin() else { return };
     let (shelf, address, folder) =
         (Arc::new(Contested::default()), cluster.fresh(), TempDir::new().unwrap());
     let open = |shelf: Arc<dyn Shelf>| {
-        let (address, now) = (Address::near(&address).unwrap(), || NOW.load(Ordering::Relaxed));
-        Arc::new(Database::open_beside(address, 4, shelf, Box::new(now)).unwrap())
+        let address = Address::near(&address).unwrap();
+        Arc::new(Database::open_beside(address, 4, shelf, Box::new(|| i64::MAX)).unwrap())
     };
     let database = open(Arc::clone(&shelf) as Arc<dyn Shelf>);
     let (mut scene, store) = Scene::founded(|vault| database.vault(vault));
@@ -398,10 +396,11 @@ fn left_overs_are_swept() {
     block_on(store.push(&scene.access, &scene.author.head(), &entries)).unwrap();
 
     // An hour passes while it is on its way, and somebody sweeps.
-    let sweeper = Arc::clone(&database);
+    let (sweeper, passing) = (Arc::clone(&database), address.clone());
     *shelf.meanwhile.lock().unwrap() = Some(Box::new(move || {
         assert_eq!(sweeper.sweep().unwrap(), 0);
-        NOW.fetch_add(3_600_000, Ordering::Relaxed);
+        let hour = "UPDATE places SET until_ms = until_ms - 3600000 WHERE until_ms > 3600000";
+        assert_eq!(sql(&passing, hour), 1);
         assert_eq!(sweeper.sweep().unwrap(), 1);
     }));
     let late = block_on(store.put(&scene.access, name, &one));

@@ -2,6 +2,14 @@
 //! What any number of nodes share: vaults, accounts, access logs and what counts for minutes, in one PostgreSQL
 //! database, and chunks beside it. A node keeps nothing that another one needs.
 
+/// The database's clock in milliseconds since 1970, as SQL: what counts for minutes does so at every node, however far
+/// their own clocks are apart.
+macro_rules! clock {
+    () => {
+        "(extract(epoch from statement_timestamp()) * 1000)::bigint"
+    };
+}
+
 mod accounts;
 
 mod tokens;
@@ -106,8 +114,8 @@ pub(crate) fn open(storage: &Storage, now_ms: Now) -> Result<Backing, BackingErr
     database.bring_up(GROUP, &MIGRATIONS).map_err(failed)?;
     Ok(Backing {
         accounts: Arc::new(SharedAccounts(Arc::clone(&database))),
-        passes: Arc::new(SharedTokens::new(Arc::clone(&database), now_ms)),
-        boxes: Arc::new(SharedBoxes::new(Arc::clone(&database), now_ms)),
+        passes: Arc::new(SharedTokens::new(Arc::clone(&database))),
+        boxes: Arc::new(SharedBoxes::new(Arc::clone(&database))),
         hosting: Arc::new(Shared { database, now_ms }),
     })
 }

@@ -47,6 +47,7 @@ use super::{Server, Start, router};
 use crate::backing::Backing;
 use crate::config::{Config, Registration};
 use crate::secrets::LogKey;
+use crate::vaults::Now;
 
 const KEY: ServerKey = ServerKey(Hash([7; 32]));
 const INPUT: &[u8] = b"made of a password and a secret key";
@@ -100,15 +101,20 @@ impl Desk {
     }
 
     fn with(settle: impl FnOnce(&mut Config)) -> Self {
+        Self::at(|| 1_000, settle)
+    }
+
+    /// The same where it is another time.
+    fn at(now_ms: Now, settle: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().unwrap();
         let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
         config.limits.open_per_second = 10_000;
         settle(&mut config);
-        let backing = Backing::of(&config, || 1_000).unwrap();
+        let backing = Backing::of(&config, now_ms).unwrap();
         let mut seed = Seed::new(5);
         let setup = Setup::new(&mut |bytes| bytes.copy_from_slice(&seed.bytes(bytes.len())));
         let log = LogKey::load(folder.path()).unwrap();
-        let start = Start { config, backing, setup, key: KEY, log, now_ms: || 1_000 };
+        let start = Start { config, backing, setup, key: KEY, log, now_ms };
         let server = Arc::new(Server::new(start));
         let router = router(Arc::clone(&server));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -129,7 +129,7 @@ impl BlindStore for PostgresStore {
 }
 
 impl PostgresStore {
-    pub(super) fn now_ms(&self) -> i64 {
+    fn now_ms(&self) -> i64 {
         (self.database.now_ms)()
     }
 

@@ -79,13 +79,16 @@ impl PostgresStore {
     /// Puts bytes on the shelf, if there is one, in a place that no row has yet.
     fn shelve(&self, sealed: &[u8]) -> Result<Option<Place>, StoreError> {
         let Some(shelf) = &self.database.shelf else { return Ok(None) };
-        let until = i64::try_from(PUTTING.as_millis()).unwrap_or(i64::MAX);
-        let until = self.now_ms().saturating_add(until);
+        let putting = i64::try_from(PUTTING.as_millis()).unwrap_or(i64::MAX);
         let place = self.database.pool.with(|line| {
             let moment = Moment::writing(line, self.vault)?;
-            let sql = "INSERT INTO places (vault, place, until_ms)
-                       VALUES ($1, uuid_send(gen_random_uuid()), $2) RETURNING place";
-            let rows = moment.query(sql, &[&moment.key(), &until])?;
+            let sql = concat!(
+                "INSERT INTO places (vault, place, until_ms)
+                 VALUES ($1, uuid_send(gen_random_uuid()), $2 + ",
+                clock!(),
+                ") RETURNING place"
+            );
+            let rows = moment.query(sql, &[&moment.key(), &putting])?;
             let place = rows.first().and_then(|row| place(row, 0)).ok_or(ROW)?;
             moment.commit().map(|()| place)
         })?;
@@ -174,8 +177,11 @@ impl PostgresStore {
 }
 
 /// Places that nobody needs: those whose time is over.
-pub(super) const OVERDUE: &str = "SELECT vault, place FROM places WHERE until_ms <= $1
-    ORDER BY random() LIMIT $2";
+pub(super) const OVERDUE: &str = concat!(
+    "SELECT vault, place FROM places WHERE until_ms <= ",
+    clock!(),
+    " ORDER BY random() LIMIT $1"
+);
 
 /// As many as are swept at once.
 pub(super) const fn swept_at_once() -> i64 {

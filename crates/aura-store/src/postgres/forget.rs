@@ -77,10 +77,9 @@ impl Database {
     /// # Errors
     /// When database or shelf cannot be asked. What can be taken away is all the same.
     pub fn sweep(&self) -> Result<usize, StoreError> {
-        let now = (self.now_ms)();
         let overdue = self.pool.with(|line| {
             let most = chunk::swept_at_once();
-            let rows = line.client.query(chunk::OVERDUE, &[&now, &most]).map_err(failed)?;
+            let rows = line.client.query(chunk::OVERDUE, &[&most]).map_err(failed)?;
             let found = rows.iter().filter_map(|row| {
                 Some((bytes(row, 0).and_then(VaultId::from_slice)?, chunk::place(row, 1)?))
             });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Boxes of devices that pair, where every node finds them. Source: spec/http.md, rule HTP-15.
+//! Boxes of devices that pair, where every node finds them. Times are the database's. Source: spec/http.md, rule HTP-15.
 
 use std::sync::Arc;
 
@@ -11,32 +11,36 @@ use aura_store::postgres::{Asking, Database, Row};
 
 use super::accounts::bytes;
 use crate::boxes::{BOXES_MAX, BoxError, LIFE, Mail, Said, VAULT_BOXES_MAX, may_open};
-use crate::vaults::Now;
 
 const BROKEN: StoreError = StoreError::Damaged("a row of the table of boxes");
+
+/// Lets go of those whose time is over.
+const OVER: &str = concat!("DELETE FROM boxes WHERE until_ms <= ", clock!());
 
 /// The boxes of all nodes.
 #[derive(Debug)]
 pub(super) struct SharedBoxes {
     database: Arc<Database>,
-    now_ms: Now,
 }
 
 impl SharedBoxes {
-    pub(super) fn new(database: Arc<Database>, now_ms: Now) -> Self {
-        Self { database, now_ms }
+    pub(super) fn new(database: Arc<Database>) -> Self {
+        Self { database }
     }
 
     /// The box, if it is there; nobody else puts anything into it until the end of the transaction.
-    fn find(&self, asking: &mut Asking<'_>, place: PairingBox) -> Result<Option<Said>, StoreError> {
-        let sql = "SELECT vault, offered, answered, granted, done FROM boxes
-                   WHERE place = $1 AND until_ms > $2 FOR UPDATE";
-        let rows = asking.query(sql, &[&&place.0[..], &(self.now_ms)()])?;
+    fn find(asking: &mut Asking<'_>, place: PairingBox) -> Result<Option<Said>, StoreError> {
+        let sql = concat!(
+            "SELECT vault, offered, answered, granted, done FROM boxes
+             WHERE place = $1 AND until_ms > ",
+            clock!(),
+            " FOR UPDATE"
+        );
+        let rows = asking.query(sql, &[&&place.0[..]])?;
         rows.first().map(|row| opened(row).ok_or(BROKEN)).transpose()
     }
 
     fn open(
-        &self,
         asking: &mut Asking<'_>,
         (place, vault): (PairingBox, VaultId),
         offer: &PairingMessage,
@@ -44,8 +48,7 @@ impl SharedBoxes {
         // One device of a vault after the other, so that it has no more than it may.
         let sql = "SELECT vault FROM accounts WHERE vault = $1 FOR UPDATE";
         asking.query(sql, &[&&vault.0[..]])?;
-        let now = (self.now_ms)();
-        asking.change("DELETE FROM boxes WHERE until_ms <= $1", &[&now])?;
+        asking.change(OVER, &[])?;
         let sql = "SELECT count(*) FILTER (WHERE vault = $1), count(*) FROM boxes";
         let rows = asking.query(sql, &[&&vault.0[..]])?;
         let count = |at| {
@@ -58,11 +61,14 @@ impl SharedBoxes {
         if count(1) >= BOXES_MAX {
             return Err(ProblemKind::Busy.into());
         }
-        let until = now.saturating_add(i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX));
-        let sql = "INSERT INTO boxes (place, vault, until_ms, offered) VALUES ($1, $2, $3, $4)
-                   ON CONFLICT DO NOTHING";
+        let life = i64::try_from(LIFE.as_millis()).unwrap_or(i64::MAX);
+        let sql = concat!(
+            "INSERT INTO boxes (place, vault, until_ms, offered) VALUES ($1, $2, $3 + ",
+            clock!(),
+            ", $4) ON CONFLICT DO NOTHING"
+        );
         let values: [&[u8]; 2] = [&place.0, &vault.0];
-        let made = asking.change(sql, &[&values[0], &values[1], &until, &offer.0])?;
+        let made = asking.change(sql, &[&values[0], &values[1], &life, &offer.0])?;
         if made == 0 { Err(ProblemKind::Taken.into()) } else { Ok(()) }
     }
 }
@@ -75,9 +81,9 @@ impl Mail for SharedBoxes {
         message: PairingMessage,
     ) -> Result<(), BoxError> {
         self.database.ask_in_one(|asking| {
-            let Some(mut found) = self.find(asking, place)? else {
+            let Some(mut found) = Self::find(asking, place)? else {
                 may_open(step)?;
-                return self.open(asking, (place, by), &message);
+                return Self::open(asking, (place, by), &message);
             };
             found.put(by, step, message)?;
             Ok(keep(asking, place, &found)?)
@@ -91,18 +97,19 @@ impl Mail for SharedBoxes {
         message: PairingMessage,
     ) -> Result<(), BoxError> {
         self.database.ask_in_one(|asking| {
-            let mut found = self.find(asking, place)?.ok_or(ProblemKind::Absent)?;
+            let mut found = Self::find(asking, place)?.ok_or(ProblemKind::Absent)?;
             found.answer(step, message)?;
             Ok(keep(asking, place, &found)?)
         })
     }
 
     fn take(&self, place: PairingBox, step: Step) -> Result<Option<PairingMessage>, BoxError> {
-        let sql = "SELECT vault, offered, answered, granted, done FROM boxes
-                   WHERE place = $1 AND until_ms > $2";
-        let now = (self.now_ms)();
-        let rows =
-            self.database.ask::<_, StoreError>(|asking| asking.query(sql, &[&&place.0[..], &now]));
+        let sql = concat!(
+            "SELECT vault, offered, answered, granted, done FROM boxes
+             WHERE place = $1 AND until_ms > ",
+            clock!()
+        );
+        let rows = self.database.ask::<_, StoreError>(|asking| asking.query(sql, &[&&place.0[..]]));
         let rows = rows?;
         let row = rows.first().ok_or(ProblemKind::Absent)?;
         Ok(opened(row).ok_or(BROKEN)?.at(step))
@@ -115,8 +122,7 @@ impl Mail for SharedBoxes {
     }
 
     fn sweep(&self) -> Result<(), StoreError> {
-        let (sql, now) = ("DELETE FROM boxes WHERE until_ms <= $1", (self.now_ms)());
-        self.database.ask(|asking| asking.change(sql, &[&now]).map(drop))
+        self.database.ask(|asking| asking.change(OVER, &[]).map(drop))
     }
 }
 

@@ -3,7 +3,7 @@
 //! another.
 //!
 //! Of tokens and of the names of logins only hashes are kept. What a login rests on is there for a minute, for whoever
-//! reads the database as for whoever reads a server's memory. Source: spec/http.md, ACC-3, ACC-5, ACC-11.
+//! reads the database as for whoever reads a server's memory. Times are the database's. Source: spec/http.md, ACC-3, ACC-5, ACC-11.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,25 +19,18 @@ use super::accounts::bytes;
 use crate::token::{
     HALFWAY, Login, Passes, Scope, Session, TOKEN_SECONDS, TOKENS_MAX, WAITING_MAX,
 };
-use crate::vaults::Now;
 
 /// What counts for minutes, for all nodes.
 #[derive(Debug)]
 pub(crate) struct SharedTokens {
     database: Arc<Database>,
-    now_ms: Now,
     /// Whether there was no room when it was looked at last.
     is_full: AtomicBool,
 }
 
 impl SharedTokens {
-    pub(super) fn new(database: Arc<Database>, now_ms: Now) -> Self {
-        Self { database, now_ms, is_full: AtomicBool::new(false) }
-    }
-
-    fn until(&self, lasting: Duration) -> i64 {
-        let lasting = i64::try_from(lasting.as_millis()).unwrap_or(i64::MAX);
-        (self.now_ms)().saturating_add(lasting)
+    pub(super) fn new(database: Arc<Database>) -> Self {
+        Self { database, is_full: AtomicBool::new(false) }
     }
 
     fn has_room(&self) -> bool {
@@ -51,11 +44,15 @@ impl Passes for SharedTokens {
     }
 
     fn challenge(&self, nonce: Hash, (vault, device): (VaultId, DeviceId)) -> Kept {
-        let sql = "INSERT INTO challenges (nonce, vault, device, until_ms) VALUES ($1, $2, $3, $4)";
-        let until = self.until(HALFWAY);
+        let sql = concat!(
+            "INSERT INTO challenges (nonce, vault, device, until_ms) VALUES ($1, $2, $3, $4 + ",
+            clock!(),
+            ")"
+        );
+        let life = ms(HALFWAY);
         self.keep(|database| {
             let values: [&[u8]; 3] = [&nonce.0, &vault.0, &device.0];
-            database.ask(|asking| asking.change(sql, &[&values[0], &values[1], &values[2], &until]))
+            database.ask(|asking| asking.change(sql, &[&values[0], &values[1], &values[2], &life]))
         })
     }
 
@@ -65,36 +62,44 @@ impl Passes for SharedTokens {
         (vault, device): (VaultId, DeviceId),
     ) -> Result<bool, StoreError> {
         // Gone in any case: a nonce counts once.
-        let sql = "DELETE FROM challenges WHERE nonce = $1 RETURNING vault, device, until_ms";
-        let now = (self.now_ms)();
+        let sql = concat!(
+            "DELETE FROM challenges WHERE nonce = $1 RETURNING vault, device, until_ms > ",
+            clock!()
+        );
         let rows = self.database.ask(|asking| asking.query(sql, &[&&nonce.0[..]]))?;
         Ok(rows.first().is_some_and(|row| {
             let is_its = bytes(row, 0) == Some(&vault.0) && bytes(row, 1) == Some(&device.0);
-            is_its && row.try_get::<_, i64>(2).is_ok_and(|until| now < until)
+            is_its && row.try_get(2).unwrap_or(false)
         }))
     }
 
     fn begin(&self, login: [u8; 16], begun: Login) -> Kept {
-        let sql = "INSERT INTO logins (login, name, transport, vault, halfway, until_ms)
-                   VALUES ($1, $2, $3, $4, $5, $6)";
-        let (login, until) = (Hash::of(&[&login]), self.until(HALFWAY));
+        let sql = concat!(
+            "INSERT INTO logins (login, name, transport, vault, halfway, until_ms)
+             VALUES ($1, $2, $3, $4, $5, $6 + ",
+            clock!(),
+            ")"
+        );
+        let (login, life) = (Hash::of(&[&login]), ms(HALFWAY));
         let Login { name, transport, vault, halfway } = begun;
         let (vault, halfway) = (vault.map(|vault| vault.0.to_vec()), halfway.into_bytes());
         self.keep(|database| {
             database.ask(|asking| {
                 let (name, halfway) = (name.as_str(), &halfway[..]);
                 asking
-                    .change(sql, &[&&login.0[..], &name, &&transport[..], &vault, &halfway, &until])
+                    .change(sql, &[&&login.0[..], &name, &&transport[..], &vault, &halfway, &life])
             })
         })
     }
 
     fn end(&self, login: &[u8; 16]) -> Result<Option<Login>, StoreError> {
-        let sql = "DELETE FROM logins WHERE login = $1
-                   RETURNING name, transport, vault, halfway, until_ms";
+        let sql = concat!(
+            "DELETE FROM logins WHERE login = $1
+             RETURNING name, transport, vault, halfway, until_ms > ",
+            clock!()
+        );
         let login = Hash::of(&[login]);
         let rows = self.database.ask(|asking| asking.query(sql, &[&&login.0[..]]))?;
-        let now = (self.now_ms)();
         let begun = |row: &Row| {
             let vault: Option<&[u8]> = row.try_get(2).ok()?;
             let login = Login {
@@ -103,32 +108,40 @@ impl Passes for SharedTokens {
                 vault: vault.and_then(VaultId::from_slice),
                 halfway: Halfway::from_bytes(bytes(row, 3)?).ok()?,
             };
-            (now < row.try_get::<_, i64>(4).ok()?).then_some(login)
+            row.try_get::<_, bool>(4).ok()?.then_some(login)
         };
         Ok(rows.first().and_then(begun))
     }
 
     fn grant(&self, token: &Token, session: &Session) -> Kept {
-        let sql = "INSERT INTO sessions (token, vault, device, transport, until_ms)
-                   VALUES ($1, $2, $3, $4, $5)";
+        let sql = concat!(
+            "INSERT INTO sessions (token, vault, device, transport, until_ms)
+             VALUES ($1, $2, $3, $4, $5 + ",
+            clock!(),
+            ")"
+        );
         let (token, vault) = (Hash::of(&[&token.0]), session.vault);
         let (device, transport) = match session.scope {
             Scope::Device(device) => (Some(device.0.to_vec()), None),
             Scope::Enrolment(transport) => (None, Some(transport.to_vec())),
         };
-        let until = self.until(Duration::from_secs(TOKEN_SECONDS));
+        let life = ms(Duration::from_secs(TOKEN_SECONDS));
         self.keep(|database| {
             database.ask(|asking| {
-                asking.change(sql, &[&&token.0[..], &&vault.0[..], &device, &transport, &until])
+                asking.change(sql, &[&&token.0[..], &&vault.0[..], &device, &transport, &life])
             })
         })
     }
 
     fn session(&self, token: &Token) -> Result<Option<Session>, StoreError> {
-        let sql = "SELECT vault, device, transport, until_ms FROM sessions
-                   WHERE token = $1 AND until_ms > $2";
-        let (token, now) = (Hash::of(&[&token.0]), (self.now_ms)());
-        let rows = self.database.ask(|asking| asking.query(sql, &[&&token.0[..], &now]))?;
+        let sql = concat!(
+            "SELECT vault, device, transport, until_ms - ",
+            clock!(),
+            " FROM sessions WHERE token = $1 AND until_ms > ",
+            clock!()
+        );
+        let token = Hash::of(&[&token.0]);
+        let rows = self.database.ask(|asking| asking.query(sql, &[&&token.0[..]]))?;
         let session = |row: &Row| {
             let device: Option<&[u8]> = row.try_get(1).ok()?;
             let transport: Option<&[u8]> = row.try_get(2).ok()?;
@@ -136,8 +149,7 @@ impl Passes for SharedTokens {
                 (Some(device), _) => Scope::Device(DeviceId::from_slice(device)?),
                 (None, transport) => Scope::Enrolment(transport?.try_into().ok()?),
             };
-            let left = row.try_get::<_, i64>(3).ok()?.saturating_sub(now);
-            let left = Duration::from_millis(u64::try_from(left).ok()?);
+            let left = Duration::from_millis(u64::try_from(row.try_get::<_, i64>(3).ok()?).ok()?);
             let passed = Duration::from_secs(TOKEN_SECONDS).saturating_sub(left);
             let since = Instant::now().checked_sub(passed).unwrap_or_else(Instant::now);
             Some(Session { vault: VaultId::from_slice(bytes(row, 0)?)?, scope, since })
@@ -161,14 +173,13 @@ impl Passes for SharedTokens {
     }
 
     fn tidy(&self) -> Result<(), StoreError> {
-        let now = (self.now_ms)();
         let counts = self.database.ask::<_, StoreError>(|asking| {
             for sql in [
-                "DELETE FROM challenges WHERE until_ms <= $1",
-                "DELETE FROM logins WHERE until_ms <= $1",
-                "DELETE FROM sessions WHERE until_ms <= $1",
+                concat!("DELETE FROM challenges WHERE until_ms <= ", clock!()),
+                concat!("DELETE FROM logins WHERE until_ms <= ", clock!()),
+                concat!("DELETE FROM sessions WHERE until_ms <= ", clock!()),
             ] {
-                asking.change(sql, &[&now])?;
+                asking.change(sql, &[])?;
             }
             asking.query(
                 "SELECT (SELECT count(*) FROM challenges) + (SELECT count(*) FROM logins),
@@ -184,6 +195,10 @@ impl Passes for SharedTokens {
         self.is_full.store(is_full, Ordering::Relaxed);
         Ok(())
     }
+}
+
+fn ms(lasting: Duration) -> i64 {
+    i64::try_from(lasting.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Whether there was room.

@@ -9,6 +9,7 @@ use aura_protocol::http::{
 use aura_protocol::id::PairingBox;
 use aura_protocol::log::{AccessEvent, AccessKind, TileKind, TilePath, access_log, open_note};
 use aura_protocol::pairing::Step;
+use aura_store::postgres::{Address, Database};
 use aura_testkit::author::chunk;
 use aura_testkit::cluster::Cluster;
 use aura_testkit::conformance::NOTES;
@@ -245,6 +246,59 @@ fn acl_9_nodes_write_one_access_log() {
     }
     assert_eq!(kinds.iter().filter(|kind| **kind == AccessKind::Began).count(), 1, "{kinds:?}");
     assert_eq!(kinds.iter().filter(|kind| **kind == AccessKind::Written).count(), 5, "{kinds:?}");
+}
+
+/// Changes rows of the database's own, as no node does.
+fn change(address: &str, sql: &'static str) -> u64 {
+    let database = Database::open(Address::near(address).unwrap(), 1, Box::new(|| 0)).unwrap();
+    database.ask(|asking| asking.change(sql, &[])).unwrap()
+}
+
+/// ACC-5, HTP-15: what counts for minutes does so by the database's clock. A node whose own is wrong ends nothing of the
+/// others'.
+#[test]
+fn a_node_whose_clock_is_wrong_ends_nothing() {
+    let Some(Nodes { mut here, there, address, _cluster }) = Nodes::begin() else { return };
+    let fast = Desk::at(
+        || 1_000 + 20 * 60 * 1_000,
+        |config| {
+            let log = here.folder.path().join("log.key");
+            std::fs::copy(log, config.data.join("log.key")).unwrap();
+            settle(&address, None)(config);
+        },
+    );
+    let (author, token) = here.founder("ada");
+    let (vault, device) = (author.vault(), author.device());
+    let nonce = here.post(path::CHALLENGE, None, &Ask { vault, device }).body::<Asked>().nonce;
+    let (place, message) = (PairingBox([1; 16]), PairingMessage(vec![1; 100]));
+    let offer = PairingPut { place, step: Step::Offer, message };
+    assert_eq!(here.post(path::PAIRING_PUT, Some(&token), &offer).status, 204);
+    fast.runtime.block_on(fast.server.tidy());
+    for desk in [&here, &there, &fast] {
+        assert_eq!(desk.get(path::ACCOUNT, Some(&token)).status, 200);
+        let take = PairingTake { place, step: Step::Offer };
+        assert_eq!(desk.post(path::PAIRING_TAKE, None, &take).status, 200);
+    }
+    let signature = author.show(&Challenge { vault, device, server: KEY, nonce }).signature().0;
+    let answer = Answer { vault, device, nonce, signature };
+    assert_eq!(fast.post(path::TOKEN, None, &answer).status, 200);
+
+    // When their time is over, they have ended at every node.
+    let nonce = fast.post(path::CHALLENGE, None, &Ask { vault, device }).body::<Asked>().nonce;
+    let end = here.begins_login("ada", INPUT, &author.transport_key());
+    assert_eq!(change(&address, "UPDATE challenges SET until_ms = until_ms - 60000"), 1);
+    assert_eq!(change(&address, "UPDATE logins SET until_ms = until_ms - 60000"), 1);
+    assert_eq!(change(&address, "UPDATE sessions SET until_ms = until_ms - 900000"), 2);
+    assert_eq!(change(&address, "UPDATE boxes SET until_ms = until_ms - 600000"), 1);
+    let signature = author.show(&Challenge { vault, device, server: KEY, nonce }).signature().0;
+    let answer = Answer { vault, device, nonce, signature };
+    here.post(path::TOKEN, None, &answer).refuses(ProblemKind::Unauthenticated);
+    there.post(path::LOGIN_END, None, &end).refuses(ProblemKind::LoginRefused);
+    here.get(path::ACCOUNT, Some(&token)).refuses(ProblemKind::Unauthenticated);
+    let take = PairingTake { place, step: Step::Offer };
+    there.post(path::PAIRING_TAKE, None, &take).refuses(ProblemKind::Absent);
+    there.runtime.block_on(there.server.tidy());
+    assert_eq!(change(&address, "DELETE FROM sessions") + change(&address, "DELETE FROM boxes"), 0);
 }
 
 /// A node with other keys than the others does not begin; what could tell a password to others is refused.
