@@ -24,6 +24,8 @@ mod pool;
 
 mod moment;
 
+mod joined;
+
 mod feed;
 
 mod head;
@@ -62,6 +64,7 @@ pub use listen::News;
 pub use postgres::Row;
 pub use postgres::types::ToSql;
 
+use self::joined::Joined;
 use self::listen::Listening;
 use self::moment::Moment;
 use self::pool::Pool;
@@ -88,6 +91,14 @@ pub enum OpenError {
     /// No authority could be read.
     #[error("expected certificates of authorities in PEM")]
     Authority,
+    /// Chunks that it knows are in another place, or that one is not mounted.
+    #[error(
+        "the place for chunks is not the one that the database's chunks are in, or is not mounted: {mark} is not there"
+    )]
+    Shelf {
+        /// The object that every place with its chunks has, also an empty one.
+        mark: String,
+    },
     /// A newer version made its tables.
     #[error(
         "the database has version {found} of the tables, this version knows up to {known}; install a newer version"
@@ -114,7 +125,7 @@ pub struct Database {
     pool: Arc<Pool>,
     now_ms: Clock,
     /// Where chunks are, if not in their rows.
-    shelf: Option<Arc<dyn Shelf>>,
+    shelf: Option<Joined>,
     bells: Arc<Bells>,
     listening: Listening,
 }
@@ -184,10 +195,10 @@ impl Database {
         Self::with_pool(Arc::new(Pool::new(address, connections_max)), None, now_ms)
     }
 
-    /// The same with chunks elsewhere.
+    /// The same with chunks elsewhere: always in the same place.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As [`open`](Self::open), and when it is another place.
     pub fn open_beside(
         address: Address,
         connections_max: usize,
@@ -204,6 +215,7 @@ impl Database {
     ) -> Result<Self, OpenError> {
         let mut client = pool.connect().map_err(OpenError::Store)?;
         schema::migrate(&mut client)?;
+        let shelf = shelf.map(|shelf| Joined::begin(&mut client, shelf)).transpose()?;
         let bells = Arc::new(Bells::default());
         let listening = Listening::begin(Arc::clone(&pool), Arc::clone(&bells));
         Ok(Self { pool, now_ms, shelf, bells, listening })
@@ -230,6 +242,15 @@ impl Database {
     pub fn bring_up(&self, group: u32, migrations: &[&str]) -> Result<(), OpenError> {
         let mut client = self.pool.connect().map_err(OpenError::Store)?;
         schema::bring_up(&mut client, i64::from(group), migrations)
+    }
+
+    /// Writes to a vault, after whoever else does so here or at another node.
+    fn writing<T>(
+        &self,
+        vault: VaultId,
+        write: impl FnOnce(Moment<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.pool.with(|line| write(Moment::writing(line, vault)?))
     }
 
     /// The store of a vault. It has no rows until somebody pushes.
@@ -299,6 +320,13 @@ impl PostgresStore {
         self.database.pool.with(|line| read(&Moment::reading(line, self.vault)?))
     }
 
+    fn writing<T>(
+        &self,
+        write: impl FnOnce(Moment<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.database.writing(self.vault, write)
+    }
+
     /// The devices that are listed at this moment.
     fn listed(&self, moment: &Moment<'_>) -> Result<Arc<Devices>, StoreError> {
         let now = moment.authority()?.unwrap_or(0);
@@ -336,8 +364,7 @@ impl PostgresStore {
             left = entries.iter().filter(|entry| !healed.contains(entry)).cloned().collect();
             &left
         };
-        let done = self.database.pool.with(|line| {
-            let moment = Moment::writing(line, self.vault)?;
+        let done = self.writing(|moment| {
             let devices = self.listed(&moment)?;
             match admit::admit(&moment, &devices, &offer, entries)? {
                 Admission::Taken(receipt, authority) => {
@@ -373,8 +400,7 @@ impl PostgresStore {
         let mut healed = Vec::new();
         for _ in 0..HEALS_MAX {
             let Err(StoreError::DamagedEntry { feed, number }) = self.devices() else { break };
-            let healing = self.database.pool.with(|line| {
-                let moment = Moment::writing(line, self.vault)?;
+            let healing = self.writing(|moment| {
                 let healing = admit::heal_statement(&moment, (feed, number), entries)?;
                 if healing.is_some() {
                     moment.commit()?;
@@ -389,8 +415,7 @@ impl PostgresStore {
 
     /// What was staged of a feed led nowhere.
     fn clear_staged(&self, feed: &FeedId) -> Result<(), StoreError> {
-        self.database.pool.with(|line| {
-            let moment = Moment::writing(line, self.vault)?;
+        self.writing(|moment| {
             if let Some(mut row) = feed::find(&moment, feed)? {
                 feed::unstage(&moment, &mut row, 0)?;
             }

@@ -294,20 +294,28 @@ fn avl_05_what_is_only_staged_is_no_authority_feed() {
 /// A shelf in memory, on which something may happen while bytes are on their way to it.
 #[derive(Default)]
 struct Contested {
+    /// What is no vault's.
+    marks: Mutex<BTreeMap<Place, Vec<u8>>>,
     objects: Mutex<BTreeMap<Place, Vec<u8>>>,
     meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
+impl Contested {
+    fn of(&self, vault: VaultId) -> &Mutex<BTreeMap<Place, Vec<u8>>> {
+        if vault == VaultId([0; 32]) { &self.marks } else { &self.objects }
+    }
+}
+
 impl Shelf for Contested {
-    fn put(&self, _: VaultId, place: Place, sealed: &[u8]) -> Result<(), StoreError> {
+    fn put(&self, vault: VaultId, place: Place, sealed: &[u8]) -> Result<(), StoreError> {
         let meanwhile = self.meanwhile.lock().unwrap().take();
         meanwhile.into_iter().for_each(|happens| happens());
-        assert!(self.objects.lock().unwrap().insert(place, sealed.to_vec()).is_none());
+        assert!(self.of(vault).lock().unwrap().insert(place, sealed.to_vec()).is_none());
         Ok(())
     }
 
-    fn read(&self, _: VaultId, place: Place) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.objects.lock().unwrap().get(&place).cloned())
+    fn read(&self, vault: VaultId, place: Place) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.of(vault).lock().unwrap().get(&place).cloned())
     }
 
     fn remove(&self, _: VaultId, place: Place) -> Result<(), StoreError> {
@@ -408,8 +416,14 @@ fn left_overs_are_swept() {
     assert_eq!(block_on(store.has(&scene.access, &[name])).unwrap(), [false]);
 
     // In files, as operators have it.
-    let files = open(Arc::new(FolderShelf::open(folder.path()).unwrap()));
-    let store = files.vault(scene.author.vault());
+    let address = cluster.fresh();
+    let beside = Address::near(&address).unwrap();
+    let shelf = Arc::new(FolderShelf::open(folder.path()).unwrap());
+    let files = Database::open_beside(beside, 4, shelf, Box::new(|| 1_000)).unwrap();
+    let files = Arc::new(files);
+    let (mut scene, store) = Scene::founded(|vault| files.vault(vault));
+    let (name, [one, _], entries) = contested(&mut scene);
+    block_on(store.push(&scene.access, &scene.author.head(), &entries)).unwrap();
     block_on(store.put(&scene.access, name, &one)).unwrap();
     assert_eq!(block_on(store.chunk(&scene.access, name)).unwrap(), one);
     let vault = folder.path().join(store.vault().to_string());
@@ -428,7 +442,7 @@ fn f_26_tables_of_the_first_version_are_brought_up() {
     const FIRST: &str = "ALTER TABLE feeds DROP COLUMN floor, DROP COLUMN floor_hash;
         ALTER TABLE chunks DROP COLUMN hash, DROP COLUMN size_bytes, DROP COLUMN place;
         ALTER TABLE chunks ALTER COLUMN sealed SET NOT NULL;
-        DROP TABLE places; UPDATE aura_tables SET version = 1";
+        DROP TABLE places; DROP TABLE shelves; UPDATE aura_tables SET version = 1";
     let Some(cluster) = Cluster::begin() else { return };
     let address = cluster.fresh();
     let (mut scene, store) = Scene::founded(|vault| node(&address).vault(vault));
@@ -475,10 +489,10 @@ fn f_26_tables_of_a_newer_version_are_refused() {
     thread::scope(|scope| {
         (0..6).for_each(|_| drop(scope.spawn(|| node(&address))));
     });
-    assert_eq!(sql(&address, "UPDATE aura_tables SET version = 3"), 1);
+    assert_eq!(sql(&address, "UPDATE aura_tables SET version = 4"), 1);
     let newer = open(&address).unwrap_err();
-    assert!(matches!(newer, OpenError::Newer { found: 3, known: 2 }), "{newer:?}");
-    assert_eq!(sql(&address, "UPDATE aura_tables SET version = 3 WHERE version = 3"), 1);
+    assert!(matches!(newer, OpenError::Newer { found: 4, known: 3 }), "{newer:?}");
+    assert_eq!(sql(&address, "UPDATE aura_tables SET version = 4 WHERE version = 4"), 1);
 }
 
 /// STO-41: what cannot be reached or would go over an open network is refused by name.

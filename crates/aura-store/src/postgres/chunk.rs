@@ -80,8 +80,7 @@ impl PostgresStore {
     fn shelve(&self, sealed: &[u8]) -> Result<Option<Place>, StoreError> {
         let Some(shelf) = &self.database.shelf else { return Ok(None) };
         let putting = i64::try_from(PUTTING.as_millis()).unwrap_or(i64::MAX);
-        let place = self.database.pool.with(|line| {
-            let moment = Moment::writing(line, self.vault)?;
+        let place = self.writing(|moment| {
             let sql = concat!(
                 "INSERT INTO places (vault, place, until_ms)
                  VALUES ($1, uuid_send(gen_random_uuid()), $2 + ",
@@ -103,8 +102,7 @@ impl PostgresStore {
         (seen, kept): (Option<Kept>, Kept),
         sealed: &[u8],
     ) -> Result<bool, StoreError> {
-        let is_written = self.database.pool.with(|line| {
-            let moment = Moment::writing(line, self.vault)?;
+        let is_written = self.writing(|moment| {
             if named(&moment, name)?.is_empty() {
                 // It was let go of meanwhile.
                 return Err(StoreError::Absent);
@@ -144,13 +142,25 @@ impl PostgresStore {
         if within.has(&sealed) { Ok(sealed) } else { Err(ROTTEN) }
     }
 
-    /// A shelf lost what the row says is there: from now on it is not, so that a device brings it again.
+    /// The same for who only looks: what a shelf has lost stays as it is.
+    pub(super) fn look_at_chunk(
+        &self,
+        name: ChunkName,
+        within: &Claimed,
+    ) -> Result<Vec<u8>, StoreError> {
+        let kept = self.reading(|moment| find(moment, name))?.ok_or(StoreError::Absent)?;
+        let sealed = self.bytes_of(name, &kept)?.ok_or(StoreError::Absent)?;
+        if within.has(&sealed) { Ok(sealed) } else { Err(ROTTEN) }
+    }
+
+    /// A shelf lost what the row says is there: from now on it is not, so that a device brings it again. Should it come
+    /// back, it is swept.
     fn lose(&self, name: ChunkName, kept: Kept) -> Result<(), StoreError> {
-        self.database.pool.with(|line| {
-            let moment = Moment::writing(line, self.vault)?;
+        self.writing(|moment| {
             if find(&moment, name)? == Some(kept) {
                 let sql = "DELETE FROM chunks WHERE vault = $1 AND name = $2";
                 moment.execute(sql, &[&moment.key(), &&name.0[..]])?;
+                kept.place.map(|place| list(&moment, place)).transpose()?;
             }
             moment.commit()
         })

@@ -8,7 +8,7 @@ use aura_protocol::id::{Hash, VaultId};
 use aura_protocol::store::StoreError;
 
 use super::fault::failed;
-use super::moment::{Moment, bytes};
+use super::moment::bytes;
 use super::{Database, PostgresStore, chunk};
 use crate::floor;
 use crate::rows::Rows as _;
@@ -27,8 +27,7 @@ const TABLES: [&str; 7] = [
 
 impl PostgresStore {
     pub(super) fn let_go(&self, base: Hash) -> Result<u64, StoreError> {
-        let (gone, places) = self.database.pool.with(|line| {
-            let moment = Moment::writing(line, self.vault)?;
+        let (gone, places) = self.writing(|moment| {
             let devices = self.listed(&moment)?;
             let base = devices.base(base).ok_or(StoreError::Unproven)?;
             floor::prove(&moment, &devices, base)?;
@@ -53,8 +52,7 @@ impl Database {
     /// When the database cannot be written; then everything is there. What is on the shelf may stay there until it is
     /// swept.
     pub fn remove(&self, vault: VaultId) -> Result<(), StoreError> {
-        let places = self.pool.with(|line| {
-            let moment = Moment::writing(line, vault)?;
+        let places = self.writing(vault, |moment| {
             let sql = "INSERT INTO places (vault, place, until_ms)
                        SELECT vault, place, 0 FROM chunks
                        WHERE vault = $1 AND place IS NOT NULL ON CONFLICT DO NOTHING";

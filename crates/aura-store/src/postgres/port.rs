@@ -4,7 +4,7 @@
 use aura_protocol::id::ChunkName;
 use aura_protocol::store::StoreError;
 
-use super::moment::{Moment, bytes, number};
+use super::moment::{bytes, number};
 use super::{PostgresStore, chunk, feed, head};
 use crate::claim::Claimed;
 use crate::portable::{Portable, Row, Take};
@@ -31,8 +31,7 @@ impl Portable for PostgresStore {
     }
 
     fn fill(&self, from: &dyn Portable) -> Result<(), StoreError> {
-        self.database.pool.with(|line| {
-            let moment = Moment::writing(line, self.vault)?;
+        self.writing(|moment| {
             for sql in TABLES {
                 moment.execute(sql, &[&moment.key()])?;
             }
@@ -67,7 +66,7 @@ impl Portable for PostgresStore {
 
     fn sealed(&self, name: ChunkName) -> Result<Vec<u8>, StoreError> {
         let named = self.reading(|moment| chunk::named(moment, name))?;
-        self.read_chunk(name, &Claimed::of(&named))
+        self.look_at_chunk(name, &Claimed::of(&named))
     }
 
     fn keep_sealed(&self, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@ use super::OpenError;
 use super::fault::failed;
 
 /// What each version adds to the one before it, from version 1 on.
-const MIGRATIONS: [&str; 2] = [FIRST, FLOORS_AND_SHELVES];
+const MIGRATIONS: [&str; 3] = [FIRST, FLOORS_AND_SHELVES, MARKS];
 
 const FIRST: &str = "
 CREATE TABLE vaults (
@@ -75,6 +75,9 @@ CREATE TABLE places (
 );
 CREATE INDEX places_by_time ON places (until_ms);
 ";
+
+/// Version 2 took any place for its shelf. The one row is no vault's.
+const MARKS: &str = "CREATE TABLE shelves (mark BYTEA NOT NULL);";
 
 /// The tables of the vaults among those that have a version.
 const VAULTS: i64 = 1;

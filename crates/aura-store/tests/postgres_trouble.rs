@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A node's neighbours in trouble: a PostgreSQL that begins anew, a shelf that is away, others who hold a vault.
+#![cfg(all(unix, feature = "postgres"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aura_protocol::id::{ChunkName, VaultId};
+use aura_protocol::store::{Access, BlindStore, StoreError};
+use aura_store::folder::FolderShelf;
+use aura_store::portable::Portable as _;
+use aura_store::postgres::{Address, Company, Database, OpenError, PostgresStore};
+use aura_store::shelf::{Place, Shelf};
+use aura_testkit::author::{Author, chunk};
+use aura_testkit::cluster::Cluster;
+use aura_testkit::conformance::NOTES;
+use aura_testkit::seed::Seed;
+use pollster::block_on;
+use postgres::{Client, NoTls};
+use tempfile::TempDir;
+
+fn node(address: &str, connections: usize) -> Arc<Database> {
+    let address = Address::near(address).unwrap();
+    Arc::new(Database::open(address, connections, Box::new(|| 1_000)).unwrap())
+}
+
+fn beside(address: &str, shelf: impl Shelf + 'static) -> Result<Arc<Database>, OpenError> {
+    let address = Address::near(address)?;
+    Database::open_beside(address, 4, Arc::new(shelf), Box::new(|| 1_000)).map(Arc::new)
+}
+
+fn sql(address: &str, sql: &str) -> u64 {
+    Client::connect(address, NoTls).unwrap().execute(sql, &[]).unwrap()
+}
+
+fn count(address: &str, table: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM {table}");
+    Client::connect(address, NoTls).unwrap().query_one(&sql, &[]).unwrap().get(0)
+}
+
+/// A founder whose vault is in a database.
+struct Scene {
+    author: Author,
+    access: Access,
+    seed: Seed,
+    store: PostgresStore,
+}
+
+impl Scene {
+    fn founded(seed: u64, node: &Arc<Database>) -> Self {
+        let mut seed = Seed::new(seed);
+        let (mut author, genesis) = Author::founder(&mut seed);
+        let (store, access) = (node.vault(author.vault()), Access::Vault(author.vault()));
+        block_on(store.push(&access, &author.head(), &[genesis])).unwrap();
+        Self { author, access, seed, store }
+    }
+
+    /// A chunk that an entry names.
+    fn named(&mut self) -> (ChunkName, Vec<u8>) {
+        let (sealed, added) = chunk(&mut self.seed, 900);
+        let entry = self.author.entry_with(NOTES, vec![1; 60], vec![added.clone()]);
+        block_on(self.store.push(&self.access, &self.author.head(), &[entry])).unwrap();
+        (added.name, sealed)
+    }
+
+    fn put(&self, (name, sealed): &(ChunkName, Vec<u8>)) -> Result<(), StoreError> {
+        block_on(self.store.put(&self.access, *name, sealed))
+    }
+
+    fn chunk(&self, (name, _): &(ChunkName, Vec<u8>)) -> Result<Vec<u8>, StoreError> {
+        block_on(self.store.chunk(&self.access, *name))
+    }
+}
+
+fn is_unreachable<T: core::fmt::Debug>(answer: &Result<T, StoreError>) {
+    assert!(matches!(answer, Err(StoreError::Unreachable(_))), "{answer:?}");
+}
+
+fn files(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}
+
+/// STO-44, fault F-25: while a shelf is not mounted its chunks are neither read nor lost, and nothing is put where it should be.
+#[test]
+fn f_25_a_shelf_that_is_away_loses_nothing() {
+    let Some(cluster) = Cluster::begin() else { return };
+    let (address, folder) = (cluster.fresh(), TempDir::new().unwrap());
+    let (at, elsewhere) = (folder.path().join("shelf"), folder.path().join("elsewhere"));
+    fs::create_dir(&at).unwrap();
+    let open = || beside(&address, FolderShelf::open(&at).unwrap());
+    let database = open().unwrap();
+    let mut scene = Scene::founded(1, &database);
+    let (kept, other) = (scene.named(), scene.named());
+    scene.put(&kept).unwrap();
+
+    fs::rename(&at, &elsewhere).unwrap();
+    fs::create_dir(&at).unwrap();
+    is_unreachable(&scene.chunk(&kept));
+    is_unreachable(&scene.store.sealed(kept.0));
+    is_unreachable(&scene.put(&kept));
+    is_unreachable(&scene.put(&other));
+    assert_eq!((files(&at), count(&address, "chunks"), count(&address, "places")), (0, 1, 1));
+    assert_eq!(sql(&address, "UPDATE places SET until_ms = 1"), 1);
+    is_unreachable(&database.sweep());
+    assert_eq!(count(&address, "places"), 1);
+    let Err(OpenError::Shelf { mark }) = open() else { panic!("an empty place is taken") };
+
+    fs::remove_dir(&at).unwrap();
+    fs::rename(&elsewhere, &at).unwrap();
+    assert_eq!(scene.chunk(&kept).unwrap(), kept.1);
+    scene.put(&other).unwrap();
+    database.sweep().unwrap();
+    assert_eq!(count(&address, "places"), 0);
+    open().unwrap();
+
+    // An operator says that it is the place, and what is not there is lost: for who asks for it, not for who moves a vault.
+    fs::remove_dir_all(&at).unwrap();
+    fs::create_dir_all(at.join(&mark).parent().unwrap()).unwrap();
+    fs::write(at.join(&mark), "").unwrap();
+    let sealed = scene.store.sealed(kept.0);
+    assert!(matches!(sealed, Err(StoreError::Absent)), "{sealed:?}");
+    assert_eq!((count(&address, "chunks"), count(&address, "places")), (2, 0));
+    let lost = scene.chunk(&kept);
+    assert!(matches!(lost, Err(StoreError::Absent)), "{lost:?}");
+    assert_eq!((count(&address, "chunks"), count(&address, "places")), (1, 1));
+    scene.put(&kept).unwrap();
+    assert_eq!(scene.chunk(&kept).unwrap(), kept.1);
+}
+
+/// A shelf in memory that refuses whatever it is asked for, if it is to.
+#[derive(Clone, Default)]
+struct Stubborn(Arc<Mutex<Inside>>);
+
+/// Its objects, and why it refuses.
+type Inside = (BTreeMap<Place, Vec<u8>>, Option<fn() -> StoreError>);
+
+impl Stubborn {
+    fn refuse(&self, why: Option<fn() -> StoreError>) {
+        self.0.lock().unwrap().1 = why;
+    }
+
+    fn with<T>(
+        &self,
+        act: impl FnOnce(&mut BTreeMap<Place, Vec<u8>>) -> T,
+    ) -> Result<T, StoreError> {
+        let mut inner = self.0.lock().unwrap();
+        match inner.1 {
+            Some(why) => Err(why()),
+            None => Ok(act(&mut inner.0)),
+        }
+    }
+}
+
+impl Shelf for Stubborn {
+    fn put(&self, _: VaultId, place: Place, sealed: &[u8]) -> Result<(), StoreError> {
+        self.with(|objects| drop(objects.insert(place, sealed.to_vec())))
+    }
+
+    fn read(&self, _: VaultId, place: Place) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with(|objects| objects.get(&place).cloned())
+    }
+
+    fn remove(&self, _: VaultId, place: Place) -> Result<(), StoreError> {
+        self.with(|objects| drop(objects.remove(&place)))
+    }
+}
+
+/// STO-44: what a bucket refuses is no fault of a device, which did nothing that it may not.
+#[test]
+fn what_a_shelf_refuses_is_no_fault_of_a_device() {
+    const REFUSALS: [fn() -> StoreError; 6] = [
+        || StoreError::Forbidden,
+        || StoreError::Unauthenticated,
+        || StoreError::Full,
+        || StoreError::Absent,
+        || StoreError::Refused("it refuses"),
+        || StoreError::Fork,
+    ];
+    let Some(cluster) = Cluster::begin() else { return };
+    let (address, shelf) = (cluster.fresh(), Stubborn::default());
+    shelf.refuse(Some(REFUSALS[0]));
+    let closed = beside(&address, shelf.clone());
+    assert!(matches!(closed, Err(OpenError::Store(StoreError::Unreachable(_)))), "{closed:?}");
+    shelf.refuse(None);
+    let database = beside(&address, shelf.clone()).unwrap();
+    let mut scene = Scene::founded(1, &database);
+    let (kept, other) = (scene.named(), scene.named());
+    scene.put(&kept).unwrap();
+    for why in REFUSALS {
+        shelf.refuse(Some(why));
+        is_unreachable(&scene.put(&other));
+        is_unreachable(&scene.chunk(&kept));
+        // Who begins meanwhile serves what is not on the shelf.
+        beside(&address, shelf.clone()).unwrap();
+    }
+    shelf.refuse(None);
+    assert_eq!(scene.chunk(&kept).unwrap(), kept.1);
+}
+
+/// STO-46, fault F-29: when the database begins anew, whoever serves has their place again with the first request, and who
