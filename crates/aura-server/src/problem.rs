@@ -31,7 +31,9 @@ impl From<CodecError> for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let problem = Problem::of_store(&error);
-        if problem.kind.status() >= 500 {
+        if problem.kind == ProblemKind::Busy {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a store has too much to do");
+        } else if problem.kind.status() >= 500 {
             tracing::error!(error = &error as &dyn std::error::Error, "a store failed");
         }
         Self(problem)
@@ -41,6 +43,10 @@ impl From<StoreError> for Refusal {
 impl From<AccountError> for Refusal {
     fn from(error: AccountError) -> Self {
         let kind = match &error {
+            AccountError::Store(StoreError::SlowDown(seconds)) => {
+                tracing::warn!("the accounts' database has too much to do");
+                return Self::later(ProblemKind::Busy, *seconds);
+            }
             AccountError::Taken => ProblemKind::Taken,
             AccountError::Uninvited => ProblemKind::Closed,
             AccountError::Absent => ProblemKind::Unauthenticated,
@@ -86,5 +92,19 @@ impl IntoResponse for Refusal {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// HTP-5, HTP-6: whoever is slow, stores or accounts, the answer says when to come again.
+    #[test]
+    fn htp_6_who_waits_in_vain_is_told_how_long() {
+        let busy = Refusal::later(ProblemKind::Busy, 3);
+        assert_eq!(Refusal::from(StoreError::SlowDown(3)), busy);
+        assert_eq!(Refusal::from(AccountError::Store(StoreError::SlowDown(3))), busy);
+        assert_eq!(busy.0.retry_after_s, Some(3));
     }
 }

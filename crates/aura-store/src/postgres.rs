@@ -22,6 +22,8 @@ mod schema;
 
 mod pool;
 
+mod turn;
+
 mod moment;
 
 mod joined;
@@ -68,6 +70,7 @@ use self::joined::Joined;
 use self::listen::Listening;
 use self::moment::Moment;
 use self::pool::Pool;
+use self::turn::Turns;
 use crate::admit::{self, Admission, Authority, Offer};
 use crate::devices::Devices;
 use crate::local::Clock;
@@ -126,6 +129,7 @@ pub struct Database {
     now_ms: Clock,
     /// Where chunks are, if not in their rows.
     shelf: Option<Joined>,
+    turns: Turns,
     bells: Arc<Bells>,
     listening: Listening,
 }
@@ -218,7 +222,7 @@ impl Database {
         let shelf = shelf.map(|shelf| Joined::begin(&mut client, shelf)).transpose()?;
         let bells = Arc::new(Bells::default());
         let listening = Listening::begin(Arc::clone(&pool), Arc::clone(&bells));
-        Ok(Self { pool, now_ms, shelf, bells, listening })
+        Ok(Self { pool, now_ms, shelf, turns: Turns::default(), bells, listening })
     }
 
     /// Has somebody told of what nodes tell each other, this one too, on a thread of the database's own.
@@ -250,6 +254,7 @@ impl Database {
         vault: VaultId,
         write: impl FnOnce(Moment<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        let _turn = self.turns.wait(vault)?;
         self.pool.with(|line| write(Moment::writing(line, vault)?))
     }
 

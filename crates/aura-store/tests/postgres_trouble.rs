@@ -202,4 +202,31 @@ fn what_a_shelf_refuses_is_no_fault_of_a_device() {
     assert_eq!(scene.chunk(&kept).unwrap(), kept.1);
 }
 
+/// STO-42, fault F-29: who waits to write to a vault takes no connection from others meanwhile.
+#[test]
+fn f_29_one_vault_does_not_take_every_connection() {
+    let Some(cluster) = Cluster::begin() else { return };
+    let address = cluster.fresh();
+    let database = node(&address, 2);
+    let (mut busy, calm) = (Scene::founded(1, &database), Scene::founded(2, &database));
+    let mut outside = Client::connect(&address, NoTls).unwrap();
+    let mut held = outside.transaction().unwrap();
+    let id = &busy.author.vault().0[..];
+    held.execute("SELECT id FROM vaults WHERE id = $1 FOR UPDATE", &[&id]).unwrap();
+    let entry = busy.author.entry(NOTES, vec![1; 60]);
+    let head = busy.author.head();
+    thread::scope(|scope| {
+        let push = || block_on(busy.store.push(&busy.access, &head, std::slice::from_ref(&entry)));
+        let pushes: Vec<_> = (0..4).map(|_| scope.spawn(push)).collect();
+        thread::sleep(Duration::from_millis(500));
+        let start = Instant::now();
+        assert_eq!(block_on(calm.store.heads(&calm.access, &[])).unwrap().news.len(), 1);
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        held.rollback().unwrap();
+        for push in pushes {
+            assert_eq!(push.join().unwrap().unwrap().missing, []);
+        }
+    });
+}
+
 /// STO-46, fault F-29: when the database begins anew, whoever serves has their place again with the first request, and who

@@ -109,12 +109,12 @@ impl Problem {
             StoreError::DamagedEntry { .. } => ProblemKind::DamagedEntry,
             StoreError::Forgotten { .. } => ProblemKind::Forgotten,
             StoreError::Unproven => ProblemKind::Unproven,
+            StoreError::SlowDown(_) => ProblemKind::Busy,
             StoreError::Io(_)
             | StoreError::Database(_)
             | StoreError::Unreachable(_)
             | StoreError::OtherKey
             | StoreError::Unauthenticated
-            | StoreError::SlowDown(_)
             | StoreError::Protocol
             | StoreError::Server(_) => ProblemKind::Internal,
         };
@@ -124,7 +124,11 @@ impl Problem {
             StoreError::Forgotten { feed, upto } => Some((*feed, *upto)),
             _ => None,
         };
-        Self { kind, place, retry_after_s: None }
+        let retry_after_s = match error {
+            StoreError::SlowDown(seconds) => Some((*seconds).max(1)),
+            _ => None,
+        };
+        Self { kind, place, retry_after_s }
     }
 }
 

@@ -19,8 +19,8 @@ use crate::wait::lock;
 const BOUNDS: &str = "SET lock_timeout = '20s'; SET statement_timeout = '2min';
     SET idle_in_transaction_session_timeout = '2min'";
 
-/// How long somebody waits for a connection.
-const WAIT: Duration = Duration::from_secs(10);
+/// How long somebody waits for a connection, or for a turn to write.
+pub(super) const WAIT: Duration = Duration::from_secs(10);
 
 /// Statements that a connection has prepared.
 pub(super) type Statements = HashMap<&'static str, Statement>;

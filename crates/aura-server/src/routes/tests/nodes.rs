@@ -6,18 +6,23 @@ use aura_protocol::http::{
     AccountView, HeadsAnswer, HeadsAsk, PairingClose, PairingMessage, PairingPut, PairingTake,
     PairingTaken, PasswordBegin, PasswordEnd, Read,
 };
-use aura_protocol::id::PairingBox;
-use aura_protocol::log::{AccessEvent, AccessKind, TileKind, TilePath, access_log, open_note};
+use aura_protocol::id::{DeviceId, PairingBox, VaultId};
+use aura_protocol::log::{
+    AccessEvent, AccessKind, Frontier, TileKind, TilePath, access_log, open_note,
+};
 use aura_protocol::pairing::Step;
+use aura_protocol::store::StoreError;
 use aura_store::postgres::{Address, Database};
 use aura_testkit::author::chunk;
 use aura_testkit::cluster::Cluster;
 use aura_testkit::conformance::NOTES;
 
 use super::*;
+use crate::access::{LEAVES_MAX, Leaves};
 use crate::backing::BackingError;
 use crate::bell::Rung;
 use crate::config::{Storage, Tls};
+use crate::listing::Listing;
 use crate::vaults::Heard;
 
 /// Settings of a node; its keys are given by the test.
@@ -299,6 +304,37 @@ fn a_node_whose_clock_is_wrong_ends_nothing() {
     there.post(path::PAIRING_TAKE, None, &take).refuses(ProblemKind::Absent);
     there.runtime.block_on(there.server.tidy());
     assert_eq!(change(&address, "DELETE FROM sessions") + change(&address, "DELETE FROM boxes"), 0);
+}
+
+/// HTP-5, HTP-6, fault F-29: who finds no connection to the database is told when to come again.
+#[test]
+fn f_29_a_node_without_a_connection_is_busy() {
+    let Some(cluster) = Cluster::begin() else { return };
+    let address = cluster.fresh();
+    let mut desk = Desk::with(|config| {
+        settle(&address, None)(config);
+        config.storage.as_mut().unwrap().connections = 1;
+    });
+    let (_, token) = desk.founder("ada");
+    let outside = Database::open(Address::near(&address).unwrap(), 1, Box::new(|| 0)).unwrap();
+    let held = outside.ask_in_one::<_, StoreError>(|asking| {
+        asking.change("LOCK TABLE sessions", &[])?;
+        std::thread::scope(|scope| {
+            let asks = || desk.get(path::ACCOUNT, Some(&token));
+            let first = scope.spawn(asks);
+            std::thread::sleep(std::time::Duration::from_millis(500));
+            let second = asks();
+            second.refuses(ProblemKind::Busy);
+            assert_eq!(second.retry_after, Some(1));
+            // The lock is not waited for without end either.
+            let first = first.join().unwrap();
+            first.refuses(ProblemKind::Busy);
+            assert_eq!(first.retry_after, Some(1));
+        });
+        Ok(())
+    });
+    held.unwrap();
+    assert_eq!(desk.get(path::ACCOUNT, Some(&token)).status, 200);
 }
 
 /// A node with other keys than the others does not begin; what could tell a password to others is refused.
