@@ -229,4 +229,34 @@ fn f_29_one_vault_does_not_take_every_connection() {
     });
 }
 
+/// STO-42: who waited for a vault that was removed meanwhile has its row again, and so its lock.
+#[test]
+fn who_waited_for_a_removed_vault_holds_it() {
+    let Some(cluster) = Cluster::begin() else { return };
+    let address = cluster.fresh();
+    let database = node(&address, 4);
+    let mut seed = Seed::new(1);
+    let (mut author, genesis) = Author::founder(&mut seed);
+    let (store, access) = (database.vault(author.vault()), Access::Vault(author.vault()));
+    let mut outside = Client::connect(&address, NoTls).unwrap();
+    let id = &author.vault().0[..];
+    outside.execute("INSERT INTO vaults (id, authority) VALUES ($1, 1)", &[&id]).unwrap();
+    let mut held = outside.transaction().unwrap();
+    held.execute("SELECT id FROM vaults WHERE id = $1 FOR UPDATE", &[&id]).unwrap();
+    thread::scope(|scope| {
+        let head = author.head();
+        let push = scope.spawn({
+            let (store, access) = (&store, &access);
+            move || block_on(store.push(access, &head, &[genesis])).unwrap()
+        });
+        thread::sleep(Duration::from_millis(500));
+        held.execute("DELETE FROM vaults WHERE id = $1", &[&id]).unwrap();
+        held.commit().unwrap();
+        assert_eq!(push.join().unwrap().missing, []);
+    });
+    let rows = outside.query("SELECT authority FROM vaults WHERE id = $1", &[&id]).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0].get::<_, i64>(0) > 1, "its number begins anywhere");
+}
+
 /// STO-46, fault F-29: when the database begins anew, whoever serves has their place again with the first request, and who

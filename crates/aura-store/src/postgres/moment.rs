@@ -14,6 +14,9 @@ use postgres::{IsolationLevel, Row, Transaction};
 use super::fault::failed;
 use super::pool::{Line, Statements};
 
+/// How often a vault may be removed while somebody waits to write to it.
+const ROWS_MAX: usize = 8;
+
 /// What a statement is given.
 pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -41,11 +44,17 @@ impl<'a> Moment<'a> {
         let transaction = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let transaction = transaction.start().map_err(failed)?;
         let moment = Self { vault, transaction: transaction.into(), statements: statements.into() };
-        let sql = "INSERT INTO vaults (id, authority) VALUES ($1, floor(random() * 4503599627370496)::bigint)
-             ON CONFLICT DO NOTHING";
-        moment.execute(sql, &[&moment.key()])?;
-        moment.query("SELECT id FROM vaults WHERE id = $1 FOR UPDATE", &[&moment.key()])?;
-        Ok(moment)
+        for _ in 0..ROWS_MAX {
+            let sql = "INSERT INTO vaults (id, authority) VALUES ($1, floor(random() * 4503599627370496)::bigint)
+                 ON CONFLICT DO NOTHING";
+            moment.execute(sql, &[&moment.key()])?;
+            let sql = "SELECT id FROM vaults WHERE id = $1 FOR UPDATE";
+            // Without a row there is no lock: while this was waited for, the vault was removed.
+            if !moment.query(sql, &[&moment.key()])?.is_empty() {
+                return Ok(moment);
+            }
+        }
+        Err(StoreError::SlowDown(1))
     }
 
     /// How often what the statements come to has changed; `None` for a vault that has nothing.
