@@ -5,7 +5,6 @@
 //! the access log; everything is read back and compared, and only then does the account follow. What was cut short is
 //! begun anew with the vault that it was at. The source is not changed.
 
-use std::any::Any;
 use std::collections::BTreeSet;
 
 use aura_protocol::id::{ChunkName, Hash};
@@ -19,7 +18,7 @@ use crate::backing::{Backing, BackingError};
 use crate::config::Config;
 use crate::secrets::{self, Certificate, LogKey, SecretError};
 use crate::serve::{self, StartError};
-use crate::vaults::{Company, Now, VaultStore};
+use crate::vaults::{Company, Held, Now, VaultStore};
 
 /// Why not everything was moved. What was until then is; the source was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -79,13 +78,18 @@ pub struct Moved {
 /// When one of them is served, the keys differ, or something cannot be read, written or is not the same there.
 pub fn migrate(from: &Config, to: &Config, now_ms: Now) -> Result<Moved, MigrateError> {
     compare_keys(from, to)?;
-    let (source, _source_held) = alone(from, now_ms, "the source")?;
-    let (target, _target_held) = alone(to, now_ms, "the target")?;
+    let (source, source_held) = alone(from, now_ms, "the source")?;
+    let (target, target_held) = alone(to, now_ms, "the target")?;
     target.hosting.agree(&secrets::logins(to)?, &LogKey::of(to)?).map_err(BackingError::from)?;
     let mut moved = Moved::default();
     for account in source.accounts.all()? {
+        // A database that began anew has forgotten who was alone there.
+        source_held.check()?;
+        target_held.check()?;
         move_vault(&source, &target, &account, &mut moved)?;
     }
+    source_held.check()?;
+    target_held.check()?;
     for (hash, uses, until_ms) in source.accounts.invitations()? {
         target.accounts.keep_invitation(hash, uses, until_ms)?;
     }
@@ -97,7 +101,7 @@ fn alone(
     config: &Config,
     now_ms: Now,
     what: &'static str,
-) -> Result<(Backing, Box<dyn Any>), MigrateError> {
+) -> Result<(Backing, Box<dyn Held>), MigrateError> {
     if config.storage.is_none() {
         return match serve::hold(&config.data) {
             Ok(lock) => Ok((Backing::of(config, now_ms)?, Box::new(lock))),
@@ -107,7 +111,7 @@ fn alone(
     }
     let backing = Backing::of(config, now_ms)?;
     let hold = backing.hosting.hold(Company::Nobody)?.ok_or(MigrateError::Busy(what))?;
-    Ok((backing, Box::new(hold)))
+    Ok((backing, hold))
 }
 
 /// Devices know a server by its keys, and logins rest on one: both have the same. None is made here.

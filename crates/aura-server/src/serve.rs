@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Starts a server and ends it: its folder, its sockets, its certificate.
 
-use std::any::Any;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -34,7 +33,7 @@ use crate::guard::source;
 use crate::proxy::{self, Origin};
 use crate::routes::{self, Server, Start};
 use crate::secrets::{self, Certificate, LogKey, SecretError};
-use crate::vaults::{self, Company};
+use crate::vaults::{self, Company, Held};
 
 /// How long requests that go on may take when the server ends.
 const GRACE: Duration = Duration::from_secs(10);
@@ -103,7 +102,7 @@ pub struct Running {
     key: ServerKey,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _locks: (File, Box<dyn Any + Send + Sync>),
+    _locks: (File, Box<dyn Held>),
 }
 
 /// Makes the server's folder if it is not there, and holds it.

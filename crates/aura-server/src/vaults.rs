@@ -3,8 +3,8 @@
 
 mod folder;
 
-use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -47,6 +47,25 @@ pub(crate) enum Company {
     Others,
     /// Nobody.
     Nobody,
+}
+
+/// A place among those who work on vaults, until it is dropped.
+pub(crate) trait Held: Send + Sync + core::fmt::Debug {
+    /// Fails where it is lost.
+    fn check(&self) -> Result<(), StoreError>;
+}
+
+impl Held for () {
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// A folder's lock, which nothing takes away.
+impl Held for File {
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A vault's store, as a server needs it.
@@ -101,7 +120,7 @@ pub(crate) trait Hosting: Send + Sync + core::fmt::Debug {
 
     /// A place among those who work there, until it is dropped; nothing while somebody works there in another way. A
     /// folder is held by its own lock.
-    fn hold(&self, _company: Company) -> Result<Option<Box<dyn Any + Send + Sync>>, StoreError> {
+    fn hold(&self, _company: Company) -> Result<Option<Box<dyn Held>>, StoreError> {
         Ok(Some(Box::new(())))
     }
 

@@ -270,6 +270,13 @@ impl Database {
     }
 }
 
+impl Drop for Database {
+    /// Others who hold what it is made of are not waited for: its connections end now, and with them its hold.
+    fn drop(&mut self) {
+        self.pool.leave();
+    }
+}
+
 /// One vault's entries, heads and chunks in a database.
 pub struct PostgresStore {
     vault: VaultId,

@@ -260,3 +260,45 @@ fn who_waited_for_a_removed_vault_holds_it() {
 }
 
 /// STO-46, fault F-29: when the database begins anew, whoever serves has their place again with the first request, and who
+/// was alone knows that they are not.
+#[test]
+fn f_29_a_node_keeps_its_place_when_the_database_begins_anew() {
+    const ENDS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    let Some(cluster) = Cluster::begin() else { return };
+    let address = cluster.fresh();
+    let (database, mover) = (node(&address, 4), node(&address, 4));
+    let held = database.hold(Company::Others).unwrap().unwrap();
+    let scene = Scene::founded(1, &database);
+    let ask = || block_on(scene.store.heads(&scene.access, &[]));
+    assert!(mover.hold(Company::Nobody).unwrap().is_none());
+    held.check().unwrap();
+    sql(&address, ENDS);
+    // The one that was at work before is found broken first.
+    let again: Vec<_> = (0..2).map(|_| ask().map(drop)).collect();
+    assert!(again[1].is_ok(), "{again:?}");
+    assert!(held.check().is_err());
+    assert!(mover.hold(Company::Nobody).unwrap().is_none(), "somebody serves");
+
+    // Whoever was faster is alone: nobody serves beside them.
+    sql(&address, ENDS);
+    let alone = mover.hold(Company::Nobody).unwrap().unwrap();
+    for _ in 0..3 {
+        assert!(ask().is_err());
+    }
+    alone.check().unwrap();
+    drop(alone);
+    assert!((0..20).any(|_| {
+        thread::sleep(Duration::from_millis(50));
+        ask().is_ok()
+    }));
+
+    // Who leaves does so with all connections.
+    drop(held);
+    let alone = (0..20).find_map(|_| {
+        thread::sleep(Duration::from_millis(50));
+        mover.hold(Company::Nobody).unwrap()
+    });
+    alone.unwrap().check().unwrap();
+    ask().unwrap();
+}

@@ -18,7 +18,6 @@ mod log;
 
 mod boxes;
 
-use std::any::Any;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -42,7 +41,7 @@ use crate::access::{AccessLog, Leaves};
 use crate::config::Storage;
 use crate::listing::Listing;
 use crate::secrets::LogKey;
-use crate::vaults::{Company, Disagreement, Heard, Hosting, Now, VaultStore};
+use crate::vaults::{Company, Disagreement, Heard, Held, Hosting, Now, VaultStore};
 
 /// The server's tables among those that have a version.
 const GROUP: u32 = 16;
@@ -228,12 +227,12 @@ impl Hosting for Shared {
         self.database.sweep().map(drop)
     }
 
-    fn hold(&self, company: Company) -> Result<Option<Box<dyn Any + Send + Sync>>, StoreError> {
+    fn hold(&self, company: Company) -> Result<Option<Box<dyn Held>>, StoreError> {
         let hold = self.database.hold(match company {
             Company::Others => postgres::Company::Others,
             Company::Nobody => postgres::Company::Nobody,
         })?;
-        Ok(hold.map(|hold| Box::new(hold) as Box<dyn Any + Send + Sync>))
+        Ok(hold.map(|hold| Box::new(hold) as Box<dyn Held>))
     }
 
     fn agree(&self, setup: &Setup, log: &LogKey) -> Result<(), Disagreement> {
@@ -249,6 +248,12 @@ impl Hosting for Shared {
             }
         }
         Ok(())
+    }
+}
+
+impl Held for postgres::Hold {
+    fn check(&self) -> Result<(), StoreError> {
+        Self::check(self)
     }
 }
 

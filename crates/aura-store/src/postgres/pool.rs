@@ -5,6 +5,7 @@
 //! broke, or that was left in the middle of something, is not used again.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,11 @@ const BOUNDS: &str = "SET lock_timeout = '20s'; SET statement_timeout = '2min';
 /// How long somebody waits for a connection, or for a turn to write.
 pub(super) const WAIT: Duration = Duration::from_secs(10);
 
+/// Takes a place among those who serve. It is the connection's own and ends with it. "Aura" in ASCII, and the tables that
+/// are meant.
+pub(super) const SERVE: &str =
+    "SELECT pg_try_advisory_lock_shared(1098215009, hashtext(current_schema()))";
+
 /// Statements that a connection has prepared.
 pub(super) type Statements = HashMap<&'static str, Statement>;
 
@@ -35,6 +41,8 @@ pub(super) struct Line {
 pub(super) struct Pool {
     address: Address,
     connections_max: usize,
+    /// Whether every connection takes a place among those who serve.
+    is_serving: AtomicBool,
     state: Mutex<State>,
     returned: Condvar,
 }
@@ -48,7 +56,13 @@ struct State {
 impl Pool {
     pub(super) fn new(address: Address, connections_max: usize) -> Self {
         let connections_max = connections_max.max(1);
-        Self { address, connections_max, state: Mutex::default(), returned: Condvar::new() }
+        Self {
+            address,
+            connections_max,
+            is_serving: AtomicBool::new(false),
+            state: Mutex::default(),
+            returned: Condvar::new(),
+        }
     }
 
     /// A connection of one's own, beside those that are shared.
@@ -60,7 +74,36 @@ impl Pool {
     fn line(&self) -> Result<Line, StoreError> {
         let mut client = self.connect()?;
         client.batch_execute(BOUNDS).map_err(failed)?;
+        // With the connections of a database that began anew the places of all nodes are gone: somebody else may have
+        // taken the database for their own meanwhile.
+        if self.is_serving.load(Ordering::Acquire) {
+            let row = client.query_one(SERVE, &[]).map_err(failed)?;
+            if !row.try_get::<_, bool>(0).map_err(failed)? {
+                let moved = "what the database keeps is being moved elsewhere";
+                return Err(StoreError::Unreachable(moved));
+            }
+        }
         Ok(Line { client, statements: Statements::new() })
+    }
+
+    /// From now on every connection takes a place among those who serve.
+    pub(super) fn serve(&self) {
+        self.is_serving.store(true, Ordering::Release);
+        self.end_idle();
+    }
+
+    /// From now on none does, and those that do nothing end.
+    pub(super) fn leave(&self) {
+        self.is_serving.store(false, Ordering::Release);
+        self.end_idle();
+    }
+
+    fn end_idle(&self) {
+        let mut state = lock(&self.state);
+        let idle = std::mem::take(&mut state.idle);
+        state.open = state.open.saturating_sub(idle.len());
+        drop(state);
+        drop(idle);
     }
 
     /// Does something with a connection that nobody else uses meanwhile.
@@ -75,7 +118,9 @@ impl Pool {
             None => self.line()?,
         };
         let done = work(&mut line);
-        place.line = Some(line).filter(|line| !line.client.is_closed());
+        // One that was ended may not know it yet.
+        let has_broken = matches!(done, Err(StoreError::Unreachable(_))) || line.client.is_closed();
+        place.line = if has_broken { None } else { Some(line) };
         drop(place);
         done
     }
