@@ -337,6 +337,26 @@ fn f_29_a_node_without_a_connection_is_busy() {
     assert_eq!(desk.get(path::ACCOUNT, Some(&token)).status, 200);
 }
 
+/// ACC-5, ACC-13: of two nodes that keep a list of devices the one stays that was judged from more, whichever was faster.
+#[test]
+fn the_list_that_was_judged_from_more_stays() {
+    let Some(Nodes { mut here, there, _cluster, .. }) = Nodes::begin() else { return };
+    let (author, _) = Author::founder(&mut here.seed);
+    assert_eq!(here.register(&author, "ada", None).status, 201);
+    let vault = author.vault();
+    let kept = || here.server.accounts.listing(vault).unwrap();
+    let first = kept();
+    let other = Listing::of_one(DeviceId([9; 16]), [9; 32]);
+    let more = first.clone().with(&other);
+    let keeps = |was, now| there.server.accounts.keep_listing(vault, (was, now)).unwrap();
+    keeps(&other, &more);
+    assert_eq!(kept(), more, "it covers the one that was there");
+    keeps(&other, &first);
+    assert_eq!(kept(), more, "that one covers it");
+    keeps(&more, &first);
+    assert_eq!(kept(), first, "nobody was faster");
+}
+
 /// A node with other keys than the others does not begin; what could tell a password to others is refused.
 #[test]
 fn nodes_have_the_same_keys() {
