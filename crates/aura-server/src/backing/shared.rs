@@ -197,9 +197,10 @@ impl Hosting for Shared {
         self.database.remove(vault)?;
         self.database.ask_in_one(|asking| {
             for sql in [
+                // First, since who appends to the log holds it.
+                "DELETE FROM access_edges WHERE vault = $1",
                 "DELETE FROM access_leaves WHERE vault = $1",
                 "DELETE FROM access_hashes WHERE vault = $1",
-                "DELETE FROM access_edges WHERE vault = $1",
             ] {
                 asking.change(sql, &[&&vault.0[..]])?;
             }

@@ -26,7 +26,7 @@ pub(super) struct SharedLeaves {
 impl Leaves for SharedLeaves {
     fn begin(&mut self, leaf: Vec<u8>) -> Result<(), StoreError> {
         self.database.ask_in_one(|asking| {
-            let mut frontier = edge(asking, self.vault)?;
+            let mut frontier = edge_or_make(asking, self.vault)?;
             if frontier.size() > 0 {
                 return Ok(());
             }
@@ -37,7 +37,8 @@ impl Leaves for SharedLeaves {
 
     fn append(&mut self, leaves: &[Vec<u8>]) -> Result<(), StoreError> {
         self.database.ask_in_one(|asking| {
-            let mut frontier = edge(asking, self.vault)?;
+            // What a node counted before the account was closed at another one is not written any more (ACL-9).
+            let Some(mut frontier) = edge(asking, self.vault)? else { return Ok(()) };
             let room = LEAVES_MAX.saturating_sub(frontier.size());
             if room < leaves.len() as u64 {
                 return Ok(());
@@ -49,7 +50,7 @@ impl Leaves for SharedLeaves {
 
     fn take_over(&mut self, leaves: &[Leaf]) -> Result<(), StoreError> {
         self.database.ask_in_one(|asking| {
-            let mut frontier = edge(asking, self.vault)?;
+            let mut frontier = edge_or_make(asking, self.vault)?;
             let leaves = leaves.iter().map(|(hash, leaf)| (*hash, leaf.as_deref()));
             append(asking, self.vault, &mut frontier, leaves)
         })
@@ -83,14 +84,20 @@ impl Leaves for SharedLeaves {
     }
 }
 
-/// Where the log stands; whoever else appends to it waits from now on.
-fn edge(asking: &mut Asking<'_>, vault: VaultId) -> Result<Frontier, StoreError> {
+/// Where the log stands, begun if it is not; whoever else appends to it waits from now on.
+fn edge_or_make(asking: &mut Asking<'_>, vault: VaultId) -> Result<Frontier, StoreError> {
     let sql = "INSERT INTO access_edges (vault, frontier) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     asking.change(sql, &[&&vault.0[..], &Frontier::new().to_bytes()])?;
+    edge(asking, vault)?.ok_or(BROKEN)
+}
+
+/// Where the log stands, if there is one; whoever else appends to it waits from now on.
+fn edge(asking: &mut Asking<'_>, vault: VaultId) -> Result<Option<Frontier>, StoreError> {
     let sql = "SELECT frontier FROM access_edges WHERE vault = $1 FOR UPDATE";
     let rows = asking.query(sql, &[&&vault.0[..]])?;
-    let kept = rows.first().and_then(|row| bytes(row, 0)).ok_or(BROKEN)?;
-    Frontier::from_bytes(kept, FRONTIER_BYTES_MAX).map_err(|_| BROKEN)
+    let Some(row) = rows.first() else { return Ok(None) };
+    let kept = bytes(row, 0).ok_or(BROKEN)?;
+    Frontier::from_bytes(kept, FRONTIER_BYTES_MAX).map(Some).map_err(|_| BROKEN)
 }
 
 fn append<'a>(

@@ -357,6 +357,52 @@ fn the_list_that_was_judged_from_more_stays() {
     assert_eq!(kept(), first, "nobody was faster");
 }
 
+/// ACL-9: an account that is closed at one node has no access log any more, whatever another one has counted of it.
+#[test]
+fn acl_9_a_closed_account_leaves_no_log() {
+    let Some(Nodes { mut here, there, address, _cluster }) = Nodes::begin() else { return };
+    let (_, token) = here.founder("ada");
+    there.post(path::HEADS, Some(&token), &HeadsAsk { known: vec![] }).body::<HeadsAnswer>();
+    let delete = Desk::request("DELETE", path::ACCOUNT, Some(&token)).body(Body::empty()).unwrap();
+    assert_eq!(here.send(delete).status, 204);
+    assert_eq!(there.server.vaults.open_count(), 1);
+    there.runtime.block_on(there.server.tidy());
+    assert_eq!(there.server.vaults.open_count(), 0);
+    assert_eq!(change(&address, "DELETE FROM access_edges"), 0);
+    assert_eq!(change(&address, "DELETE FROM access_leaves"), 0);
+    assert_eq!(change(&address, "DELETE FROM access_hashes"), 0);
+}
+
+/// ACL-1, ACL-5: nodes that append to one log at once lose no leaf, and no log is longer than any may be.
+#[test]
+fn acl_5_leaves_of_many_nodes_have_places_of_their_own_and_a_bound() {
+    let Some(Nodes { here, there, address, _cluster }) = Nodes::begin() else { return };
+    let vault = VaultId([3; 32]);
+    let leaves = |desk: &Desk| desk.server.vaults.hosting().leaves(vault).unwrap();
+    leaves(&here).begin(vec![0]).unwrap();
+    std::thread::scope(|scope| {
+        for (number, desk) in [(1, &here), (2, &there), (3, &here), (4, &there)] {
+            let mut leaves = leaves(desk);
+            scope.spawn(move || {
+                (0..25).for_each(|_| leaves.append(&[vec![number], vec![number]]).unwrap());
+            });
+        }
+    });
+    assert_eq!(leaves(&here).settle().unwrap().size(), 201);
+    assert_eq!(change(&address, "DELETE FROM access_leaves"), 201);
+
+    let nearly = Frontier::of(LEAVES_MAX - 1, vec![Hash([7; 32]); 24]).unwrap().to_bytes();
+    let database = Database::open(Address::near(&address).unwrap(), 1, Box::new(|| 0)).unwrap();
+    let sql = "UPDATE access_edges SET frontier = $1";
+    assert_eq!(database.ask(|asking| asking.change(sql, &[&nearly])).unwrap(), 1);
+    let size = |leaves: &mut dyn Leaves| leaves.settle().unwrap().size();
+    let mut leaves = leaves(&there);
+    for (more, expected) in [(2, LEAVES_MAX - 1), (1, LEAVES_MAX), (1, LEAVES_MAX)] {
+        leaves.append(&vec![vec![1]; more]).unwrap();
+        assert_eq!(size(&mut *leaves), expected);
+    }
+}
+
 /// A node with other keys than the others does not begin; what could tell a password to others is refused.
 #[test]
 fn nodes_have_the_same_keys() {
