@@ -8,9 +8,7 @@ use std::collections::BTreeSet;
 use aura_protocol::entry::{ChunkAdded, Entry};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, CollectionId, Hash};
-use aura_protocol::limits::{
-    ENTRY_CHUNKS_MAX, INCARNATIONS_MAX, LIVES_MAX, WAITING_INCARNATIONS_MAX,
-};
+use aura_protocol::limits::ENTRY_CHUNKS_MAX;
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::local::LocalStore;
@@ -22,7 +20,6 @@ use aura_testkit::hostile::Mallory;
 use aura_testkit::hostile::insider::{Answer, Insider};
 use aura_testkit::seed::Seed;
 use pollster::block_on;
-use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// An honest device with its store, and a hostile one that the vault lists.
@@ -173,78 +170,6 @@ fn sto_12_an_access_is_to_what_its_own_collections_name() {
     let read = |access: &Access| block_on(BlindStore::chunk(&scene.local, access, added.name));
     assert_eq!(read(&to(NOTES)).unwrap(), sealed);
     assert!(read(&to(MAIL)).is_err());
-}
-
-/// STO-13, attacks AVL-04, AVL-05: a device that begins endless incarnations is refused at a bound, by name; what it has
-/// begun goes on, and every other device may begin anew.
-#[test]
-fn avl_05_endless_incarnations_are_refused_at_a_bound() {
-    let mut scene = Scene::new();
-    let mut lives = Vec::new();
-    for count in 0..INCARNATIONS_MAX + 3 {
-        let mut life = scene.insider.reborn(&mut scene.seed);
-        let entries = [life.entry(MAIL, vec![6; 60]), life.entry(MAIL, vec![7; 60])];
-        // One of them is staged and never complete.
-        let upto = if count == 5 { 1 } else { 2 };
-        let answer = block_on(scene.local.push(&scene.access, &life.head(), &entries[..upto]));
-        if lives.len() < INCARNATIONS_MAX {
-            assert_eq!(answer.unwrap().missing.len(), 2 - upto);
-            lives.push(life);
-        } else {
-            let why = "a device that has begun too many incarnations";
-            assert!(matches!(answer, Err(StoreError::Refused(told)) if told == why), "{answer:?}");
-        }
-    }
-    let shown = LocalLog::heads(&scene.local).unwrap().len();
-    assert_eq!(
-        shown, INCARNATIONS_MAX,
-        "the honest device's, and the other's but for the staged one"
-    );
-    let life = &mut lives[0];
-    let entry = life.entry(MAIL, vec![7; 60]);
-    scene.local.append(&[entry], &life.head()).unwrap();
-    let mut reborn = scene.honest.reborn(&mut scene.seed);
-    let entry = reborn.entry(NOTES, vec![1; 60]);
-    for head in LocalLog::heads(&scene.local).unwrap() {
-        reborn.see(&head);
-    }
-    let head = reborn.head();
-    head.claim().unwrap();
-    scene.local.append(&[entry], &head).unwrap();
-}
-
-/// STO-13, attack AVL-05: whoever stole a password lists devices that wait, and none of them takes the room of others.
-#[test]
-fn avl_05_a_waiting_device_begins_few_incarnations() {
-    let mut scene = Scene::new();
-    let (mut guest, add) = scene.honest.joiner(&mut scene.seed);
-    let answer = block_on(scene.local.push(&scene.access, &guest.head(), &[add]));
-    assert!(answer.unwrap().missing.is_empty());
-    for count in 1..WAITING_INCARNATIONS_MAX + 2 {
-        let mut life = guest.reborn(&mut scene.seed);
-        let entry = life.entry(MAIL, vec![6; 60]);
-        let answer = block_on(scene.local.push(&scene.access, &life.head(), &[entry]));
-        assert_eq!(answer.is_ok(), count < WAITING_INCARNATIONS_MAX, "{answer:?}");
-    }
-}
-
-/// STO-13, attack AVL-05: there are never more incarnations than a head can name; those that are there go on.
-#[test]
-fn avl_05_all_incarnations_together_have_a_bound() {
-    let mut scene = Scene::new();
-    scene.push_insider(&[]);
-    let connection = Connection::open(scene.folder.path().join("store.db")).unwrap();
-    let sql = "INSERT INTO heads VALUES (randomblob(16), randomblob(8), 1, x'', x'', x'')";
-    for _ in 2..LIVES_MAX {
-        connection.execute(sql, []).unwrap();
-    }
-    let mut reborn = scene.insider.reborn(&mut scene.seed);
-    let answer = block_on(scene.local.push(&scene.access, &reborn.head(), &[]));
-    let why = "more incarnations than a vault may have";
-    assert!(matches!(answer, Err(StoreError::Refused(told)) if told == why), "{answer:?}");
-    scene.push_insider(&[]);
-    let (_, added) = chunk(&mut scene.seed, 10);
-    scene.honest_names(added);
 }
 
 /// A head of this author that says that its notes go on and on.

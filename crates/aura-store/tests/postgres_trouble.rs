@@ -10,15 +10,16 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use aura_protocol::entry::Entry;
 use aura_protocol::id::{ChunkName, VaultId};
 use aura_protocol::store::{Access, BlindStore, StoreError};
 use aura_store::folder::FolderShelf;
-use aura_store::portable::Portable as _;
+use aura_store::portable::{Portable as _, Row};
 use aura_store::postgres::{Address, Company, Database, OpenError, PostgresStore};
 use aura_store::shelf::{Place, Shelf};
 use aura_testkit::author::{Author, chunk};
 use aura_testkit::cluster::Cluster;
-use aura_testkit::conformance::NOTES;
+use aura_testkit::conformance::{MAIL, NOTES};
 use aura_testkit::seed::Seed;
 use pollster::block_on;
 use postgres::{Client, NoTls};
@@ -29,9 +30,9 @@ fn node(address: &str, connections: usize) -> Arc<Database> {
     Arc::new(Database::open(address, connections, Box::new(|| 1_000)).unwrap())
 }
 
-fn beside(address: &str, shelf: impl Shelf + 'static) -> Result<Arc<Database>, OpenError> {
+fn beside(address: &str, shelf: Arc<dyn Shelf>) -> Result<Arc<Database>, OpenError> {
     let address = Address::near(address)?;
-    Database::open_beside(address, 4, Arc::new(shelf), Box::new(|| 1_000)).map(Arc::new)
+    Database::open_beside(address, 4, shelf, Box::new(|| 1_000)).map(Arc::new)
 }
 
 fn sql(address: &str, sql: &str) -> u64 {
@@ -92,7 +93,7 @@ fn f_25_a_shelf_that_is_away_loses_nothing() {
     let (address, folder) = (cluster.fresh(), TempDir::new().unwrap());
     let (at, elsewhere) = (folder.path().join("shelf"), folder.path().join("elsewhere"));
     fs::create_dir(&at).unwrap();
-    let open = || beside(&address, FolderShelf::open(&at).unwrap());
+    let open = || beside(&address, Arc::new(FolderShelf::open(&at).unwrap()));
     let database = open().unwrap();
     let mut scene = Scene::founded(1, &database);
     let (kept, other) = (scene.named(), scene.named());
@@ -184,10 +185,10 @@ fn what_a_shelf_refuses_is_no_fault_of_a_device() {
     let Some(cluster) = Cluster::begin() else { return };
     let (address, shelf) = (cluster.fresh(), Stubborn::default());
     shelf.refuse(Some(REFUSALS[0]));
-    let closed = beside(&address, shelf.clone());
+    let closed = beside(&address, Arc::new(shelf.clone()));
     assert!(matches!(closed, Err(OpenError::Store(StoreError::Unreachable(_)))), "{closed:?}");
     shelf.refuse(None);
-    let database = beside(&address, shelf.clone()).unwrap();
+    let database = beside(&address, Arc::new(shelf.clone())).unwrap();
     let mut scene = Scene::founded(1, &database);
     let (kept, other) = (scene.named(), scene.named());
     scene.put(&kept).unwrap();
@@ -196,10 +197,170 @@ fn what_a_shelf_refuses_is_no_fault_of_a_device() {
         is_unreachable(&scene.put(&other));
         is_unreachable(&scene.chunk(&kept));
         // Who begins meanwhile serves what is not on the shelf.
-        beside(&address, shelf.clone()).unwrap();
+        beside(&address, Arc::new(shelf.clone())).unwrap();
     }
     shelf.refuse(None);
     assert_eq!(scene.chunk(&kept).unwrap(), kept.1);
+}
+
+/// What happens while a shelf is asked for something, once.
+type Happening = Mutex<Option<Box<dyn FnOnce() + Send>>>;
+
+/// A shelf in memory, while which is asked something may happen.
+#[derive(Default)]
+struct Slow {
+    objects: Mutex<BTreeMap<Place, Vec<u8>>>,
+    during_put: Happening,
+    during_read: Happening,
+}
+
+impl Slow {
+    fn happens(happening: &Happening, what: impl FnOnce() + Send + 'static) {
+        *happening.lock().unwrap() = Some(Box::new(what));
+    }
+
+    fn passes(happening: &Happening) {
+        let happens = happening.lock().unwrap().take();
+        happens.into_iter().for_each(|happens| happens());
+    }
+}
+
+impl Shelf for Slow {
+    fn put(&self, _: VaultId, place: Place, sealed: &[u8]) -> Result<(), StoreError> {
+        Slow::passes(&self.during_put);
+        self.objects.lock().unwrap().insert(place, sealed.to_vec());
+        Ok(())
+    }
+
+    fn read(&self, vault: VaultId, place: Place) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.objects.lock().unwrap().get(&place).cloned();
+        if vault != VaultId([0; 32]) {
+            Slow::passes(&self.during_read);
+        }
+        Ok(found)
+    }
+
+    fn remove(&self, _: VaultId, place: Place) -> Result<(), StoreError> {
+        self.objects.lock().unwrap().remove(&place);
+        Ok(())
+    }
+}
+
+/// STO-44: a chunk gets its row only if an entry names it still, and nobody is about to sweep its place; a row that is another
+/// one by now is not lost.
+#[test]
+fn what_happens_while_a_chunk_is_on_its_way() {
+    let Some(cluster) = Cluster::begin() else { return };
+    let (address, shelf) = (cluster.fresh(), Arc::new(Slow::default()));
+    let database = beside(&address, Arc::clone(&shelf) as Arc<dyn Shelf>).unwrap();
+    let mut scene = Scene::founded(1, &database);
+    let (swept, named, kept) = (scene.named(), scene.named(), scene.named());
+
+    let at = address.clone();
+    Slow::happens(&shelf.during_put, move || {
+        assert_eq!(sql(&at, "UPDATE places SET until_ms = 0"), 1);
+    });
+    is_unreachable(&scene.put(&swept));
+    assert_eq!(count(&address, "chunks"), 0, "its bytes may be gone in a moment");
+
+    let (at, name) = (address.clone(), named.0);
+    Slow::happens(&shelf.during_put, move || {
+        assert_eq!(sql(&at, &format!("DELETE FROM names WHERE name = '\\x{name}'")), 1);
+    });
+    let put = scene.put(&named);
+    assert!(matches!(put, Err(StoreError::Absent)), "{put:?}");
+    assert_eq!(count(&address, "chunks"), 0, "nothing names it");
+
+    // It is lost, and while somebody finds that out, a device brings it again.
+    scene.put(&kept).unwrap();
+    let lost = "SELECT place FROM chunks";
+    let lost = Client::connect(&address, NoTls).unwrap().query_one(lost, &[]).unwrap();
+    let place = Place(lost.get::<_, &[u8]>(0).try_into().unwrap());
+    assert!(shelf.objects.lock().unwrap().remove(&place).is_some());
+    let (again, access, chunk) =
+        (database.vault(scene.store.vault()), scene.access.clone(), kept.clone());
+    Slow::happens(&shelf.during_read, move || {
+        block_on(again.put(&access, chunk.0, &chunk.1)).unwrap();
+    });
+    let read = scene.chunk(&kept);
+    assert!(matches!(read, Err(StoreError::Absent)), "{read:?}");
+    assert_eq!(scene.chunk(&kept).unwrap(), kept.1, "it was brought");
+}
+
+/// STO-6, STO-25, fault F-08: rows that are whole and stand in another place, or do not link, are not handed on.
+#[test]
+fn f_08_rows_that_were_moved_are_not_handed_on() {
+    let Some(cluster) = Cluster::begin() else { return };
+    let address = cluster.fresh();
+    let database = node(&address, 4);
+    let mut scene = Scene::founded(1, &database);
+    let mut fork = scene.author.clone();
+    let mine: Vec<_> = (1..=4).map(|body| scene.author.entry(NOTES, vec![body; 60])).collect();
+    let mail: Vec<_> = (1..=4).map(|body| scene.author.entry(MAIL, vec![body; 60])).collect();
+    let all = [mine.clone(), mail.clone()].concat();
+    block_on(scene.store.push(&scene.access, &scene.author.head(), &all)).unwrap();
+    fork.entry(NOTES, vec![1; 60]);
+    let forked = fork.entry(NOTES, vec![9; 60]);
+    let feed = scene.author.feed(NOTES);
+    let read = |after| block_on(scene.store.read(&scene.access, feed, after, 9));
+    let put = |number: i64, entry: &Entry| {
+        let sql = "UPDATE entries SET hash = $1, header = $2, body = $3 WHERE collection = $4 AND number = $5";
+        let (hash, header, body) = (&entry.hash().0[..], entry.header_bytes(), entry.body());
+        let mut client = Client::connect(&address, NoTls).unwrap();
+        let collection = &NOTES.0[..];
+        let values: [&(dyn postgres::types::ToSql + Sync); 5] =
+            [&hash, &header, &body, &collection, &number];
+        assert_eq!(client.execute(sql, &values).unwrap(), 1);
+    };
+    let is_damaged_at = |after, expected| {
+        let answer = read(after);
+        let is_it =
+            matches!(answer, Err(StoreError::DamagedEntry { number, .. }) if number == expected);
+        assert!(is_it, "{answer:?}");
+    };
+    // Another number of the same feed, and the same number of another.
+    for other in [&mine[2], &mail[1]] {
+        put(2, other);
+        is_damaged_at(1, 2);
+        assert_eq!(read(0).unwrap().len(), 1);
+    }
+    // One that follows, and that the next one does not follow.
+    put(2, &forked);
+    assert_eq!(read(0).unwrap().len(), 2);
+    assert_eq!(read(2).unwrap(), mine[2..]);
+    put(2, &mine[1]);
+    assert_eq!(read(0).unwrap(), mine);
+    assert_eq!(sql(&address, "DELETE FROM entries WHERE number = 3"), 2);
+    is_damaged_at(2, 3);
+}
+
+/// STO-42, STO-46: whoever reads sees one moment, also where somebody writes meanwhile.
+#[test]
+fn who_reads_sees_one_moment() {
+    let Some(cluster) = Cluster::begin() else { return };
+    let address = cluster.fresh();
+    let (here, there) = (node(&address, 4), node(&address, 4));
+    let mut scene = Scene::founded(1, &here);
+    let elsewhere = there.vault(scene.author.vault());
+    let (mut held, mut entries) = (0, 0);
+    let first = [1, 2].map(|body| scene.author.entry(NOTES, vec![body; 60]));
+    block_on(scene.store.push(&scene.access, &scene.author.head(), &first)).unwrap();
+    let later = [NOTES, MAIL].map(|of| scene.author.entry(of, vec![3; 60]));
+    let head = scene.author.head();
+    let mut is_pushed = false;
+    let take = &mut |row: Row| {
+        match row {
+            Row::Feed { held: at, .. } => held += at.number,
+            Row::Entry(_) => entries += 1,
+            _ => {}
+        }
+        if !std::mem::replace(&mut is_pushed, true) {
+            block_on(elsewhere.push(&scene.access, &head, &later))?;
+        }
+        Ok(())
+    };
+    scene.store.each(take).unwrap();
+    assert_eq!((held, entries), (3, 3));
 }
 
 /// STO-42, fault F-29: who waits to write to a vault takes no connection from others meanwhile.
