@@ -112,6 +112,16 @@ pub enum OpenError {
         /// The newest version known.
         known: i64,
     },
+    /// An older version made its tables, or nobody has made any, and they were not to be changed.
+    #[error(
+        "the database has version {found} of the tables, 0 being none, and this version knows {known}; a server that begins brings them up"
+    )]
+    Older {
+        /// The version found.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
     /// It does not answer, or failed.
     #[error("the database could not be used")]
     Store(#[source] StoreError),
@@ -212,6 +222,23 @@ impl Database {
         Self::with_pool(Arc::new(Pool::new(address, connections_max)), Some(shelf), now_ms)
     }
 
+    /// Uses the database as it is: nothing is made, and nothing brought to another version.
+    ///
+    /// # Errors
+    /// When it does not answer, or another version made its tables.
+    pub fn open_as_is(
+        address: Address,
+        connections_max: usize,
+        shelf: Option<Arc<dyn Shelf>>,
+        now_ms: Clock,
+    ) -> Result<Self, OpenError> {
+        let pool = Arc::new(Pool::new(address, connections_max));
+        let mut client = pool.connect().map_err(OpenError::Store)?;
+        schema::check_own(&mut client)?;
+        let shelf = shelf.map(|shelf| Joined::as_is(&mut client, shelf)).transpose()?.flatten();
+        Ok(Self::of_pool(pool, shelf, now_ms))
+    }
+
     fn with_pool(
         pool: Arc<Pool>,
         shelf: Option<Arc<dyn Shelf>>,
@@ -220,9 +247,13 @@ impl Database {
         let mut client = pool.connect().map_err(OpenError::Store)?;
         schema::migrate(&mut client)?;
         let shelf = shelf.map(|shelf| Joined::begin(&mut client, shelf)).transpose()?;
+        Ok(Self::of_pool(pool, shelf, now_ms))
+    }
+
+    fn of_pool(pool: Arc<Pool>, shelf: Option<Joined>, now_ms: Clock) -> Self {
         let bells = Arc::new(Bells::default());
         let listening = Listening::begin(Arc::clone(&pool), Arc::clone(&bells));
-        Ok(Self { pool, now_ms, shelf, turns: Turns::default(), bells, listening })
+        Self { pool, now_ms, shelf, turns: Turns::default(), bells, listening }
     }
 
     /// Has somebody told of what nodes tell each other, this one too, on a thread of the database's own.
@@ -256,6 +287,15 @@ impl Database {
     ) -> Result<T, StoreError> {
         let _turn = self.turns.wait(vault)?;
         self.pool.with(|line| write(Moment::writing(line, vault)?))
+    }
+
+    /// Whether a group of tables is of the newest version. Nothing is changed.
+    ///
+    /// # Errors
+    /// When it is of another one, or the database fails.
+    pub fn check(&self, group: u32, migrations: &[&str]) -> Result<(), OpenError> {
+        let mut client = self.pool.connect().map_err(OpenError::Store)?;
+        schema::check(&mut client, i64::from(group), migrations)
     }
 
     /// The store of a vault. It has no rows until somebody pushes.

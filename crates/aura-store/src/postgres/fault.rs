@@ -5,6 +5,14 @@ use aura_protocol::store::StoreError;
 use postgres::Error;
 use postgres::error::SqlState;
 
+/// What may be told of an error of the database: its detail names rows, and those name vaults.
+#[derive(Debug, thiserror::Error)]
+#[error("{severity} {code}")]
+struct Told {
+    severity: String,
+    code: String,
+}
+
 /// The store's word for an error of the database.
 pub(super) fn failed(error: Error) -> StoreError {
     match error.code() {
@@ -31,6 +39,12 @@ pub(super) fn failed(error: Error) -> StoreError {
         None if error.is_closed() => {
             StoreError::Unreachable("the database has closed the connection")
         }
-        _ => StoreError::Database(Box::new(error)),
+        _ => StoreError::Database(match error.as_db_error() {
+            Some(told) => Box::new(Told {
+                severity: told.severity().to_owned(),
+                code: told.code().code().to_owned(),
+            }),
+            None => Box::new(error),
+        }),
     }
 }

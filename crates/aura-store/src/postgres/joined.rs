@@ -54,6 +54,22 @@ impl Joined {
         Ok(joined)
     }
 
+    /// The two as they were joined; nothing where they never were. Nothing is made.
+    pub(super) fn as_is(
+        client: &mut Client,
+        shelf: Arc<dyn Shelf>,
+    ) -> Result<Option<Self>, OpenError> {
+        let rows = client.query("SELECT mark FROM shelves", &[]).map_err(OpenError::from_engine)?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let mark = bytes(row, 0).and_then(|mark| mark.try_into().ok()).map(Place);
+        let mark = mark.ok_or(OpenError::Store(StoreError::Damaged("the mark of its shelf")))?;
+        let joined = Self { shelf, mark };
+        if matches!(joined.has_mark(), Ok(false)) {
+            return Err(OpenError::Shelf { mark: format!("{NOBODY}/{mark}") });
+        }
+        Ok(Some(joined))
+    }
+
     fn has_mark(&self) -> Result<bool, StoreError> {
         Ok(self.shelf.read(NOBODY, self.mark).map_err(own)?.is_some())
     }

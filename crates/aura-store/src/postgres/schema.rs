@@ -5,6 +5,8 @@
 //! that spreads its rows over machines keeps each vault together. Migrations go forward only; a database that a
 //! newer version made is refused and left as it is. Source: spec/store.md, rules STO-40 and STO-41.
 
+use std::cmp::Ordering;
+
 use aura_protocol::store::StoreError;
 use postgres::Client;
 
@@ -88,6 +90,33 @@ const TRIES_MAX: usize = 8;
 /// Brings the tables of vaults to the newest version. Any number of nodes may do so at once.
 pub(super) fn migrate(client: &mut Client) -> Result<(), OpenError> {
     bring_up(client, VAULTS, &MIGRATIONS)
+}
+
+/// Whether the tables of vaults are of the newest version.
+pub(super) fn check_own(client: &mut Client) -> Result<(), OpenError> {
+    check(client, VAULTS, &MIGRATIONS)
+}
+
+/// Whether a group of tables is of the newest version. Nothing is changed.
+pub(super) fn check(client: &mut Client, group: i64, migrations: &[&str]) -> Result<(), OpenError> {
+    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    let sql = "SELECT to_regclass('aura_tables') IS NOT NULL";
+    let is_made: bool = client
+        .query_one(sql, &[])
+        .and_then(|row| row.try_get(0))
+        .map_err(OpenError::from_engine)?;
+    let found = if is_made {
+        let sql = "SELECT version FROM aura_tables WHERE id = $1";
+        let row = client.query_opt(sql, &[&group]).map_err(OpenError::from_engine)?;
+        row.map_or(Ok(0), |row| row.try_get::<_, i64>(0)).map_err(OpenError::from_engine)?
+    } else {
+        0
+    };
+    match found.cmp(&known) {
+        Ordering::Less => Err(OpenError::Older { found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(OpenError::Newer { found, known }),
+    }
 }
 
 /// Brings a group of tables to the newest version, in one transaction.
