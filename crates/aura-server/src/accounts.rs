@@ -2,6 +2,8 @@
 //! Accounts, their vaults' devices, and invitations. Of a password only its OPAQUE record is kept, of an invitation its
 //! hash. They stand in a file of the server's own, or in a database that nodes share.
 
+mod closing;
+
 mod file;
 
 use aura_protocol::auth::AccountName;
@@ -10,6 +12,8 @@ use aura_protocol::http::Invitation;
 use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::store::StoreError;
 
+pub use self::closing::Closing;
+pub(crate) use self::closing::{TURN_SECONDS, take_away};
 pub use self::file::Accounts;
 use crate::listing::Listing;
 
@@ -26,12 +30,18 @@ pub enum AccountError {
     /// There is no such account.
     #[error("there is no such account")]
     Absent,
+    /// What an earlier account of the vault has left is being taken away.
+    #[error("an earlier account of this vault is being closed still; try again in a while")]
+    Closing,
     /// The invitation is none, is used up, or has run out.
     #[error("the invitation is none, is used up or has run out")]
     Uninvited,
     /// The file was written by a newer version, or is none of Aura's.
     #[error("accounts.db is of a newer version or none of Aura's; it was left as it is")]
     Foreign,
+    /// The file was written by an older version, and it is not for this program to change.
+    #[error("accounts.db is of an older version; start the server, which brings it to this one")]
+    Older,
     /// The database failed.
     #[error("the accounts' database failed")]
     Database(#[from] rusqlite::Error),
@@ -60,7 +70,7 @@ pub struct Account {
 }
 
 /// Every account of a server, wherever they are kept.
-pub trait AccountBook: Send + Sync + core::fmt::Debug {
+pub trait AccountBook: Closing + Send + Sync + core::fmt::Debug {
     /// Whether an account of this name could be opened with this invitation, where one is needed.
     ///
     /// # Errors
@@ -75,7 +85,8 @@ pub trait AccountBook: Send + Sync + core::fmt::Debug {
     /// Opens an account for a vault with these devices, and takes one use of the invitation, in one transaction.
     ///
     /// # Errors
-    /// When name or vault has one, the invitation does not count, or the database fails.
+    /// When name or vault has one, the vault's earlier one is not taken away yet, the invitation does not count, or the
+    /// database fails.
     fn open_account(
         &self,
         opened: (&Account, &Listing),
@@ -130,7 +141,7 @@ pub trait AccountBook: Send + Sync + core::fmt::Debug {
     /// When there is no such account, or the database fails.
     fn allow(&self, name: &AccountName, quota: Option<u64>) -> Result<(), AccountError>;
 
-    /// Lets go of an account. What is kept of its vault is not touched.
+    /// Lets go of an account, and notes in the same transaction that its vault is to be taken away.
     ///
     /// # Errors
     /// When there is no such account, or the database fails.
@@ -173,4 +184,9 @@ pub trait AccountBook: Send + Sync + core::fmt::Debug {
 /// What is kept of an invitation: who reads it cannot use it.
 pub(crate) fn hash(invitation: &Invitation) -> [u8; 32] {
     Hash::of(&[invitation.as_str().as_bytes()]).0
+}
+
+/// What a login keeps of the record that it began with: another one is another password.
+pub(crate) fn record_hash(record: &[u8; RECORD_BYTES]) -> Hash {
+    Hash::of(&[b"aura-server record", record])
 }

@@ -85,16 +85,31 @@ impl Backing {
             Some(storage) => shared::open(storage, now_ms),
             #[cfg(not(feature = "postgres"))]
             Some(_) => Err(BackingError::Unsupported),
-            None => Self::folder(config, now_ms),
+            None => {
+                Ok(Self::folder(Accounts::open(&config.data.join("accounts.db"))?, config, now_ms))
+            }
         }
     }
 
-    fn folder(config: &Config, now_ms: Now) -> Result<Self, BackingError> {
-        Ok(Self {
-            accounts: Arc::new(Accounts::open(&config.data.join("accounts.db"))?),
+    /// The same beside servers that may be of an older version: what they have is not brought to this one.
+    pub(crate) fn as_is(config: &Config, now_ms: Now) -> Result<Self, BackingError> {
+        match &config.storage {
+            #[cfg(feature = "postgres")]
+            Some(storage) if config.has_shared_keys() => shared::open_as_is(storage, now_ms),
+            Some(_) => Self::of(config, now_ms),
+            None => {
+                let accounts = Accounts::open_as_is(&config.data.join("accounts.db"))?;
+                Ok(Self::folder(accounts, config, now_ms))
+            }
+        }
+    }
+
+    fn folder(accounts: Accounts, config: &Config, now_ms: Now) -> Self {
+        Self {
+            accounts: Arc::new(accounts),
             passes: Arc::new(Tokens::default()),
             boxes: Arc::new(Boxes::default()),
             hosting: Arc::new(FolderHosting::new(config.data.join("vaults"), now_ms)),
-        })
+        }
     }
 }

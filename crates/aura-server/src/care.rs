@@ -12,9 +12,10 @@ use aura_protocol::store::StoreError;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::access;
-use crate::accounts::{AccountBook, AccountError, Accounts};
+use crate::accounts::{AccountBook, AccountError, Accounts, take_away};
 use crate::backing::{Backing, BackingError};
 use crate::config::Config;
+use crate::copy::copy_whole;
 use crate::secrets::{self, Certificate, LogKey};
 use crate::vaults::{self, Now};
 
@@ -54,9 +55,14 @@ pub enum CareError {
     Backing(#[from] BackingError),
     /// A vault could not be taken away.
     #[error(
-        "the account is closed, but what is kept for it could not be taken away; run this again"
+        "the account is closed, but what is kept for it could not be taken away yet; the server does that when it works"
     )]
-    Vault(#[from] StoreError),
+    Vault(#[source] AccountError),
+    /// The server did not hear of it.
+    #[error(
+        "the account is closed, but other nodes could not be told; they notice it by themselves"
+    )]
+    Untold(#[from] StoreError),
 }
 
 /// What a copy came to.
@@ -92,8 +98,7 @@ pub fn back_up(data: &Path, to: &Path) -> Result<Copied, CareError> {
     }
     make(&partial)?;
     let accounts = partial.join("accounts.db");
-    Accounts::open(&data.join("accounts.db"))?.back_up(&accounts)?;
-    private(&accounts)?;
+    copy_database(&data.join("accounts.db"), &accounts)?;
     for name in KEYS {
         let (from, to) = (data.join(name), partial.join(name));
         if from.exists() {
@@ -104,27 +109,42 @@ pub fn back_up(data: &Path, to: &Path) -> Result<Copied, CareError> {
     let (vaults, strays) = all(data)?;
     let mut copied = Copied { strays, ..Copied::default() };
     for vault in vaults {
-        let (from, to) = (
-            vaults::folder(&data.join("vaults"), vault),
-            vaults::folder(&partial.join("vaults"), vault),
-        );
-        if !from.join("store.db").exists() {
-            // It is being made, or was closed since.
-            continue;
+        if let Some(bytes) = copy_vault((data, &partial), vault)? {
+            copied.bytes = copied.bytes.saturating_add(bytes);
+            copied.vaults = copied.vaults.saturating_add(1);
         }
-        make(&to)?;
-        for name in ["store.db", access::FILE] {
-            if from.join(name).exists() {
-                let bytes = copy_database(&from.join(name), &to.join(name))?;
-                copied.bytes = copied.bytes.saturating_add(bytes);
-            }
-        }
-        copied.bytes =
-            copied.bytes.saturating_add(copy_chunks(&from.join("chunks"), &to.join("chunks"))?);
-        copied.vaults = copied.vaults.saturating_add(1);
     }
     fs::rename(&partial, to).map_err(failed(to))?;
     Ok(copied)
+}
+
+/// Copies a vault: how many bytes that were. Nothing where it is being made, or is taken away meanwhile.
+fn copy_vault((data, copy): (&Path, &Path), vault: VaultId) -> Result<Option<u64>, CareError> {
+    let of = |root: &Path| vaults::folder(&root.join("vaults"), vault);
+    let (from, to) = (of(data), of(copy));
+    let is_there = || from.join("store.db").exists();
+    if !is_there() {
+        return Ok(None);
+    }
+    match copy_whole_vault(&from, &to) {
+        // By half it would be one that has lost something.
+        _ if !is_there() => {
+            fs::remove_dir_all(&to).map_err(failed(&to))?;
+            Ok(None)
+        }
+        copied => copied.map(Some),
+    }
+}
+
+fn copy_whole_vault(from: &Path, to: &Path) -> Result<u64, CareError> {
+    make(to)?;
+    let mut bytes = 0u64;
+    for name in ["store.db", access::FILE] {
+        if from.join(name).exists() {
+            bytes = bytes.saturating_add(copy_database(&from.join(name), &to.join(name))?);
+        }
+    }
+    Ok(bytes.saturating_add(copy_chunks(&from.join("chunks"), &to.join("chunks"))?))
 }
 
 fn make(folder: &Path) -> Result<(), CareError> {
@@ -156,14 +176,12 @@ fn all(data: &Path) -> Result<(Vec<VaultId>, Vec<PathBuf>), CareError> {
 /// Folders in a folder, with their names; whatever else is there is a stray. What the server is taking away is neither.
 fn folders(of: &Path, strays: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, String)>, CareError> {
     let mut found = Vec::new();
-    let entries = match fs::read_dir(of) {
-        // It was never made, or was taken away since.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        entries => entries.map_err(failed(of))?,
-    };
+    // It was never made, or was taken away since.
+    let Some(entries) = unless_gone(fs::read_dir(of), of)? else { return Ok(found) };
     for entry in entries {
         let entry = entry.map_err(failed(of))?;
-        let is_folder = entry.file_type().map_err(failed(&entry.path()))?.is_dir();
+        let Some(kind) = unless_gone(entry.file_type(), &entry.path())? else { continue };
+        let is_folder = kind.is_dir();
         match entry.file_name().into_string() {
             Ok(name) if is_folder && vaults::is_removed(&name) => {}
             Ok(name) if is_folder => found.push((entry.path(), name)),
@@ -178,15 +196,15 @@ fn copy_database(from: &Path, to: &Path) -> Result<u64, CareError> {
         let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         source.busy_timeout(std::time::Duration::from_secs(10))?;
         let mut copy = Connection::open(to)?;
-        // In one step: a copy in several begins again whenever somebody writes in between.
-        rusqlite::backup::Backup::new(&source, &mut copy)?.step(-1)
+        copy_whole(&source, &mut copy)
     };
     copy().map_err(|error| CareError::Database { path: from.to_owned(), error })?;
     private(to)?;
     Ok(fs::metadata(to).map_err(failed(to))?.len())
 }
 
-/// Chunks never change: each is copied as it is, those that are being written are left out.
+/// Chunks never change: each is copied as it is, those that are being written are left out, and those that are let go of
+/// meanwhile.
 fn copy_chunks(from: &Path, to: &Path) -> Result<u64, CareError> {
     let mut bytes = 0u64;
     for (shelf, name) in folders(from, &mut Vec::new())? {
@@ -195,17 +213,27 @@ fn copy_chunks(from: &Path, to: &Path) -> Result<u64, CareError> {
         }
         let to = to.join(name);
         make(&to)?;
-        for chunk in fs::read_dir(&shelf).map_err(failed(&shelf))? {
+        let Some(chunks) = unless_gone(fs::read_dir(&shelf), &shelf)? else { continue };
+        for chunk in chunks {
             let chunk = chunk.map_err(failed(&shelf))?;
             let name = chunk.file_name();
             if name.to_str().and_then(ChunkName::parse).is_none() {
                 continue;
             }
             let copied = fs::copy(chunk.path(), to.join(chunk.file_name()));
-            bytes = bytes.saturating_add(copied.map_err(failed(&chunk.path()))?);
+            let copied = unless_gone(copied, &chunk.path())?;
+            bytes = bytes.saturating_add(copied.unwrap_or_default());
         }
     }
     Ok(bytes)
+}
+
+/// What was read; nothing of what is not there any more.
+fn unless_gone<T>(read: io::Result<T>, path: &Path) -> Result<Option<T>, CareError> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(failed(path)),
+    }
 }
 
 /// The accounts of the server that these settings describe, also while it works.
@@ -213,19 +241,22 @@ fn copy_chunks(from: &Path, to: &Path) -> Result<u64, CareError> {
 /// # Errors
 /// When they cannot be opened.
 pub fn accounts(config: &Config, now_ms: Now) -> Result<Arc<dyn AccountBook>, CareError> {
-    Ok(Backing::of(config, now_ms)?.accounts)
+    Ok(Backing::as_is(config, now_ms)?.accounts)
 }
 
 /// Closes an account and takes its vault away, also while the server works: nobody without an account gets at it any
 /// more.
 ///
 /// # Errors
-/// When there is none, or what is kept for it cannot be removed.
+/// When there is none, or what is kept for it cannot be removed yet, which the server does later.
 pub fn close(config: &Config, vault: VaultId, now_ms: Now) -> Result<(), CareError> {
-    let backing = Backing::of(config, now_ms)?;
+    let backing = Backing::as_is(config, now_ms)?;
     backing.accounts.close(vault)?;
-    backing.passes.forget(vault)?;
-    backing.hosting.remove(vault)?;
+    let taken = take_away(&*backing.accounts, vault, || {
+        backing.passes.forget(vault)?;
+        backing.hosting.remove(vault)
+    });
+    taken.map_err(CareError::Vault)?;
     Ok(backing.hosting.tell(vault)?)
 }
 
@@ -268,11 +299,9 @@ pub fn examine(config: &Config) -> Vec<Look> {
     if !is_there("accounts.db") {
         return looks;
     }
-    let accounts = match Accounts::open(&config.data.join("accounts.db")) {
-        Ok(accounts) => match accounts.is_sound() {
-            Ok(true) => None,
-            _ => Some("the database is damaged; restore accounts.db from a backup".to_owned()),
-        },
+    let accounts = match Accounts::look(&config.data.join("accounts.db")) {
+        Ok(true) => None,
+        Ok(false) => Some("the database is damaged; restore accounts.db from a backup".to_owned()),
         Err(error) => Some(format!("{error}")),
     };
     look("accounts", accounts);
@@ -295,7 +324,7 @@ pub fn examine(config: &Config) -> Vec<Look> {
 /// Whether the database answers, with tables and keys that are this node's.
 fn shared_trouble(config: &Config) -> Option<String> {
     let told = |error: &dyn std::error::Error| Some(chain(error));
-    let backing = match Backing::of(config, || 0) {
+    let backing = match Backing::as_is(config, || 0) {
         Ok(backing) => backing,
         Err(error) => return told(&error),
     };
@@ -303,7 +332,7 @@ fn shared_trouble(config: &Config) -> Option<String> {
         (Ok(setup), Ok(log)) => (setup, log),
         (Err(error), _) | (_, Err(error)) => return told(&error),
     };
-    if let Err(error) = backing.hosting.agree(&setup, &log) {
+    if let Err(error) = backing.hosting.compare(&setup, &log) {
         return told(&error);
     }
     backing.accounts.closed().err().and_then(|error| told(&error))
@@ -359,5 +388,44 @@ fn vault_trouble(folder: &Path) -> Option<String> {
             "its database is damaged; end the server, move its folder away, and let a device of the vault sync: it fills it again"
                 .to_owned(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use super::*;
+
+    /// What a person closes or lets go of while it is copied does not stop the copy, and is not in it by half.
+    #[test]
+    fn what_vanishes_is_stepped_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));
+        let of = |root: &Path, at: u8| vaults::folder(&root.join("vaults"), VaultId([at; 32]));
+        for at in 1..=3 {
+            let shelf = of(&data, at).join("chunks/aa");
+            make(&shelf).unwrap();
+            let name = format!("aa{}", "0".repeat(30));
+            assert!(ChunkName::parse(&name).is_some());
+            // Listed, and not there when it is its turn.
+            std::os::unix::fs::symlink("nowhere", shelf.join(name)).unwrap();
+            fs::write(shelf.join(format!("aa{}", "1".repeat(30))), "sealed").unwrap();
+            let store = Connection::open(of(&data, at).join("store.db")).unwrap();
+            store.execute_batch("CREATE TABLE entries (body BLOB)").unwrap();
+        }
+        let (listed, _) = all(&data).unwrap();
+        assert_eq!(listed.len(), 3);
+        // One is closed before its turn, one while it is copied.
+        fs::remove_dir_all(of(&data, 1)).unwrap();
+        assert_eq!(copy_vault((&data, &copy), listed[0]).unwrap(), None);
+        assert!(copy_vault((&data, &copy), listed[1]).unwrap().unwrap() > 6);
+        assert!(of(&copy, 2).join(format!("chunks/aa/aa{}", "1".repeat(30))).exists());
+        let going = of(&data, 3);
+        let copied = copy_whole_vault(&going, &of(&copy, 3)).unwrap();
+        assert!(copied > 6);
+        fs::remove_file(going.join("store.db")).unwrap();
+        fs::create_dir(going.join("store.db")).unwrap();
+        assert!(copy_vault((&data, &copy), listed[2]).is_err(), "that is something else");
     }
 }

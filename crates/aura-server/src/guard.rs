@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Slows down whoever guesses: failed logins are counted for the account and for the source (ACC-9).
+//! Slows down whoever guesses: failed logins are counted for the source, its network and the account (ACC-9).
 //!
 //! A login counts as failed when it begins; ending it well takes that back. So an attacker gains nothing
-//! by leaving the end out. What is kept is bounded: where there is no more room, the entries that would
-//! be forgotten soonest go first.
+//! by leaving the end out. What others did in somebody's name slows down only who has failed too: strangers keep nobody
+//! out. What is kept is bounded: where there is no more room, the entries that would be forgotten soonest go first.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -19,9 +19,11 @@ const FREE: u32 = 5;
 const DELAY: Duration = Duration::from_secs(2);
 /// No delay of a source is longer.
 const DELAY_MAX: Duration = Duration::from_mins(15);
-/// No delay of a name is longer: a stranger who fails in somebody's name may not keep them out. What a login
-/// is made of has a secret key in it, which nobody guesses; the delay keeps the noise down.
-const NAME_DELAY_MAX: Duration = Duration::from_secs(4);
+/// No delay of a name or a network is longer. What a login is made of has a secret key in it, which nobody guesses; these
+/// keep the noise down.
+const SHARED_DELAY_MAX: Duration = Duration::from_secs(4);
+/// A network of IPv6 has so many times what one source has: failures that are free, places, requests a second.
+pub(crate) const NETWORK_SHARE: u32 = 8;
 /// After so long without a failure all is forgotten.
 const FORGET: Duration = Duration::from_hours(1);
 /// Names and sources that are remembered, of each.
@@ -33,29 +35,32 @@ struct Failures {
     last: Instant,
 }
 
-impl Failures {
-    /// For how long nobody may try.
-    fn left(&self, now: Instant, max: Duration) -> Option<Duration> {
-        let beyond = self.count.checked_sub(FREE)?;
-        let delay = DELAY.saturating_mul(1u32.checked_shl(beyond).unwrap_or(u32::MAX)).min(max);
-        let passed = now.saturating_duration_since(self.last);
-        delay.checked_sub(passed).filter(|left| !left.is_zero())
-    }
-}
-
 #[derive(Debug)]
 struct Counts<K> {
     failures: HashMap<K, Failures>,
+    free: u32,
     delay_max: Duration,
 }
 
 impl<K: Hash + Eq + Clone> Counts<K> {
-    fn new(delay_max: Duration) -> Self {
-        Self { failures: HashMap::new(), delay_max }
+    fn new(free: u32, delay_max: Duration) -> Self {
+        Self { failures: HashMap::new(), free, delay_max }
     }
 
-    fn left(&self, key: &K, now: Instant) -> Option<Duration> {
-        self.failures.get(key).and_then(|failures| failures.left(now, self.delay_max))
+    /// When it failed last, if that is not forgotten.
+    fn last(&self, key: &K, now: Instant) -> Option<Instant> {
+        let failures = self.failures.get(key).filter(|failures| failures.count > 0)?;
+        let passed = now.saturating_duration_since(failures.last);
+        (passed <= FORGET).then_some(failures.last)
+    }
+
+    /// For how long somebody who failed then may not try.
+    fn left(&self, key: &K, last: Instant, now: Instant) -> Option<Duration> {
+        self.last(key, now)?;
+        let beyond = self.failures.get(key)?.count.checked_sub(self.free)?;
+        let delay = DELAY.saturating_mul(1u32.checked_shl(beyond).unwrap_or(u32::MAX));
+        let passed = now.saturating_duration_since(last);
+        delay.min(self.delay_max).checked_sub(passed).filter(|left| !left.is_zero())
     }
 
     fn count(&mut self, key: K, now: Instant) {
@@ -91,14 +96,22 @@ impl<K: Hash + Eq + Clone> Counts<K> {
 #[derive(Debug)]
 pub struct Guard {
     names: Mutex<Counts<AccountName>>,
-    sources: Mutex<Counts<IpAddr>>,
+    lines: Mutex<LineCounts>,
+}
+
+/// The failures of sources and of their networks.
+#[derive(Debug)]
+struct LineCounts {
+    sources: Counts<IpAddr>,
+    networks: Counts<IpAddr>,
 }
 
 impl Default for Guard {
     fn default() -> Self {
+        let networks = Counts::new(FREE.saturating_mul(NETWORK_SHARE), SHARED_DELAY_MAX);
         Self {
-            names: Mutex::new(Counts::new(NAME_DELAY_MAX)),
-            sources: Mutex::new(Counts::new(DELAY_MAX)),
+            names: Mutex::new(Counts::new(FREE, SHARED_DELAY_MAX)),
+            lines: Mutex::new(LineCounts { sources: Counts::new(FREE, DELAY_MAX), networks }),
         }
     }
 }
@@ -114,6 +127,12 @@ pub fn source(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The network of a source, of which one line may have many: the first 48 bits of IPv6. Nothing for IPv4.
+pub fn network(source: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(address) = source.to_canonical() else { return None };
+    Some(IpAddr::V6(Ipv6Addr::from(u128::from(address) & !(u128::MAX >> 48))))
+}
+
 impl Guard {
     /// Counts the beginning of a login as one that failed.
     ///
@@ -121,20 +140,35 @@ impl Guard {
     /// For how long to wait, when there were too many; then it is not counted.
     pub fn begin(&self, name: &AccountName, source: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = names.left(name, now).max(sources.left(&source, now));
-        if let Some(left) = left {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let network = network(source);
+        // From its own last failure on, whatever others do meanwhile: whoever waits gets their turn.
+        let of_own = lines.sources.last(&source, now).and_then(|last| {
+            lines.sources.left(&source, last, now).max(names.left(name, last, now))
+        });
+        let of_network = network.and_then(|network| {
+            let last = lines.networks.last(&network, now)?;
+            lines.networks.left(&network, last, now)
+        });
+        if let Some(left) = of_own.max(of_network) {
             return Err(left);
         }
         names.count(name.clone(), now);
-        sources.count(source, now);
+        lines.sources.count(source, now);
+        if let Some(network) = network {
+            lines.networks.count(network, now);
+        }
         Ok(())
     }
 
     /// A login ended well: it was no failure.
     pub fn end(&self, name: &AccountName, source: IpAddr) {
         self.names.lock().unwrap_or_else(PoisonError::into_inner).forgive(name);
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner).forgive(&source);
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.sources.forgive(&source);
+        if let Some(network) = network(source) {
+            lines.networks.forgive(&network);
+        }
     }
 }
 
@@ -167,32 +201,57 @@ mod tests {
         assert_eq!(waits[14], DELAY_MAX);
     }
 
-    /// attack AVL-03: whoever fails in somebody's name from everywhere keeps them out for seconds only.
-    #[test]
-    fn a_name_waits_for_seconds() {
-        let (guard, now) = (Guard::default(), Instant::now());
-        for host in 0..50_u32 {
-            let from = IpAddr::V4(std::net::Ipv4Addr::from(host));
-            guard.begin(&name("ada"), from, now + NAME_DELAY_MAX * host).unwrap();
-        }
-        let left = guard.begin(&name("ada"), HERE, now + NAME_DELAY_MAX * 49);
-        assert_eq!(left, Err(NAME_DELAY_MAX));
+    fn host(number: u32) -> IpAddr {
+        IpAddr::V4(std::net::Ipv4Addr::from(number))
     }
 
-    /// An account is guarded wherever its guessers are, and a source whatever names it tries.
+    /// ACC-9, attack AVL-03: whoever fails in somebody's name from everywhere, all the time, keeps nobody out: who has not
+    /// failed does not wait, and who mistyped waits for seconds from then on.
+    #[test]
+    fn a_name_waits_for_seconds() {
+        let (guard, mut now) = (Guard::default(), Instant::now());
+        let mut strangers = 0..;
+        let mut fail = |now| guard.begin(&name("ada"), host(strangers.next().unwrap()), now);
+        (0..50).for_each(|_| fail(now).unwrap());
+        let home = host(u32::MAX);
+        guard.begin(&name("ada"), home, now).unwrap();
+        assert_eq!(guard.begin(&name("ada"), home, now), Err(SHARED_DELAY_MAX));
+        for _ in 0..8 {
+            now += SHARED_DELAY_MAX / 8;
+            (0..5).for_each(|_| fail(now).unwrap());
+        }
+        guard.begin(&name("ada"), home, now).unwrap();
+        // A stranger who failed a moment ago waits as long, wherever they are.
+        assert_eq!(guard.begin(&name("ada"), host(89), now), Err(SHARED_DELAY_MAX));
+    }
+
+    /// A source is guarded whatever names it tries.
     #[test]
     fn accounts_and_sources_are_counted_apart() {
         let (guard, now) = (Guard::default(), Instant::now());
-        for host in 0..FREE {
-            let from = IpAddr::V4(std::net::Ipv4Addr::from(host));
-            guard.begin(&name("ada"), from, now).unwrap();
+        for number in 0..FREE {
+            guard.begin(&name("ada"), host(number), now).unwrap();
         }
-        assert!(guard.begin(&name("ada"), HERE, now).is_err());
+        assert!(guard.begin(&name("ada"), host(0), now).is_err());
+        guard.begin(&name("bo"), host(0), now).unwrap();
         for at in 0..FREE {
             guard.begin(&name(&format!("n{at}")), HERE, now).unwrap();
         }
         assert!(guard.begin(&name("bo"), HERE, now).is_err());
-        guard.begin(&name("bo"), IpAddr::V4(std::net::Ipv4Addr::from(77)), now).unwrap();
+        guard.begin(&name("bo"), host(77), now).unwrap();
+    }
+
+    /// attack AUT-02: one line with many networks of IPv6 is slowed down as one.
+    #[test]
+    fn a_line_of_ipv6_is_counted_as_one() {
+        let (guard, now) = (Guard::default(), Instant::now());
+        let of = |at: u32| format!("2001:db8:0:{at:x}::").parse::<IpAddr>().unwrap();
+        for at in 0..FREE * NETWORK_SHARE {
+            guard.begin(&name(&format!("n{at}")), of(at), now).unwrap();
+        }
+        assert_eq!(guard.begin(&name("ada"), of(99), now), Err(DELAY));
+        guard.begin(&name("ada"), "2001:db8:1::".parse().unwrap(), now).unwrap();
+        guard.begin(&name("ada"), of(99), now + SHARED_DELAY_MAX).unwrap();
     }
 
     #[test]
@@ -204,20 +263,19 @@ mod tests {
         }
     }
 
-    /// A flood of names does not make it forget the one that is being guessed.
+    /// A flood of names and sources does not make it forget the one that guesses.
     #[test]
     fn a_flood_frees_nobody() {
         let (guard, now) = (Guard::default(), Instant::now());
-        for host in 0..FREE {
-            guard.begin(&name("ada"), IpAddr::V4(std::net::Ipv4Addr::from(host)), now).unwrap();
+        for _ in 0..FREE {
+            guard.begin(&name("ada"), HERE, now).unwrap();
         }
         for at in 0..u32::try_from(REMEMBERED_MAX).unwrap() + 10 {
-            let from = IpAddr::V4(std::net::Ipv4Addr::from(1000 + at));
-            guard.begin(&name(&format!("n{at}")), from, now).unwrap();
+            guard.begin(&name(&format!("n{at}")), host(1000 + at), now).unwrap();
         }
         assert!(guard.begin(&name("ada"), HERE, now).is_err());
         assert!(guard.names.lock().unwrap().failures.len() <= REMEMBERED_MAX);
-        assert!(guard.sources.lock().unwrap().failures.len() <= REMEMBERED_MAX);
+        assert!(guard.lines.lock().unwrap().sources.failures.len() <= REMEMBERED_MAX);
     }
 
     #[test]
@@ -227,5 +285,8 @@ mod tests {
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(network(of("2001:db8:0:ff::1")), network(of("2001:db8::1")));
+        assert_ne!(network(of("2001:db8:1::1")), network(of("2001:db8::1")));
+        assert_eq!(network(of("192.0.2.1")), None);
     }
 }

@@ -10,13 +10,19 @@ pub mod secrets;
 
 pub mod listing;
 
+mod copy;
+
 pub mod accounts;
 
 pub mod guard;
 
 mod crowd;
 
+mod rate;
+
 mod proxy;
+
+mod line;
 
 mod token;
 

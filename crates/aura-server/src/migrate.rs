@@ -13,7 +13,7 @@ use aura_protocol::store::StoreError;
 use aura_store::portable::{Sum, sum};
 
 use crate::access::{Leaf, Leaves};
-use crate::accounts::{Account, AccountError};
+use crate::accounts::{Account, AccountError, take_away};
 use crate::backing::{Backing, BackingError};
 use crate::config::Config;
 use crate::secrets::{self, Certificate, LogKey, SecretError};
@@ -80,6 +80,11 @@ pub fn migrate(from: &Config, to: &Config, now_ms: Now) -> Result<Moved, Migrate
     compare_keys(from, to)?;
     let (source, source_held) = alone(from, now_ms, "the source")?;
     let (target, target_held) = alone(to, now_ms, "the target")?;
+    for backing in [&source, &target] {
+        for vault in backing.accounts.closing()? {
+            take_away(&*backing.accounts, vault, || backing.hosting.remove(vault))?;
+        }
+    }
     target.hosting.agree(&secrets::logins(to)?, &LogKey::of(to)?).map_err(BackingError::from)?;
     let mut moved = Moved::default();
     for account in source.accounts.all()? {

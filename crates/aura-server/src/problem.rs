@@ -50,7 +50,11 @@ impl From<AccountError> for Refusal {
             AccountError::Taken => ProblemKind::Taken,
             AccountError::Uninvited => ProblemKind::Closed,
             AccountError::Absent => ProblemKind::Unauthenticated,
-            AccountError::Foreign | AccountError::Database(_) | AccountError::Store(_) => {
+            AccountError::Closing => return Self::later(ProblemKind::Busy, 30),
+            AccountError::Foreign
+            | AccountError::Older
+            | AccountError::Database(_)
+            | AccountError::Store(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the accounts failed");
                 ProblemKind::Internal
             }

@@ -5,6 +5,8 @@ mod state;
 
 mod entry;
 
+mod held;
+
 mod account;
 
 mod pairing;
@@ -24,17 +26,19 @@ use std::time::Instant;
 
 use aura_protocol::http::{PROTOCOL, PROTOCOL_HEADER, PROTOCOL_MIN, ProblemKind, path};
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http_body_util::BodyExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use self::state::{Server, Start};
 use crate::guard::source;
+use crate::line::{Asked, Line};
 use crate::openapi::{self, CHUNK, OPERATIONS};
 use crate::problem::Refusal;
 use crate::proxy::Origin;
@@ -116,12 +120,35 @@ async fn counted(State(server): State<Arc<Server>>, request: Request, next: Next
     let info = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let origin = request.extensions().get::<Origin>().and_then(|Origin(origin)| *origin);
     let source = info.map(|ConnectInfo(address)| source(origin.unwrap_or(address.ip())));
+    // Until its answer is read, or is over.
+    let asked = request.extensions().get::<Line>().map(Line::ask);
     let response = match source.and_then(|source| server.admit(source)) {
         Some(_place) => next.run(request).await,
         None => Refusal::later(ProblemKind::SlowDown, 1).into_response(),
     };
+    let response = match asked {
+        Some(asked) => until_read(response, asked),
+        None => response,
+    };
     server.metrics.answered(path, response.status().as_u16(), began.elapsed());
     response
+}
+
+/// The same answer, which says that it is asked for until it is over.
+fn until_read(response: Response, asked: Asked) -> Response {
+    if response.body().is_end_stream() {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    if let Some(bytes) = body.size_hint().exact() {
+        // What is wrapped does not say it any more.
+        parts.headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from(bytes));
+    }
+    let body = body.map_frame(move |frame| {
+        let _until = &asked;
+        frame
+    });
+    Response::from_parts(parts, Body::new(body))
 }
 
 async fn document() -> Response {

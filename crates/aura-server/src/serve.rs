@@ -6,31 +6,25 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use aura_protocol::auth::ServerKey;
 use axum_server::Handle;
-use axum_server::accept::{Accept, NoDelayAcceptor};
+use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
-use tokio::time::{Sleep, sleep, timeout};
-use tower_http::add_extension::AddExtension;
+use tokio::time::sleep;
 
 use crate::accounts::AccountError;
 use crate::backing::{Backing, BackingError};
 use crate::config::Config;
-use crate::crowd::{Crowd, Place};
-use crate::guard::source;
-use crate::proxy::{self, Origin};
+use crate::crowd::Lines;
+use crate::line::Bounded;
 use crate::routes::{self, Server, Start};
 use crate::secrets::{self, Certificate, LogKey, SecretError};
 use crate::vaults::{self, Company, Held};
@@ -267,11 +261,11 @@ async fn serve(
     let acceptor =
         RustlsAcceptor::new(tls).handshake_timeout(HANDSHAKE).acceptor(NoDelayAcceptor::new());
     let places = Arc::new(Semaphore::new(server.config.limits.connections));
-    let sources = Crowd::new(server.config.limits.connections_per_source);
+    let sources = Arc::new(Lines::new(server.config.limits.connections_per_source));
     let first = Duration::from_secs(u64::from(server.config.limits.first_byte_seconds));
     let proxies: Arc<[IpAddr]> = server.config.proxies.iter().map(IpAddr::to_canonical).collect();
     let mut listening = axum_server::from_tcp(listener)?
-        .acceptor(Bounded { acceptor, places, sources, first, proxies })
+        .acceptor(Bounded { acceptor, places, sources, first, header: HANDSHAKE, proxies })
         .handle(handle);
     let http = listening.http_builder();
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
@@ -301,6 +295,8 @@ async fn operate(server: Arc<Server>, listener: TcpListener) {
 /// Reads the certificate again when its files change, and forgets what nobody needs.
 async fn look_after(server: Arc<Server>, tls: RustlsConfig) {
     let mut seen = changed(&server.config);
+    // What was cut short when it ended.
+    server.tidy().await;
     loop {
         sleep(LOOK).await;
         server.tidy().await;
@@ -326,97 +322,4 @@ async fn look_after(server: Arc<Server>, tls: RustlsConfig) {
 fn changed(config: &Config) -> Option<[Option<SystemTime>; 2]> {
     let of = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     config.tls.as_ref().map(|tls| [of(&tls.certificate), of(&tls.key)])
-}
-
-/// Takes so many connections at once; those beyond are closed before their handshake.
-#[derive(Debug, Clone)]
-struct Bounded<A> {
-    acceptor: A,
-    places: Arc<Semaphore>,
-    sources: Arc<Crowd<IpAddr>>,
-    /// How long a connection may take to say anything.
-    first: Duration,
-    /// Whose word about where a connection comes from is taken.
-    proxies: Arc<[IpAddr]>,
-}
-
-/// A connection with its place.
-struct Placed<S> {
-    stream: S,
-    /// Until when it must have said something; nothing once it has.
-    first: Option<Pin<Box<Sleep>>>,
-    _places: (OwnedSemaphorePermit, Place<IpAddr>),
-}
-
-impl<A, S> Accept<TcpStream, S> for Bounded<A>
-where
-    A: Accept<TcpStream, S> + Clone + Send + 'static,
-    A::Stream: Send,
-    A::Service: Send,
-    A::Future: Send,
-    S: Send + 'static,
-{
-    type Stream = Placed<A::Stream>;
-    type Service = AddExtension<A::Service, Origin>;
-    type Future =
-        Pin<Box<dyn Future<Output = io::Result<(Placed<A::Stream>, Self::Service)>> + Send>>;
-
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let (acceptor, first, sources) =
-            (self.acceptor.clone(), self.first, Arc::clone(&self.sources));
-        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
-        let peer = stream.peer_addr().map(|address| address.ip().to_canonical());
-        let is_proxy = peer.as_ref().is_ok_and(|peer| self.proxies.contains(peer));
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| refused());
-        Box::pin(async move {
-            let (mut stream, peer, place) = (stream, peer?, place?);
-            let origin = if is_proxy {
-                timeout(HANDSHAKE, proxy::origin(&mut stream)).await??
-            } else {
-                Origin(None)
-            };
-            let of_source = sources.enter(source(origin.0.unwrap_or(peer))).ok_or_else(refused)?;
-            let (stream, service) = acceptor.accept(stream, service).await?;
-            let first = Some(Box::pin(sleep(first)));
-            let places = (place, of_source);
-            Ok((Placed { stream, first, _places: places }, AddExtension::new(service, origin)))
-        })
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Placed<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.first = None;
-        }
-        let is_late = |first: &mut Pin<Box<Sleep>>| first.as_mut().poll(context).is_ready();
-        if read.is_pending() && self.first.as_mut().is_some_and(is_late) {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Placed<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }

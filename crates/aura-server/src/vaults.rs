@@ -124,8 +124,13 @@ pub(crate) trait Hosting: Send + Sync + core::fmt::Debug {
         Ok(Some(Box::new(())))
     }
 
-    /// Refuses keys that are not those of the other nodes.
-    fn agree(&self, _setup: &Setup, _log: &LogKey) -> Result<(), Disagreement> {
+    /// Refuses keys that are not those of the other nodes; the first one's are those of all.
+    fn agree(&self, setup: &Setup, log: &LogKey) -> Result<(), Disagreement> {
+        self.compare(setup, log)
+    }
+
+    /// The same, and nothing is changed by it.
+    fn compare(&self, _setup: &Setup, _log: &LogKey) -> Result<(), Disagreement> {
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Accounts in one SQLite file.
 
+mod closing;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +12,7 @@ use aura_protocol::auth::opaque::RECORD_BYTES;
 use aura_protocol::codec::{Decode as _, Encode as _};
 use aura_protocol::http::Invitation;
 use aura_protocol::id::{DeviceId, VaultId};
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, params};
 
 use super::{Account, AccountBook, AccountError, LISTING_BYTES_MAX, hash};
 use crate::listing::Listing;
@@ -18,7 +20,7 @@ use crate::listing::Listing;
 /// "AurS" in ASCII.
 const APPLICATION_ID: i64 = 0x4175_7253;
 /// The newest version of the tables that this code knows.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 /// Connections that read.
 const READERS: usize = 4;
 
@@ -55,18 +57,38 @@ impl Accounts {
     /// When it is not one, or of a newer version.
     pub fn open(path: &Path) -> Result<Self, AccountError> {
         let mut connection = connect(path)?;
-        let number = |pragma: &str| {
-            connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
-        };
-        match (number("application_id")?, number("user_version")?) {
-            (APPLICATION_ID, SCHEMA_VERSION) => {}
-            (found @ (0 | APPLICATION_ID), version @ (0 | 1)) if (found == 0) == (version == 0) => {
-                let transaction = connection.transaction()?;
-                bring_up(&transaction, version)?;
-                transaction.commit()?;
-            }
-            _ => return Err(AccountError::Foreign),
+        let version = version(&connection)?;
+        if version < SCHEMA_VERSION {
+            let transaction = connection.transaction()?;
+            bring_up(&transaction, version)?;
+            transaction.commit()?;
         }
+        Self::of(path, connection)
+    }
+
+    /// Opens the file as it is, or makes it: one of an older version is the server's to change.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), or when it is of an older version.
+    pub fn open_as_is(path: &Path) -> Result<Self, AccountError> {
+        if path.exists() && (1..SCHEMA_VERSION).contains(&version(&read_only(path)?)?) {
+            return Err(AccountError::Older);
+        }
+        Self::open(path)
+    }
+
+    /// Whether a file is there, of accounts, and sound. Nothing of it is changed.
+    ///
+    /// # Errors
+    /// When it is not one, is of a newer version, or cannot be read.
+    pub fn look(path: &Path) -> Result<bool, AccountError> {
+        let connection = read_only(path)?;
+        version(&connection)?;
+        let told: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        Ok(told == "ok")
+    }
+
+    fn of(path: &Path, connection: Connection) -> Result<Self, AccountError> {
         let reader = || {
             let reader = connect(path)?;
             reader.pragma_update(None, "query_only", true)?;
@@ -92,27 +114,6 @@ impl Accounts {
             (None, Some(next)) => next.lock().unwrap_or_else(PoisonError::into_inner),
             (None, None) => self.writer(),
         }
-    }
-
-    /// Copies the file, whole, while the server may be writing to it.
-    ///
-    /// # Errors
-    /// When the copy cannot be written.
-    pub fn back_up(&self, to: &Path) -> Result<(), AccountError> {
-        let mut copy = Connection::open(to)?;
-        let connection = self.reader();
-        rusqlite::backup::Backup::new(&connection, &mut copy)?.step(-1)?;
-        Ok(())
-    }
-
-    /// Whether the database is sound.
-    ///
-    /// # Errors
-    /// When it cannot be asked.
-    pub fn is_sound(&self) -> Result<bool, AccountError> {
-        let connection = self.reader();
-        let told: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        Ok(told == "ok")
     }
 
     fn change(&self, sql: &str, row: impl rusqlite::Params) -> Result<(), AccountError> {
@@ -169,6 +170,9 @@ impl AccountBook for Accounts {
         ];
         if transaction.execute(sql, row)? == 0 {
             return Err(AccountError::Taken);
+        }
+        if closing::is_noted(&transaction, account.vault)? {
+            return Err(AccountError::Closing);
         }
         keep(&transaction, account.vault, listing)?;
         Ok(transaction.commit()?)
@@ -232,6 +236,7 @@ impl AccountBook for Accounts {
             return Err(AccountError::Absent);
         }
         transaction.execute("UPDATE closed SET number = number + 1", [])?;
+        closing::note(&transaction, vault)?;
         Ok(transaction.commit()?)
     }
 
@@ -286,14 +291,40 @@ fn connect(path: &Path) -> Result<Connection, AccountError> {
     Ok(connection)
 }
 
+fn read_only(path: &Path) -> Result<Connection, AccountError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    Ok(connection)
+}
+
+/// The version of its tables; 0 where there are none.
+fn version(connection: &Connection) -> Result<i64, AccountError> {
+    let number = |pragma: &str| {
+        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+    };
+    match (number("application_id")?, number("user_version")?) {
+        (0, 0) => Ok(0),
+        (APPLICATION_ID, version @ 1..=SCHEMA_VERSION) => Ok(version),
+        _ => Err(AccountError::Foreign),
+    }
+}
+
 /// Makes the tables, or those that an older version did not have.
 fn bring_up(transaction: &Transaction<'_>, version: i64) -> Result<(), AccountError> {
-    if version == 0 {
+    if version < 1 {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
-    transaction.execute_batch(LISTINGS)?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    if version < 2 {
+        transaction.execute_batch(LISTINGS)?;
+        list_first_devices(transaction)?;
+    }
+    transaction.execute_batch(closing::CLOSING)?;
+    Ok(transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?)
+}
+
+/// Of version 1 an account has the device that opened it.
+fn list_first_devices(transaction: &Transaction<'_>) -> Result<(), AccountError> {
     let opened = {
         let mut statement = transaction.prepare(&format!("{SELECT} ORDER BY vault"))?;
         let rows = statement.query_map([], account)?;
@@ -335,9 +366,10 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may")]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
     use super::*;
+    use crate::accounts::Closing as _;
 
     fn an_account(name: &str, vault: u8) -> Account {
         Account {
@@ -400,8 +432,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("accounts.db");
         drop(Accounts::open(&path).unwrap());
-        Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
         assert!(matches!(Accounts::open(&path), Err(AccountError::Foreign)));
+        assert!(matches!(Accounts::look(&path), Err(AccountError::Foreign)));
     }
 
     /// ACC-13: a list is kept with its account, and goes with it.
@@ -439,9 +472,63 @@ mod tests {
         let row = params![[1u8; 32], [3u8; RECORD_BYTES], [4u8; 16], [5u8; 32]];
         old.execute(sql, row).unwrap();
         drop(old);
+        // By the server alone.
+        assert!(Accounts::look(&path).unwrap());
+        assert!(matches!(Accounts::open_as_is(&path), Err(AccountError::Older)));
         let accounts = Accounts::open(&path).unwrap();
+        assert!(Accounts::open_as_is(&path).is_ok());
         assert_eq!(accounts.all().unwrap(), [an_account("ada", 1)]);
         assert_eq!(accounts.listing(VaultId([1; 32])).unwrap(), listing());
+    }
+
+    /// ACC-14: what the second version wrote is read, and its accounts are closed as later ones are.
+    #[test]
+    fn accounts_of_the_second_version_are_brought_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accounts.db");
+        let ada = an_account("ada", 1);
+        Accounts::open(&path).unwrap().open_account((&ada, &listing()), None).unwrap();
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch("DROP TABLE closing; PRAGMA user_version = 2").unwrap();
+        drop(old);
+        let accounts = Accounts::open(&path).unwrap();
+        assert_eq!(accounts.listing(ada.vault).unwrap(), listing());
+        accounts.close(ada.vault).unwrap();
+        assert_eq!(accounts.closing().unwrap(), [ada.vault]);
+    }
+
+    /// ACC-14: a closed account is noted until its vault is taken away, by one at a time; the vault has no other one before.
+    #[test]
+    fn a_closed_account_is_noted_until_its_vault_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accounts.db");
+        let accounts = Accounts::open(&path).unwrap();
+        let ada = an_account("ada", 1);
+        accounts.open_account((&ada, &listing()), None).unwrap();
+        assert!(!accounts.take_turn(ada.vault).unwrap(), "it is not closed");
+        accounts.close(ada.vault).unwrap();
+        let reopened = || accounts.open_account((&ada, &listing()), None);
+        assert!(matches!(reopened(), Err(AccountError::Closing)));
+        // Another program is at it.
+        let beside = Accounts::open(&path).unwrap();
+        assert!(beside.take_turn(ada.vault).unwrap());
+        assert!(!accounts.take_turn(ada.vault).unwrap());
+        assert_eq!(accounts.closing().unwrap(), []);
+        crate::accounts::take_away(&accounts, ada.vault, || panic!("it has no turn")).unwrap();
+        // It was cut short a quarter of an hour ago, or its clock is ahead.
+        for ago in ["-900", "+900"] {
+            let sql = format!("UPDATE closing SET until_s = until_s {ago}");
+            beside.writer().execute(&sql, []).unwrap();
+            assert_eq!(accounts.closing().unwrap(), [ada.vault]);
+            assert!(accounts.take_turn(ada.vault).unwrap());
+        }
+        accounts.give_back(ada.vault).unwrap();
+        let fails = || Err(aura_protocol::store::StoreError::Full);
+        assert!(crate::accounts::take_away(&accounts, ada.vault, fails).is_err());
+        assert_eq!(accounts.closing().unwrap(), [ada.vault]);
+        crate::accounts::take_away(&accounts, ada.vault, || Ok(())).unwrap();
+        assert_eq!(accounts.closing().unwrap(), []);
+        reopened().unwrap();
     }
 
     /// Who reads waits for no write.

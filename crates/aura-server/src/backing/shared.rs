@@ -12,6 +12,8 @@ macro_rules! clock {
 
 mod accounts;
 
+mod closing;
+
 mod tokens;
 
 mod log;
@@ -50,7 +52,7 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 
 /// What each version of the server's tables adds to the one before it. What counts for minutes need not survive a
 /// crash of the database.
-const MIGRATIONS: [&str; 2] = [FIRST, BOXES];
+const MIGRATIONS: [&str; 3] = [FIRST, BOXES, CLOSING];
 
 const FIRST: &str = "
 CREATE TABLE accounts (
@@ -99,24 +101,51 @@ CREATE UNLOGGED TABLE boxes (
 CREATE INDEX boxes_by_vault ON boxes (vault);
 ";
 
+/// Version 2 had no notes of vaults that are to be taken away, and logins did not know their record.
+const CLOSING: &str = "
+CREATE TABLE closing (vault BYTEA PRIMARY KEY, until TIMESTAMPTZ NOT NULL);
+ALTER TABLE logins ADD COLUMN record BYTEA;
+";
+
 /// Opens what the settings name, and brings its tables to the newest version.
 pub(crate) fn open(storage: &Storage, now_ms: Now) -> Result<Backing, BackingError> {
-    let address = address(storage)?;
-    let shelf = shelf(storage)?;
-    let connections = usize::try_from(storage.connections).unwrap_or(usize::MAX);
-    let database = match shelf {
-        Some(shelf) => Database::open_beside(address, connections, shelf, Box::new(now_ms)),
-        None => Database::open(address, connections, Box::new(now_ms)),
-    };
     let failed = |error| BackingError::Database(Box::new(error));
-    let database = Arc::new(database.map_err(failed)?);
+    let database = match reached(storage)? {
+        (address, connections, Some(shelf)) => {
+            Database::open_beside(address, connections, shelf, Box::new(now_ms))
+        }
+        (address, connections, None) => Database::open(address, connections, Box::new(now_ms)),
+    };
+    let database = database.map_err(failed)?;
     database.bring_up(GROUP, &MIGRATIONS).map_err(failed)?;
-    Ok(Backing {
+    Ok(backing(database, now_ms))
+}
+
+/// Opens what the settings name as it is: tables of another version are the nodes' own to change.
+pub(crate) fn open_as_is(storage: &Storage, now_ms: Now) -> Result<Backing, BackingError> {
+    let failed = |error| BackingError::Database(Box::new(error));
+    let (address, connections, shelf) = reached(storage)?;
+    let database = Database::open_as_is(address, connections, shelf, Box::new(now_ms));
+    let database = database.map_err(failed)?;
+    database.check(GROUP, &MIGRATIONS).map_err(failed)?;
+    Ok(backing(database, now_ms))
+}
+
+type Reached = (Address, usize, Option<Arc<dyn Shelf>>);
+
+fn reached(storage: &Storage) -> Result<Reached, BackingError> {
+    let connections = usize::try_from(storage.connections).unwrap_or(usize::MAX);
+    Ok((address(storage)?, connections, shelf(storage)?))
+}
+
+fn backing(database: Database, now_ms: Now) -> Backing {
+    let database = Arc::new(database);
+    Backing {
         accounts: Arc::new(SharedAccounts(Arc::clone(&database))),
         passes: Arc::new(SharedTokens::new(Arc::clone(&database))),
         boxes: Arc::new(SharedBoxes::new(Arc::clone(&database))),
         hosting: Arc::new(Shared { database, now_ms }),
-    })
+    }
 }
 
 fn address(storage: &Storage) -> Result<Address, BackingError> {
@@ -237,14 +266,20 @@ impl Hosting for Shared {
     }
 
     fn agree(&self, setup: &Setup, log: &LogKey) -> Result<(), Disagreement> {
-        let logins = Hash::of(&[b"aura-server logins.key", &setup.to_bytes()]);
-        for (what, hash) in [("logins_key", logins), ("log_key", Hash::of(&[&log.public()]))] {
+        for (what, hash) in keys(setup, log) {
             let sql = "INSERT INTO agreed (what, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-            let found = self.database.ask::<_, StoreError>(|asking| {
-                asking.change(sql, &[&what, &&hash.0[..]])?;
-                asking.query("SELECT hash FROM agreed WHERE what = $1", &[&what])
+            self.database.ask::<_, StoreError>(|asking| {
+                asking.change(sql, &[&what, &&hash.0[..]]).map(drop)
             })?;
-            if found.first().and_then(|row| bytes(row, 0)) != Some(&hash.0) {
+        }
+        self.compare(setup, log)
+    }
+
+    fn compare(&self, setup: &Setup, log: &LogKey) -> Result<(), Disagreement> {
+        for (what, hash) in keys(setup, log) {
+            let sql = "SELECT hash FROM agreed WHERE what = $1";
+            let found = self.database.ask::<_, StoreError>(|asking| asking.query(sql, &[&what]))?;
+            if found.first().is_some_and(|row| bytes(row, 0) != Some(&hash.0)) {
                 return Err(Disagreement::Key(what));
             }
         }
@@ -256,6 +291,12 @@ impl Held for postgres::Hold {
     fn check(&self) -> Result<(), StoreError> {
         Self::check(self)
     }
+}
+
+/// What nodes compare of the keys that all of them have.
+fn keys(setup: &Setup, log: &LogKey) -> [(&'static str, Hash); 2] {
+    let logins = Hash::of(&[b"aura-server logins.key", &setup.to_bytes()]);
+    [("logins_key", logins), ("log_key", Hash::of(&[&log.public()]))]
 }
 
 impl VaultStore for PostgresStore {
@@ -284,5 +325,85 @@ impl VaultStore for PostgresStore {
 
     fn cost_of(&self, devices: &[DeviceId]) -> Result<u64, StoreError> {
         Self::cost_of(self, devices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use aura_protocol::auth::AccountName;
+    use aura_protocol::auth::opaque::RECORD_BYTES;
+    use aura_testkit::cluster::Cluster;
+
+    use super::*;
+    use crate::accounts::{Account, AccountBook as _, AccountError, Closing as _, take_away};
+
+    /// ACC-14: what the second version wrote is read; closed accounts are noted until their vaults are gone, for all nodes.
+    #[test]
+    fn tables_of_the_second_version_are_brought_up() {
+        let Some(cluster) = Cluster::begin() else { return };
+        let address = cluster.fresh();
+        let open = || Database::open(Address::near(&address).unwrap(), 2, Box::new(|| 1)).unwrap();
+        let old = open();
+        old.bring_up(GROUP, &MIGRATIONS[..2]).unwrap();
+        let sql = "INSERT INTO accounts VALUES ($1, 'ada', $2, $3, $4, NULL, 6, $5)";
+        let (vault, listing) = (VaultId([1; 32]), Listing::of_one(DeviceId([4; 16]), [5; 32]));
+        let kept = old.ask::<_, StoreError>(|asking| {
+            let listing = aura_protocol::codec::Encode::to_bytes(&listing);
+            let record = [3; RECORD_BYTES];
+            let (device, transport) = ([4_u8; 16], [5_u8; 32]);
+            let values: [&[u8]; 4] = [&vault.0, &record, &device, &transport];
+            asking.change(sql, &[&values[0], &values[1], &values[2], &values[3], &listing])
+        });
+        assert_eq!(kept.unwrap(), 1);
+        assert!(old.check(GROUP, &MIGRATIONS).is_err(), "whoever only looks does not bring it up");
+        old.bring_up(GROUP, &MIGRATIONS).unwrap();
+        old.check(GROUP, &MIGRATIONS).unwrap();
+
+        let accounts = SharedAccounts(Arc::new(old));
+        let beside = SharedAccounts(Arc::new(open()));
+        let ada = accounts.of_vault(vault).unwrap().unwrap();
+        let name = AccountName::parse("ada").unwrap();
+        assert_eq!(ada, Account { name, ..ada.clone() });
+        assert!(!accounts.take_turn(vault).unwrap(), "it is not closed");
+        accounts.close(vault).unwrap();
+        let reopened = || accounts.open_account((&ada, &listing), None);
+        assert!(matches!(reopened(), Err(AccountError::Closing)));
+        assert!(beside.take_turn(vault).unwrap());
+        assert!(!accounts.take_turn(vault).unwrap());
+        assert_eq!(accounts.closing().unwrap(), []);
+        let late = "UPDATE closing SET until = until - interval '11 minutes'";
+        accounts.0.ask::<_, StoreError>(|asking| asking.change(late, &[])).unwrap();
+        assert_eq!(accounts.closing().unwrap(), [vault]);
+        assert!(take_away(&accounts, vault, || Err(StoreError::Full)).is_err());
+        assert_eq!(accounts.closing().unwrap(), [vault]);
+        take_away(&beside, vault, || Ok(())).unwrap();
+        assert_eq!(accounts.closing().unwrap(), []);
+        reopened().unwrap();
+    }
+
+    /// attack TRF-08: what the database says of an error names rows, and is not told; its code is.
+    #[test]
+    fn errors_of_the_database_name_no_vault() {
+        let Some(cluster) = Cluster::begin() else { return };
+        let address = Address::near(&cluster.fresh()).unwrap();
+        let database = Database::open(address, 1, Box::new(|| 1)).unwrap();
+        let again = || {
+            database.ask::<_, StoreError>(|asking| {
+                asking.change("INSERT INTO vaults VALUES ('quokka', 1)", &[])
+            })
+        };
+        assert_eq!(again().unwrap(), 1);
+        let failed = again().unwrap_err();
+        let mut error: Option<&dyn std::error::Error> = Some(&failed);
+        let mut told = String::new();
+        while let Some(of) = error {
+            told = format!("{told}: {of} {of:?}");
+            error = of.source();
+        }
+        // 71756f6b6b61 is how it shows the name.
+        assert!(told.contains("23505") && !told.contains("71756f6b6b61"), "{told}");
+        assert!(!told.contains("quokka"), "{told}");
     }
 }

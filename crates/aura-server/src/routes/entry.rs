@@ -1,35 +1,37 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! How a request comes in and an answer goes out: bodies within their bounds, tokens, sources.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aura_protocol::auth::Token;
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::http::{CBOR, ProblemKind};
-use aura_protocol::id::VaultId;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::unfold;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
-use super::state::{Room, Server};
+use super::state::{BodyRoom, Owner, Server};
 use crate::guard;
 use crate::problem::Refusal;
 use crate::proxy::Origin;
+use crate::token::Session;
 
 /// How long a small body may take: nobody needs longer for some kilobytes.
 const SMALL_TIME: Duration = Duration::from_secs(15);
-/// The slowest line that a large body may come over, in bytes a second.
+/// The slowest line that a large body may come or go over, in bytes a second.
 const SLOW_BYTES: usize = 64 << 10;
-/// An answer goes out in pieces of so many bytes.
-const PIECE_BYTES: usize = 64 << 10;
+
+/// How long so many bytes may take to come or to be read.
+pub(super) fn time_for(bytes: usize) -> Duration {
+    SMALL_TIME + Duration::from_secs((bytes / SLOW_BYTES) as u64)
+}
 
 /// Where a request comes from.
 pub(super) struct Source(pub(super) IpAddr);
@@ -45,8 +47,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Source {
     }
 }
 
-/// The token of a request, if it has one.
-pub(super) fn token(headers: &HeaderMap) -> Option<Token> {
+/// The token of a request, if it has one, and where it comes from.
+pub(super) struct Bearer(pub(super) Option<Token>, pub(super) IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for Bearer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let Source(source) = Source::from_request_parts(parts, state).await?;
+        Ok(Self(token(&parts.headers), source))
+    }
+}
+
+impl Bearer {
+    /// Who has the token.
+    pub(super) async fn session(self, server: &Arc<Server>) -> Result<Session, Refusal> {
+        server.session((self.0, self.1)).await
+    }
+}
+
+fn token(headers: &HeaderMap) -> Option<Token> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("bearer") { Token::parse(token) } else { None }
 }
@@ -54,7 +74,7 @@ pub(super) fn token(headers: &HeaderMap) -> Option<Token> {
 /// A large body, and the room that was set aside for it.
 pub(super) struct Taken {
     pub(super) bytes: Bytes,
-    _room: Room,
+    _room: BodyRoom,
 }
 
 /// How many bytes a body of this media type says that it has; at most so many (HTP-4).
@@ -81,17 +101,16 @@ async fn collect(body: Body, max: usize, time: Duration) -> Result<Bytes, Refusa
     Ok(collected.to_bytes())
 }
 
-/// Takes a large body, for a vault if it is known: with room set aside, and as fast as a slow line is.
+/// Takes a large body: with room set aside, and as fast as a slow line is.
 pub(super) async fn take(
-    (server, vault): (&Server, Option<VaultId>),
+    (server, owner): (&Server, Owner),
     headers: &HeaderMap,
     body: Body,
     (media, max): (&str, usize),
 ) -> Result<Taken, Refusal> {
     let bytes = said(headers, (media, max))?;
-    let room = server.room(vault, bytes).await?;
-    let time = SMALL_TIME + Duration::from_secs((bytes / SLOW_BYTES) as u64);
-    Ok(Taken { bytes: collect(body, max, time).await?, _room: room })
+    let room = server.room(owner, bytes).await?;
+    Ok(Taken { bytes: collect(body, max, time_for(bytes)).await?, _room: room })
 }
 
 /// Takes a small CBOR body.
@@ -102,23 +121,6 @@ pub(super) async fn decode<T: Decode>(
 ) -> Result<T, Refusal> {
     said(headers, (CBOR, max))?;
     Ok(T::from_bytes(&collect(body, max, SMALL_TIME).await?, max)?)
-}
-
-/// An answer of this media type that keeps its room until it is read.
-pub(super) fn held(media: &'static str, bytes: Vec<u8>, (place, mut permit): Room) -> Response {
-    // What was set aside for the largest answer is more than this one needs.
-    let surplus = permit.num_permits().saturating_sub((bytes.len() >> 10) + 1);
-    drop(permit.split(surplus));
-    let length = HeaderValue::from(bytes.len());
-    let pieces =
-        unfold((Bytes::from(bytes), place, permit), |(mut rest, place, permit)| async move {
-            let piece = rest.split_to(rest.len().min(PIECE_BYTES));
-            (!piece.is_empty()).then_some((Ok::<_, Infallible>(piece), (rest, place, permit)))
-        });
-    let mut response = Response::new(Body::from_stream(pieces));
-    response.headers_mut().insert(CONTENT_LENGTH, length);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
-    response
 }
 
 /// A CBOR answer.

@@ -7,10 +7,9 @@ use aura_protocol::http::{OCTETS, ProblemKind, TEXT};
 use aura_protocol::log::{AccessKind, TilePath};
 use aura_protocol::store::StoreError;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::entry::{octets, token};
+use super::entry::{Bearer, octets};
 use super::state::Server;
 use crate::problem::Refusal;
 use crate::token::Scope;
@@ -19,9 +18,9 @@ use crate::token::Scope;
 pub(super) async fn log(
     State(server): State<Arc<Server>>,
     name: Path<String>,
-    headers: HeaderMap,
+    bearer: Bearer,
 ) -> Result<Response, Refusal> {
-    let session = server.session(token(&headers)).await?;
+    let session = bearer.session(&server).await?;
     if matches!(session.scope, Scope::Enrolment(_)) {
         return Err(ProblemKind::Forbidden.into());
     }

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
 use super::account::{may_change, of_device};
-use super::entry::{Answered, DONE, Source, decode};
+use super::entry::{Answered, Bearer, DONE, Source, decode};
 use super::state::Server;
 use crate::boxes::BoxError;
 use crate::problem::Refusal;
@@ -31,10 +31,11 @@ fn refused(error: BoxError) -> Refusal {
 /// A message of a device of the vault; the first one opens the box.
 pub(super) async fn put(
     State(server): Shared,
+    bearer: Bearer,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let (session, device) = of_device(&server, &headers).await?;
+    let (session, device) = of_device(&server, bearer).await?;
     let put: PairingPut = decode(&headers, body, PAIRING_REQUEST_BYTES_MAX).await?;
     let vault = session.vault;
     let done = server.with_vault(session, move |server, hosted, _| {
@@ -76,10 +77,11 @@ pub(super) async fn take(
 /// Takes a box away.
 pub(super) async fn close(
     State(server): Shared,
+    bearer: Bearer,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let (session, _) = of_device(&server, &headers).await?;
+    let (session, _) = of_device(&server, bearer).await?;
     let close: PairingClose = decode(&headers, body, SMALL_REQUEST_BYTES_MAX).await?;
     let vault = session.vault;
     let done = server.with_vault(session, move |server, _, _| {

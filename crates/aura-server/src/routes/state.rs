@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aura_protocol::auth::opaque::Setup;
 use aura_protocol::auth::{ServerKey, Token};
@@ -12,38 +12,43 @@ use aura_protocol::http::ProblemKind;
 use aura_protocol::id::VaultId;
 use aura_protocol::limits::PUSH_BYTES_MAX;
 use aura_protocol::log::AccessKind;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultKeyedRateLimiter, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::accounts::{Account, AccountBook};
+use crate::accounts::{Account, AccountBook, AccountError, take_away};
 use crate::backing::Backing;
 use crate::bell::{Bells, News};
 use crate::boxes::Mail;
 use crate::config::{Config, Registration};
-use crate::crowd::{Crowd, Place};
+use crate::crowd::{Crowd, LinePlace, Lines, Place};
 use crate::guard::Guard;
 use crate::listing::Listing;
 use crate::metrics::Metrics;
 use crate::problem::Refusal;
+use crate::rate::{Rates, per_second};
 use crate::secrets::{self, LogKey};
 use crate::token::{Passes, Scope, Session};
 use crate::vaults::{Heard, Hosted, Now, Vaults};
 
-/// Bytes of large bodies that are held at once, in KiB: eight of the largest pushes.
+/// Bytes of vaults' bodies that are held at once, in KiB: eight of the largest pushes.
 const BODIES_KIB: usize = (8 * PUSH_BYTES_MAX) >> 10;
+/// Bytes of bodies that come without a token, in KiB: they keep nobody from the room of the vaults.
+const STRANGERS_KIB: usize = 16 << 10;
 /// Bytes of answers that are held at once, in KiB.
-const ANSWERS_KIB: usize = 512 << 10;
-/// Requests of one source at once.
+const ANSWERS_KIB: u32 = 512 << 10;
+/// Requests of one source at once, and those of them with a body that wants room and no token.
 const SOURCE_REQUESTS: u32 = 128;
-/// What is done for one vault at once, and its large bodies, watchers and answers that nobody has read yet.
+const SOURCE_BODIES: u32 = 2;
+/// What is done for one vault at once, its watchers, and its answers that nobody has read yet.
 const VAULT_WORKS: u32 = 32;
-const VAULT_BODIES: u32 = 2;
 const VAULT_WATCHERS: u32 = 256;
 const VAULT_ANSWERS: u32 = 64;
-/// Above so many bytes a body takes one of its vault's places.
-const LARGE_BYTES: usize = 1 << 20;
+/// What of those rooms one vault may have, in KiB: two of the largest pushes, and an eighth of the answers.
+#[expect(clippy::cast_possible_truncation, reason = "some megabytes")]
+const VAULT_BODIES_KIB: u32 = (BODIES_KIB / 4) as u32 + 2;
+const VAULT_ANSWERS_KIB: u32 = ANSWERS_KIB / 8;
 /// How long a request waits for room.
 const ROOM: Duration = Duration::from_secs(20);
 
@@ -77,17 +82,16 @@ pub(crate) struct Server {
     pub(super) watchers: Arc<Crowd<VaultId>>,
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     answers: Arc<Semaphore>,
-    asking: Arc<Crowd<IpAddr>>,
+    asking: Lines,
+    opening: Lines,
     working: Arc<Crowd<VaultId>>,
     sending: Arc<Crowd<VaultId>>,
     reading: Arc<Crowd<VaultId>>,
-    sources: DefaultKeyedRateLimiter<IpAddr>,
+    unread: Arc<Crowd<VaultId>>,
+    rates: Rates,
     owners: DefaultKeyedRateLimiter<VaultId>,
-}
-
-fn per_second(count: u32) -> Quota {
-    Quota::per_second(std::num::NonZeroU32::new(count).unwrap_or(std::num::NonZeroU32::MIN))
 }
 
 impl Server {
@@ -111,39 +115,70 @@ impl Server {
             closed: AtomicI64::new(0),
             requests: Arc::new(Semaphore::new(limits.requests)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
-            answers: Arc::new(Semaphore::new(ANSWERS_KIB)),
+            strangers: Arc::new(Semaphore::new(STRANGERS_KIB)),
+            answers: Arc::new(Semaphore::new(usize::try_from(ANSWERS_KIB).unwrap_or(usize::MAX))),
             watchers: Crowd::new(VAULT_WATCHERS),
-            asking: Crowd::new(SOURCE_REQUESTS),
+            asking: Lines::new(SOURCE_REQUESTS),
+            opening: Lines::new(SOURCE_BODIES),
             working: Crowd::new(VAULT_WORKS),
-            sending: Crowd::new(VAULT_BODIES),
+            sending: Crowd::new(VAULT_BODIES_KIB),
             reading: Crowd::new(VAULT_ANSWERS),
-            sources: RateLimiter::keyed(per_second(limits.open_per_second)),
+            unread: Crowd::new(VAULT_ANSWERS_KIB),
+            rates: Rates::new(limits.open_per_second),
             owners: RateLimiter::keyed(per_second(limits.account_per_second)),
             config,
         }
     }
 
     /// A place for one request more of a source; nothing if it has asked for too much at once.
-    pub(super) fn admit(&self, source: IpAddr) -> Option<Place<IpAddr>> {
+    pub(super) fn admit(&self, source: IpAddr) -> Option<LinePlace> {
         self.asking.enter(source)
     }
 
-    /// Room for a large body of so many bytes, for one vault if it is known.
-    pub(super) async fn room(&self, vault: Option<VaultId>, bytes: usize) -> Result<Room, Refusal> {
-        let vault = vault.filter(|_| bytes > LARGE_BYTES);
-        let place = vault.map(|vault| {
-            let place = self.sending.enter(vault);
-            place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))
-        });
-        let place = place.transpose()?;
-        Ok((place, room(&self.bodies, bytes).await?))
+    /// Room for a body of so many bytes.
+    pub(super) async fn room(&self, of: Owner, bytes: usize) -> Result<BodyRoom, Refusal> {
+        let slow = || Refusal::later(ProblemKind::SlowDown, 1);
+        match of {
+            Owner::Vault(vault) => {
+                let place = self.sending.enter_with(vault, kib(bytes)).ok_or_else(slow)?;
+                let permit = room(&self.bodies, bytes).await?;
+                Ok(BodyRoom { _place: Ok(place), _permit: permit })
+            }
+            Owner::Stranger(source) => {
+                let place = self.opening.enter(source).ok_or_else(slow)?;
+                let permit = room(&self.strangers, bytes).await?;
+                Ok(BodyRoom { _place: Err(place), _permit: permit })
+            }
+        }
     }
 
-    /// Room for an answer of so many bytes, for one vault, until it is read.
-    pub(super) async fn answer(&self, vault: VaultId, bytes: usize) -> Result<Room, Refusal> {
+    /// A place for an answer of a vault's, until it is read.
+    pub(super) fn answering(&self, vault: VaultId) -> Result<Place<VaultId>, Refusal> {
         let place = self.reading.enter(vault);
-        let place = place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))?;
-        Ok((Some(place), room(&self.answers, bytes).await?))
+        place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))
+    }
+
+    /// Room for an answer of at most so many bytes, for one vault, until it is read.
+    pub(super) async fn answer(&self, vault: VaultId, bytes: usize) -> Result<Room, Refusal> {
+        let place = self.answering(vault)?;
+        Ok(Room { vault, place, permit: room(&self.answers, bytes).await? })
+    }
+
+    /// Room for an answer that is there already, which is not kept until there is some.
+    pub(super) fn answered(
+        &self,
+        (vault, place): (VaultId, Place<VaultId>),
+        bytes: usize,
+    ) -> Result<Room, Refusal> {
+        let permit = Arc::clone(&self.answers).try_acquire_many_owned(kib(bytes));
+        let permit = permit.map_err(|_| Refusal::later(ProblemKind::Busy, 1))?;
+        Ok(Room { vault, place, permit })
+    }
+
+    /// What an answer takes of its vault's share until it is read.
+    pub(super) fn share(&self, vault: VaultId, kib: u32) -> Result<Place<VaultId>, Refusal> {
+        let share = self.unread.enter_with(vault, kib);
+        share.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))
     }
 
     /// The key that it takes for its own.
@@ -169,14 +204,14 @@ impl Server {
     pub(crate) async fn tidy(self: &Arc<Self>) {
         let tidied = self.work(|server| {
             server.look_for_closed();
+            server.take_away_closed();
             server.tokens.tidy()?;
             server.boxes.sweep()?;
             Ok(server.vaults.hosting().sweep()?)
         });
         // Next time, if not now.
         tidied.await.ok();
-        self.sources.retain_recent();
-        self.sources.shrink_to_fit();
+        self.rates.tidy(Instant::now());
         self.owners.retain_recent();
         self.owners.shrink_to_fit();
     }
@@ -194,24 +229,41 @@ impl Server {
 
     /// Bounds what one source asks for without a token.
     pub(super) fn slow_source(&self, source: IpAddr) -> Result<(), Refusal> {
-        self.sources.check_key(&source).map_err(|_| Refusal::later(ProblemKind::SlowDown, 1))
+        let is_passed = self.rates.is_passed(source);
+        if is_passed { Err(Refusal::later(ProblemKind::SlowDown, 1)) } else { Ok(()) }
     }
 
     /// Who has this token, and bounds what they ask for.
     pub(super) async fn session(
         self: &Arc<Self>,
-        token: Option<Token>,
+        (token, source): (Option<Token>, IpAddr),
     ) -> Result<Session, Refusal> {
         let token = token.ok_or(ProblemKind::Unauthenticated)?;
         let session = if self.tokens.is_near() {
             self.tokens.session(&token)?
         } else {
-            self.work(move |server| Ok(server.tokens.session(&token)?)).await?
+            self.far_session(token, source).await?
         };
         let session = session.ok_or(ProblemKind::Unauthenticated)?;
         let within = self.owners.check_key(&session.vault);
         within.map_err(|_| Refusal::later(ProblemKind::SlowDown, 1))?;
         Ok(session)
+    }
+
+    /// The same of tokens that a database keeps: whoever makes them up asks it no more often than for anything else.
+    async fn far_session(
+        self: &Arc<Self>,
+        token: Token,
+        source: IpAddr,
+    ) -> Result<Option<Session>, Refusal> {
+        if self.rates.is_spent(source, Instant::now()) {
+            return Err(Refusal::later(ProblemKind::SlowDown, 1));
+        }
+        let found = self.work(move |server| Ok(server.tokens.session(&token)?)).await?;
+        if found.is_none() {
+            self.rates.made_up(source, Instant::now());
+        }
+        Ok(found)
     }
 
     /// What another node did may change what is kept here, and wakes who waits.
@@ -235,6 +287,29 @@ impl Server {
         if self.closed.swap(closed, Ordering::Relaxed) != closed {
             self.vaults.keep(|vault| !matches!(self.accounts.of_vault(vault), Ok(None)));
         }
+    }
+
+    /// Takes away what is left of accounts that were closed by whoever was cut short (ACC-14).
+    fn take_away_closed(&self) {
+        let closing = self.accounts.closing().unwrap_or_default();
+        closing.into_iter().for_each(|vault| self.try_take_away(vault));
+    }
+
+    /// Takes away what is kept for a closed account; what is left is taken away by whoever looks next.
+    pub(super) fn try_take_away(&self, vault: VaultId) {
+        if let Err(error) = self.take_away(vault) {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "a closed account's vault is not taken away yet");
+        }
+    }
+
+    /// Takes away what is kept for a closed account, if nobody else is at it.
+    pub(super) fn take_away(&self, vault: VaultId) -> Result<(), AccountError> {
+        take_away(&*self.accounts, vault, || {
+            self.tokens.forget(vault)?;
+            self.vaults.remove(vault)?;
+            self.vaults.hosting().tell(vault)
+        })
     }
 
     /// Does what blocks, where that may be done.
@@ -310,12 +385,33 @@ impl Server {
     }
 }
 
-/// A vault's place, and bytes of the server's memory.
-pub(super) type Room = (Option<Place<VaultId>>, OwnedSemaphorePermit);
+/// Whose body wants room.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Owner {
+    Vault(VaultId),
+    /// Nobody has shown a token.
+    Stranger(IpAddr),
+}
+
+/// A body's places, and bytes of the server's memory.
+pub(super) struct BodyRoom {
+    _place: Result<Place<VaultId>, LinePlace>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// An answer's place among its vault's, and bytes of the server's memory.
+pub(super) struct Room {
+    pub(super) vault: VaultId,
+    pub(super) place: Place<VaultId>,
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+fn kib(bytes: usize) -> u32 {
+    u32::try_from((bytes >> 10) + 1).unwrap_or(u32::MAX)
+}
 
 async fn room(of: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-    let kib = u32::try_from((bytes >> 10) + 1).unwrap_or(u32::MAX);
-    let waited = timeout(ROOM, Arc::clone(of).acquire_many_owned(kib)).await;
+    let waited = timeout(ROOM, Arc::clone(of).acquire_many_owned(kib(bytes))).await;
     let busy = || Refusal::later(ProblemKind::Busy, 5);
     waited.map_err(|_| busy())?.map_err(|_| busy())
 }

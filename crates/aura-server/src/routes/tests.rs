@@ -8,6 +8,7 @@
 )]
 
 mod account;
+mod cut;
 mod limit;
 mod log;
 #[cfg(feature = "postgres")]
@@ -101,16 +102,25 @@ impl Desk {
     }
 
     fn with(settle: impl FnOnce(&mut Config)) -> Self {
-        Self::at(|| 1_000, settle)
+        Self::on(|| 1_000, settle, |backing| backing)
     }
 
     /// The same where it is another time.
     fn at(now_ms: Now, settle: impl FnOnce(&mut Config)) -> Self {
+        Self::on(now_ms, settle, |backing| backing)
+    }
+
+    /// A server that stands on what `change` makes of what the settings name.
+    fn on(
+        now_ms: Now,
+        settle: impl FnOnce(&mut Config),
+        change: impl FnOnce(Backing) -> Backing,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
         config.limits.open_per_second = 10_000;
         settle(&mut config);
-        let backing = Backing::of(&config, now_ms).unwrap();
+        let backing = change(Backing::of(&config, now_ms).unwrap());
         let mut seed = Seed::new(5);
         let setup = Setup::new(&mut |bytes| bytes.copy_from_slice(&seed.bytes(bytes.len())));
         let log = LogKey::load(folder.path()).unwrap();
@@ -154,6 +164,10 @@ impl Desk {
 
     fn begin(&self, request: Request<Body>) -> Response {
         self.runtime.block_on(self.router.clone().oneshot(request)).unwrap()
+    }
+
+    fn waits(&self, time: std::time::Duration) {
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 
     fn send(&self, request: Request<Body>) -> Said {

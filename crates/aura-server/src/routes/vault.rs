@@ -11,20 +11,22 @@ use aura_protocol::http::{
 };
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId};
 use aura_protocol::limits::{
-    CHUNK_BYTES_MAX, ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, KNOWN_REQUEST_BYTES_MAX,
-    PUSH_BYTES_MAX, READ_BYTES_MAX, SMALL_REQUEST_BYTES_MAX,
+    CHUNK_BYTES_MAX, ENTRY_BODY_BYTES_MAX, ENTRY_HEADER_BYTES_MAX, HEAD_BYTES_MAX,
+    KNOWN_REQUEST_BYTES_MAX, PUSH_BYTES_MAX, READ_BYTES_MAX, SMALL_REQUEST_BYTES_MAX,
 };
 use aura_protocol::log::AccessKind;
 use aura_protocol::store::Access;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use pollster::block_on;
 
-use super::entry::{Answered, DONE, decode, held, take, token};
-use super::state::Server;
+use super::entry::{Answered, Bearer, DONE, decode, take};
+use super::held::held;
+use super::state::{Owner, Server};
 use crate::bell::News;
+use crate::line::Line;
 use crate::listing::Listing;
 use crate::problem::Refusal;
 use crate::token::Scope;
@@ -38,29 +40,41 @@ const READ_ANSWER_BYTES: usize = READ_BYTES_MAX + ENTRY_BODY_BYTES_MAX + ENTRY_H
 /// Heads beside those known.
 pub(super) async fn heads(
     State(server): Shared,
+    bearer: Bearer,
+    line: Option<Extension<Line>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Answered, Refusal> {
-    let session = server.session(token(&headers)).await?;
+) -> Result<Response, Refusal> {
+    let session = bearer.session(&server).await?;
     let ask: HeadsAsk = decode(&headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
-    let device = session.device();
-    let answer = server.with_vault(session, move |_, hosted, _| {
+    let (vault, device) = (session.vault, session.device());
+    let place = server.answering(vault)?;
+    let answer = server.with_vault(session, move |server, hosted, _| {
         count(hosted, AccessKind::Polled, device);
-        Ok(Answered::new(&HeadsAnswer(block_on(hosted.store().heads(&access, &ask.known))?)))
+        let heads = HeadsAnswer(block_on(hosted.store().heads(&access, &ask.known))?).to_bytes();
+        // Most are small, the largest would fill an eighth of the room: it is taken for what there is.
+        let room = server.answered((vault, place), heads.len())?;
+        Ok((heads, room))
     });
-    answer.await
+    let (heads, room) = answer.await?;
+    held((&server, line.map(|Extension(line)| line)), CBOR, heads, room)
 }
 
 /// Takes a head and entries.
 pub(super) async fn push(
     State(server): Shared,
+    bearer: Bearer,
+    line: Option<Extension<Line>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Answered, Refusal> {
-    let session = server.session(token(&headers)).await?;
-    let taken =
-        take((&server, Some(session.vault)), &headers, body, (CBOR, PUSH_BYTES_MAX)).await?;
+) -> Result<Response, Refusal> {
+    let session = bearer.session(&server).await?;
+    let owner = Owner::Vault(session.vault);
+    let taken = take((&server, owner), &headers, body, (CBOR, PUSH_BYTES_MAX)).await?;
+    // What is missing is told by feeds that the head names, in about as many bytes.
+    let receipt_bytes = taken.bytes.len().saturating_mul(2).min(2 * HEAD_BYTES_MAX);
+    let room = server.answer(session.vault, receipt_bytes).await?;
     let (vault, scope, device) = (session.vault, session.scope, session.device());
     let receipt = server.with_vault(session, move |server, hosted, account| {
         let push = Push::from_bytes(&taken.bytes, PUSH_BYTES_MAX)?;
@@ -83,7 +97,8 @@ pub(super) async fn push(
         }
         Ok(receipt)
     });
-    Ok(Answered::new(&PushAnswer(receipt.await?)))
+    let receipt = PushAnswer(receipt.await?).to_bytes();
+    held((&server, line.map(|Extension(line)| line)), CBOR, receipt, room)
 }
 
 /// HTP-12: an enrolment token lists the device that its login was bound to, and does nothing else.
@@ -116,10 +131,12 @@ fn is_own(claim: &Claim, device: DeviceId, transport: &[u8; 32]) -> Result<bool,
 /// Entries of a feed.
 pub(super) async fn read(
     State(server): Shared,
+    bearer: Bearer,
+    line: Option<Extension<Line>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let session = server.session(token(&headers)).await?;
+    let session = bearer.session(&server).await?;
     let read: Read = decode(&headers, body, SMALL_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
     let room = server.answer(session.vault, READ_ANSWER_BYTES).await?;
@@ -132,16 +149,17 @@ pub(super) async fn read(
         server.metrics.sent(sizes.fold(0, usize::saturating_add));
         Ok(Entries { entries }.to_bytes())
     });
-    Ok(held(CBOR, answer.await?, room))
+    held((&server, line.map(|Extension(line)| line)), CBOR, answer.await?, room)
 }
 
 /// Whether chunks are there.
 pub(super) async fn has(
     State(server): Shared,
+    bearer: Bearer,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Refusal> {
-    let session = server.session(token(&headers)).await?;
+    let session = bearer.session(&server).await?;
     let ask: HasAsk = decode(&headers, body, KNOWN_REQUEST_BYTES_MAX).await?;
     let access = Access::Vault(session.vault);
     let device = session.device();
@@ -155,10 +173,11 @@ pub(super) async fn has(
 /// Lets go of what a snapshot covers (HTP-14); whether every device has adopted it, the store sees to.
 pub(super) async fn forget(
     State(server): Shared,
+    bearer: Bearer,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Refusal> {
-    let session = server.session(token(&headers)).await?;
+    let session = bearer.session(&server).await?;
     if matches!(session.scope, Scope::Enrolment(_)) {
         return Err(ProblemKind::Forbidden.into());
     }
@@ -178,9 +197,10 @@ pub(super) async fn forget(
 pub(super) async fn chunk(
     State(server): Shared,
     name: Path<String>,
-    headers: HeaderMap,
+    bearer: Bearer,
+    line: Option<Extension<Line>>,
 ) -> Result<Response, Refusal> {
-    let session = server.session(token(&headers)).await?;
+    let session = bearer.session(&server).await?;
     let name = chunk_name(&name)?;
     let access = Access::Vault(session.vault);
     let room = server.answer(session.vault, CHUNK_BYTES_MAX).await?;
@@ -191,23 +211,24 @@ pub(super) async fn chunk(
         server.metrics.sent(sealed.len());
         Ok(sealed)
     });
-    Ok(held(OCTETS, sealed.await?, room))
+    held((&server, line.map(|Extension(line)| line)), OCTETS, sealed.await?, room)
 }
 
 /// Keeps a sealed chunk (HTP-10); that an entry names it, the store sees to.
 pub(super) async fn put(
     State(server): Shared,
     name: Path<String>,
+    bearer: Bearer,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let session = server.session(token(&headers)).await?;
+    let session = bearer.session(&server).await?;
     if matches!(session.scope, Scope::Enrolment(_)) {
         return Err(ProblemKind::Forbidden.into());
     }
     let name = chunk_name(&name)?;
-    let taken =
-        take((&server, Some(session.vault)), &headers, body, (OCTETS, CHUNK_BYTES_MAX)).await?;
+    let owner = Owner::Vault(session.vault);
+    let taken = take((&server, owner), &headers, body, (OCTETS, CHUNK_BYTES_MAX)).await?;
     let device = session.device();
     let kept = server.with_vault(session, move |server, hosted, account| {
         let within = (server.quota(account), &*server.listing(hosted)?);

@@ -9,14 +9,13 @@ use aura_protocol::http::EVENT_HEADS;
 use aura_protocol::http::ProblemKind;
 use aura_protocol::id::VaultId;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, timeout_at};
 
-use super::entry::token;
+use super::entry::Bearer;
 use super::state::Server;
 use crate::bell::Rung;
 use crate::crowd::Place;
@@ -40,9 +39,9 @@ struct Watcher {
 /// A stream of events until the token ends.
 pub(super) async fn events(
     State(server): State<Arc<Server>>,
-    headers: HeaderMap,
+    bearer: Bearer,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refusal> {
-    let session = server.session(token(&headers)).await?;
+    let session = bearer.session(&server).await?;
     let place = server.watchers.enter(session.vault);
     let place = place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 60))?;
     let bell = server.bells.watch(session.vault);

@@ -75,7 +75,13 @@ impl AccountBook for SharedAccounts {
                     &listing.to_bytes(),
                 ],
             )?;
-            if made == 0 { Err(AccountError::Taken) } else { Ok(()) }
+            if made == 0 {
+                return Err(AccountError::Taken);
+            }
+            // Looked at last: whoever closed the account that was in the way has noted it by then.
+            let sql = "SELECT vault FROM closing WHERE vault = $1";
+            let noted = asking.query(sql, &[&&account.vault.0[..]])?;
+            if noted.is_empty() { Ok(()) } else { Err(AccountError::Closing) }
         })
     }
 
@@ -158,6 +164,9 @@ impl AccountBook for SharedAccounts {
         self.0.ask_in_one(|asking| {
             found(asking.change("DELETE FROM accounts WHERE vault = $1", &[&&vault.0[..]])?)?;
             asking.change("UPDATE closed SET number = number + 1", &[])?;
+            let sql = "INSERT INTO closing (vault, until) VALUES ($1, '-infinity')
+                       ON CONFLICT (vault) DO UPDATE SET until = '-infinity'";
+            asking.change(sql, &[&&vault.0[..]])?;
             Ok(())
         })
     }

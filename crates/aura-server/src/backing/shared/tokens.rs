@@ -6,35 +6,29 @@
 //! reads the database as for whoever reads a server's memory. Times are the database's. Source: spec/http.md, ACC-3, ACC-5, ACC-11.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use aura_protocol::auth::opaque::Halfway;
 use aura_protocol::auth::{AccountName, Token};
 use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::store::StoreError;
-use aura_store::postgres::{Database, Row};
+use aura_store::postgres::{Database, Row, ToSql};
 
 use super::accounts::bytes;
 use crate::token::{
-    HALFWAY, Login, Passes, Scope, Session, TOKEN_SECONDS, TOKENS_MAX, WAITING_MAX,
+    HALFWAY, Login, Passes, Scope, Session, TOKEN_SECONDS, TOKENS_MAX, VAULT_TOKENS_MAX,
+    WAITING_MAX,
 };
 
 /// What counts for minutes, for all nodes.
 #[derive(Debug)]
 pub(crate) struct SharedTokens {
     database: Arc<Database>,
-    /// Whether there was no room when it was looked at last.
-    is_full: AtomicBool,
 }
 
 impl SharedTokens {
     pub(super) fn new(database: Arc<Database>) -> Self {
-        Self { database, is_full: AtomicBool::new(false) }
-    }
-
-    fn has_room(&self) -> bool {
-        !self.is_full.load(Ordering::Relaxed)
+        Self { database }
     }
 }
 
@@ -75,19 +69,22 @@ impl Passes for SharedTokens {
 
     fn begin(&self, login: [u8; 16], begun: Login) -> Kept {
         let sql = concat!(
-            "INSERT INTO logins (login, name, transport, vault, halfway, until_ms)
+            "INSERT INTO logins (login, name, transport, vault, halfway, until_ms, record)
              VALUES ($1, $2, $3, $4, $5, $6 + ",
             clock!(),
-            ")"
+            ", $7)"
         );
         let (login, life) = (Hash::of(&[&login]), ms(HALFWAY));
-        let Login { name, transport, vault, halfway } = begun;
+        let Login { name, transport, vault, record, halfway } = begun;
+        let record = record.map(|record| record.0.to_vec());
         let (vault, halfway) = (vault.map(|vault| vault.0.to_vec()), halfway.into_bytes());
         self.keep(|database| {
             database.ask(|asking| {
                 let (name, halfway) = (name.as_str(), &halfway[..]);
-                asking
-                    .change(sql, &[&&login.0[..], &name, &&transport[..], &vault, &halfway, &life])
+                let login = &login.0[..];
+                let values: [&(dyn ToSql + Sync); 7] =
+                    [&login, &name, &&transport[..], &vault, &halfway, &life, &record];
+                asking.change(sql, &values)
             })
         })
     }
@@ -96,16 +93,19 @@ impl Passes for SharedTokens {
         let sql = concat!(
             "DELETE FROM logins WHERE login = $1
              RETURNING name, transport, vault, halfway, until_ms > ",
-            clock!()
+            clock!(),
+            ", record"
         );
         let login = Hash::of(&[login]);
         let rows = self.database.ask(|asking| asking.query(sql, &[&&login.0[..]]))?;
         let begun = |row: &Row| {
             let vault: Option<&[u8]> = row.try_get(2).ok()?;
+            let record: Option<&[u8]> = row.try_get(5).ok()?;
             let login = Login {
                 name: AccountName::parse(row.try_get(0).ok()?).ok()?,
                 transport: bytes(row, 1)?.try_into().ok()?,
                 vault: vault.and_then(VaultId::from_slice),
+                record: record.and_then(Hash::from_slice),
                 halfway: Halfway::from_bytes(bytes(row, 3)?).ok()?,
             };
             row.try_get::<_, bool>(4).ok()?.then_some(login)
@@ -128,7 +128,13 @@ impl Passes for SharedTokens {
         let life = ms(Duration::from_secs(TOKEN_SECONDS));
         self.keep(|database| {
             database.ask(|asking| {
-                asking.change(sql, &[&&token.0[..], &&vault.0[..], &device, &transport, &life])
+                asking.change(sql, &[&&token.0[..], &&vault.0[..], &device, &transport, &life])?;
+                // Of too many the oldest go, and this one stays.
+                let sql = "DELETE FROM sessions WHERE token IN (
+                    SELECT token FROM sessions WHERE vault = $1 AND token <> $2
+                    ORDER BY until_ms DESC OFFSET $3)";
+                let others = count(VAULT_TOKENS_MAX).saturating_sub(1);
+                asking.change(sql, &[&&vault.0[..], &&token.0[..], &others])
             })
         })
     }
@@ -157,6 +163,11 @@ impl Passes for SharedTokens {
         Ok(rows.first().and_then(session))
     }
 
+    fn revoke(&self, token: &Token) -> Result<(), StoreError> {
+        let (sql, token) = ("DELETE FROM sessions WHERE token = $1", Hash::of(&[&token.0]));
+        self.database.ask(|asking| asking.change(sql, &[&&token.0[..]]).map(drop))
+    }
+
     fn forget(&self, vault: VaultId) -> Result<(), StoreError> {
         self.database.ask_in_one(|asking| {
             asking.change("DELETE FROM sessions WHERE vault = $1", &[&&vault.0[..]])?;
@@ -173,7 +184,7 @@ impl Passes for SharedTokens {
     }
 
     fn tidy(&self) -> Result<(), StoreError> {
-        let counts = self.database.ask::<_, StoreError>(|asking| {
+        self.database.ask::<_, StoreError>(|asking| {
             for sql in [
                 concat!("DELETE FROM challenges WHERE until_ms <= ", clock!()),
                 concat!("DELETE FROM logins WHERE until_ms <= ", clock!()),
@@ -181,19 +192,12 @@ impl Passes for SharedTokens {
             ] {
                 asking.change(sql, &[])?;
             }
-            asking.query(
-                "SELECT (SELECT count(*) FROM challenges) + (SELECT count(*) FROM logins),
-                    (SELECT count(*) FROM sessions)",
-                &[],
-            )
-        })?;
-        let count = |at| {
-            let count = counts.first().and_then(|row| row.try_get::<_, i64>(at).ok());
-            count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)
-        };
-        let is_full = count(0) >= WAITING_MAX || count(1) >= TOKENS_MAX;
-        self.is_full.store(is_full, Ordering::Relaxed);
-        Ok(())
+            // Where there are too many, the oldest go, so that whoever comes now is not kept out by them.
+            for (sql, max) in TRIMMED {
+                asking.change(sql, &[&count(max)])?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -201,14 +205,34 @@ fn ms(lasting: Duration) -> i64 {
     i64::try_from(lasting.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Whether there was room.
-type Kept = Result<bool, StoreError>;
+/// So many at once, and what takes the others away.
+const TRIMMED: [(&str, usize); 3] = [
+    (
+        "DELETE FROM challenges WHERE nonce IN (
+            SELECT nonce FROM challenges ORDER BY until_ms DESC OFFSET $1)",
+        WAITING_MAX,
+    ),
+    (
+        "DELETE FROM logins WHERE login IN (
+            SELECT login FROM logins ORDER BY until_ms DESC OFFSET $1)",
+        WAITING_MAX,
+    ),
+    (
+        "DELETE FROM sessions WHERE token IN (
+            SELECT token FROM sessions ORDER BY until_ms DESC OFFSET $1)",
+        TOKENS_MAX,
+    ),
+];
+
+fn count(of: usize) -> i64 {
+    i64::try_from(of).unwrap_or(i64::MAX)
+}
+
+/// It is kept.
+type Kept = Result<(), StoreError>;
 
 impl SharedTokens {
     fn keep(&self, keep: impl FnOnce(&Database) -> Result<u64, StoreError>) -> Kept {
-        if !self.has_room() {
-            return Ok(false);
-        }
-        keep(&self.database).map(|kept| kept > 0)
+        keep(&self.database).map(drop)
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Bad requests, bounds, quotas: what is refused, how, and that nothing is harmed.
 
-use aura_protocol::http::{AccountView, Entries, OCTETS, Read};
+use aura_protocol::http::{AccountView, Entries, HeadsAsk, OCTETS, Read};
+use aura_protocol::id::CollectionId;
 use aura_protocol::limits::{KNOWN_REQUEST_BYTES_MAX, SMALL_REQUEST_BYTES_MAX};
 use aura_testkit::author::chunk;
 use aura_testkit::conformance::NOTES;
@@ -145,11 +146,7 @@ fn vaults_are_shut_and_opened_again() {
     let owners: Vec<_> = (0..5).map(|at| desk.founder(&format!("n{at}"))).collect();
     assert!(desk.server.vaults.open_count() <= 2);
     for (author, token) in &owners {
-        let read = Read {
-            feed: author.feed(aura_protocol::id::CollectionId::AUTHORITY),
-            after: 0,
-            limit: 9,
-        };
+        let read = Read { feed: author.feed(CollectionId::AUTHORITY), after: 0, limit: 9 };
         assert_eq!(desk.post(path::READ, Some(token), &read).body::<Entries>().entries.len(), 1);
     }
 }
@@ -260,28 +257,114 @@ fn an_account_that_is_closed_beside_the_server_is_shut() {
     assert_eq!(desk.server.vaults.open_count(), 1);
 }
 
-/// attack AVL-04: answers that nobody reads are so many for a vault and no more; another vault has its own.
+fn read_of(author: &Author, collection: CollectionId) -> Vec<u8> {
+    Read { feed: author.feed(collection), after: 0, limit: 9 }.to_bytes()
+}
+
+/// An answer that is not read.
+fn asks(desk: &Desk, path: &str, token: &Token, body: Vec<u8>) -> Response {
+    desk.begin(Desk::request("POST", path, Some(token)).body(Body::from(body)).unwrap())
+}
+
+/// attack AVL-04: answers that nobody reads are so many for a vault and no more, also those about heads and pushes; another
+/// vault has its own.
 #[test]
 fn answers_that_are_not_read_are_bounded() {
     let mut desk = Desk::new();
     let (author, token) = desk.founder("ada");
     let (other, its) = desk.founder("bo");
-    let read = |author: &Author| {
-        let feed = author.feed(aura_protocol::id::CollectionId::AUTHORITY);
-        Read { feed, after: 0, limit: 9 }.to_bytes()
-    };
-    let ask = |desk: &Desk, token: &Token, author: &Author| {
-        let request = Desk::request("POST", path::READ, Some(token));
-        desk.begin(request.body(Body::from(read(author))).unwrap())
-    };
-    let mut unread = Vec::new();
-    for _ in 0..64 {
-        let answer = ask(&desk, &token, &author);
-        assert_eq!(answer.status(), 200);
-        unread.push(answer);
+    let heads = HeadsAsk { known: vec![] }.to_bytes();
+    let push = |author: &Author| Push::bytes_of(&author.clone().head(), &[]);
+    let read = |author: &Author| read_of(author, CollectionId::AUTHORITY);
+    for (path, own, others) in [
+        (path::READ, read(&author), read(&other)),
+        (path::HEADS, heads.clone(), heads),
+        (path::PUSH, push(&author), push(&other)),
+    ] {
+        let mut unread = Vec::new();
+        for _ in 0..64 {
+            let answer = asks(&desk, path, &token, own.clone());
+            assert_eq!(answer.status(), 200, "{path}");
+            unread.push(answer);
+        }
+        desk.post_bytes(path, Some(&token), own.clone()).refuses(ProblemKind::SlowDown);
+        assert_eq!(desk.post_bytes(path, Some(&its), others).status, 200);
+        unread.pop();
+        assert_eq!(desk.post_bytes(path, Some(&token), own).status, 200);
     }
-    desk.post_bytes(path::READ, Some(&token), read(&author)).refuses(ProblemKind::SlowDown);
-    assert_eq!(desk.post_bytes(path::READ, Some(&its), read(&other)).status, 200);
-    unread.pop();
-    assert_eq!(desk.post_bytes(path::READ, Some(&token), read(&author)).status, 200);
+}
+
+/// HTP-16, attack AVL-04: large answers that nobody reads are no more than a vault's share of the room, and are let go of after a
+/// while, though they are never read.
+#[test]
+fn a_vault_that_does_not_read_keeps_no_room() {
+    let mut desk = Desk::new();
+    let (mut author, token) = desk.founder("ada");
+    let (other, its) = desk.founder("bo");
+    let large = author.entry(NOTES, vec![1; 9 << 20]);
+    assert_eq!(desk.push(&token, &author.head(), &[large]).status, 200);
+    let large = read_of(&author, NOTES);
+    desk.runtime.block_on(async { tokio::time::pause() });
+    let unread: Vec<_> = (0..64).map(|_| asks(&desk, path::READ, &token, large.clone())).collect();
+    let answered = unread.iter().filter(|answer| answer.status() == 200).count();
+    assert_eq!(answered, 7, "an eighth of the room");
+    let small = read_of(&other, CollectionId::AUTHORITY);
+    assert_eq!(desk.post_bytes(path::READ, Some(&its), small).status, 200);
+    desk.post_bytes(path::READ, Some(&token), large.clone()).refuses(ProblemKind::SlowDown);
+    // A quarter of a minute, and a second for each 64 KiB.
+    let time = std::time::Duration::from_secs(15 + 9 * 16 + 1);
+    desk.waits(time);
+    assert_eq!(desk.post_bytes(path::READ, Some(&token), large).status, 200);
+    let late = unread.into_iter().next().unwrap().into_body();
+    assert!(desk.runtime.block_on(late.collect()).is_err(), "it does not look whole");
+}
+
+/// attack AVL-04: bodies that never come, for which no token is shown, take no room from vaults; one vault's own bodies do not
+/// take it from another.
+#[test]
+fn strangers_take_no_room_from_vaults() {
+    let mut desk = Desk::new();
+    let (mut author, token) = desk.founder("ada");
+    let (_, its) = desk.founder("bo");
+    let (sealed, added) = chunk(&mut desk.seed, 100_000);
+    let at = format!("{}{}", path::CHUNKS, added.name);
+    let entry = author.entry_with(NOTES, vec![1; 60], vec![added]);
+    assert_eq!(desk.push(&token, &author.head(), &[entry]).status, 200);
+    let never = || Body::from_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
+    let begins = |mut request: Request<Body>, source: u8, bytes: usize| {
+        request.headers_mut().insert(CONTENT_LENGTH, bytes.into());
+        let source = SocketAddr::from(([192, 0, 2, source], 9));
+        request.extensions_mut().insert(ConnectInfo(source));
+        desk.runtime.spawn(desk.router.clone().oneshot(request));
+    };
+    for at in 0..256_u16 {
+        let request = Desk::request("POST", path::ACCOUNT_END, None).body(never()).unwrap();
+        begins(request, u8::from(at % 2 == 0), 1 << 20);
+    }
+    // Nor does a vault, whose bodies are of exactly a mebibyte.
+    for _ in 0..120 {
+        let request = Desk::request("POST", path::PUSH, Some(&its)).body(never()).unwrap();
+        begins(request, 7, 1 << 20);
+    }
+    desk.waits(std::time::Duration::from_millis(200));
+    let mut put = Desk::request("PUT", &at, Some(&token)).body(Body::from(sealed)).unwrap();
+    put.headers_mut().insert(CONTENT_TYPE, OCTETS.parse().unwrap());
+    let asked = std::time::Instant::now();
+    assert_eq!(desk.send(put).status, 204);
+    assert!(asked.elapsed().as_secs() < 10, "it waits for nobody");
+    let push = Desk::request("POST", path::PUSH, Some(&its)).header(CONTENT_LENGTH, 1 << 20);
+    desk.send(push.body(never()).unwrap()).refuses(ProblemKind::SlowDown);
+    let end = Desk::request("POST", path::ACCOUNT_END, None).header(CONTENT_LENGTH, 1 << 20);
+    let mut end = end.body(never()).unwrap();
+    end.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 0], 9))));
+    desk.send(end).refuses(ProblemKind::SlowDown);
+}
+
+/// attack AVL-04: where nobody may open an account, nobody's body is waited for.
+#[test]
+fn a_closed_server_reads_no_registration() {
+    let desk = Desk::with(|config| config.registration = Registration::Closed);
+    let never = Body::from_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
+    let request = Desk::request("POST", path::ACCOUNT_END, None).body(never).unwrap();
+    desk.send(request).refuses(ProblemKind::Closed);
 }
