@@ -13,6 +13,9 @@ mod limit;
 mod log;
 #[cfg(feature = "postgres")]
 mod nodes;
+
+#[cfg(feature = "postgres")]
+mod counted;
 mod pairing;
 mod vault;
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What is cut short, and what comes in between: closing an account, a login and a new password.
 
-use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aura_protocol::auth::opaque::RECORD_BYTES;
@@ -44,7 +43,7 @@ impl Hosting for Failing {
     fn hold(
         &self,
         company: crate::vaults::Company,
-    ) -> Result<Option<Box<dyn Any + Send + Sync>>, StoreError> {
+    ) -> Result<Option<Box<dyn crate::vaults::Held>>, StoreError> {
         self.inner.hold(company)
     }
 }
