@@ -276,6 +276,31 @@ fn a_service_moves_to_a_database_and_back() {
     Running::start(Config::read(&back).unwrap(), || 1_000).unwrap().stop();
 }
 
+/// STO-46, fault F-29: a move ends with its place in the database, since nodes may serve from then on; run again, it goes on.
+#[test]
+fn f_29_a_move_stops_where_it_is_not_alone_any_more() {
+    let Some(cluster) = Cluster::begin() else { return };
+    let (origin, address) = (Origin::new(), cluster.fresh());
+    let nodes = origin.settings("nodes.toml", &format!("[storage]\npostgres = {address:?}\n"));
+    let data = origin.data();
+    let from = ["--data", data.to_str().unwrap()];
+    let near = Address::near(&address).unwrap();
+    let database = Database::open(near, 2, Box::new(|| 1_000)).unwrap();
+    let ends = "SELECT pg_terminate_backend(pid) FROM pg_locks
+        WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted";
+    let moving = command(&from, &nodes).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let moving = moving.unwrap();
+    while database.ask(|asking| asking.query(ends, &[])).unwrap().is_empty() {
+        sleep(Duration::from_millis(2));
+    }
+    let stopped = moving.wait_with_output().unwrap();
+    assert!(!stopped.status.success(), "{stopped:?}");
+    says(&stopped, "a vault could not be moved");
+    let done = migrates(&from, &nodes);
+    assert!(done.status.success(), "{done:?}");
+    says(&done, "6 accounts");
+}
+
 /// A server with another key is another one to devices: nothing goes there.
 #[test]
 fn keys_are_the_same_on_both_sides() {
