@@ -133,41 +133,48 @@ fn f_25_a_shelf_that_is_away_loses_nothing() {
     assert_eq!(scene.chunk(&kept).unwrap(), kept.1);
 }
 
-/// A shelf in memory that refuses whatever it is asked for, if it is to.
+/// A shelf in memory that refuses whatever it is asked for, or what would change something, if it is to.
 #[derive(Clone, Default)]
 struct Stubborn(Arc<Mutex<Inside>>);
 
-/// Its objects, and why it refuses.
-type Inside = (BTreeMap<Place, Vec<u8>>, Option<fn() -> StoreError>);
+/// Its objects, and why it refuses what.
+type Inside = (BTreeMap<Place, Vec<u8>>, Option<(Asked, fn() -> StoreError)>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Anything,
+    Changes,
+}
 
 impl Stubborn {
-    fn refuse(&self, why: Option<fn() -> StoreError>) {
-        self.0.lock().unwrap().1 = why;
+    fn refuse(&self, what: Option<(Asked, fn() -> StoreError)>) {
+        self.0.lock().unwrap().1 = what;
     }
 
     fn with<T>(
         &self,
+        asked: Asked,
         act: impl FnOnce(&mut BTreeMap<Place, Vec<u8>>) -> T,
     ) -> Result<T, StoreError> {
         let mut inner = self.0.lock().unwrap();
         match inner.1 {
-            Some(why) => Err(why()),
-            None => Ok(act(&mut inner.0)),
+            Some((what, why)) if what == Asked::Anything || what == asked => Err(why()),
+            _ => Ok(act(&mut inner.0)),
         }
     }
 }
 
 impl Shelf for Stubborn {
     fn put(&self, _: VaultId, place: Place, sealed: &[u8]) -> Result<(), StoreError> {
-        self.with(|objects| drop(objects.insert(place, sealed.to_vec())))
+        self.with(Asked::Changes, |objects| drop(objects.insert(place, sealed.to_vec())))
     }
 
     fn read(&self, _: VaultId, place: Place) -> Result<Option<Vec<u8>>, StoreError> {
-        self.with(|objects| objects.get(&place).cloned())
+        self.with(Asked::Anything, |objects| objects.get(&place).cloned())
     }
 
     fn remove(&self, _: VaultId, place: Place) -> Result<(), StoreError> {
-        self.with(|objects| drop(objects.remove(&place)))
+        self.with(Asked::Changes, |objects| drop(objects.remove(&place)))
     }
 }
 
@@ -184,7 +191,7 @@ fn what_a_shelf_refuses_is_no_fault_of_a_device() {
     ];
     let Some(cluster) = Cluster::begin() else { return };
     let (address, shelf) = (cluster.fresh(), Stubborn::default());
-    shelf.refuse(Some(REFUSALS[0]));
+    shelf.refuse(Some((Asked::Anything, REFUSALS[0])));
     let closed = beside(&address, Arc::new(shelf.clone()));
     assert!(matches!(closed, Err(OpenError::Store(StoreError::Unreachable(_)))), "{closed:?}");
     shelf.refuse(None);
@@ -193,9 +200,15 @@ fn what_a_shelf_refuses_is_no_fault_of_a_device() {
     let (kept, other) = (scene.named(), scene.named());
     scene.put(&kept).unwrap();
     for why in REFUSALS {
-        shelf.refuse(Some(why));
+        shelf.refuse(Some((Asked::Changes, why)));
+        is_unreachable(&scene.put(&other));
+        assert_eq!(sql(&address, "UPDATE places SET until_ms = 0"), 1);
+        is_unreachable(&database.sweep());
+        assert_eq!(scene.chunk(&kept).unwrap(), kept.1);
+        shelf.refuse(Some((Asked::Anything, why)));
         is_unreachable(&scene.put(&other));
         is_unreachable(&scene.chunk(&kept));
+        assert_eq!(sql(&address, "DELETE FROM places"), 2);
         // Who begins meanwhile serves what is not on the shelf.
         beside(&address, Arc::new(shelf.clone())).unwrap();
     }
