@@ -296,6 +296,8 @@ fn f_29_a_move_stops_where_it_is_not_alone_any_more() {
     let stopped = moving.wait_with_output().unwrap();
     assert!(!stopped.status.success(), "{stopped:?}");
     says(&stopped, "a vault could not be moved");
+    let moved = database.ask(|asking| asking.query("SELECT name FROM accounts", &[])).unwrap();
+    assert!(moved.len() < usize::from(ACCOUNTS), "no further vault is moved");
     let done = migrates(&from, &nodes);
     assert!(done.status.success(), "{done:?}");
     says(&done, "6 accounts");
