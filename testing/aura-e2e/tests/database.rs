@@ -49,7 +49,7 @@ fn a_database_says_nothing_and_has_everything() {
     block_on(transfer(&local, &store, &access, &mut mark, u64::MAX));
 
     let (all, count) = tables(&address);
-    assert!(count == 9 && all.len() > 4_800_000, "{count} tables, {} bytes", all.len());
+    assert!(count == 10 && all.len() > 4_800_000, "{count} tables, {} bytes", all.len());
     assert!(memchr::memmem::find(&all, &local.vault().0).is_some(), "what is there is found");
     canaries.assert_absent("the tables", &all);
     assert!(canaries.assert_absent_under(cluster.folder()) > 100);

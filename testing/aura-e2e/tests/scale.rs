@@ -291,7 +291,7 @@ fn two_nodes_are_one_service() {
             .contains("ok    database")
     );
     service.does(&["account", "rm", "nora", "--yes"]);
-    assert_eq!(files(&chunks), 0, "what was in the bucket goes with the account");
+    assert_eq!(files(&chunks), 1, "what was in the bucket goes with the account, but for its mark");
     // The people keep everything.
     assert!(has(&nora, "wombatword") && has(&other, "bilbyword"));
 }
