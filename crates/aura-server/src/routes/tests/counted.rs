@@ -15,7 +15,7 @@ use super::*;
 use crate::accounts::{Account, AccountError};
 use crate::config::Tls;
 use crate::listing::Listing;
-use crate::token::VAULT_TOKENS_MAX;
+use crate::token::{VAULT_TOKENS_MAX, WAITING_MAX};
 
 /// What a node's database has, as whoever looks after it asks it.
 fn asks_of(address: &str) -> impl Fn(&'static str) -> i64 {
@@ -126,6 +126,23 @@ fn what_counts_for_minutes_is_of_one_vault() {
     there.post(path::LOGIN_END, None, &half).refuses(ProblemKind::LoginRefused);
     assert_eq!(there.get(path::ACCOUNT, Some(&its)).status, 200);
     assert_eq!(there.post(path::LOGIN_END, None, &other).status, 200);
+}
+
+/// attack AVL-03: whoever fills the table of challenges keeps nobody out: the oldest go.
+#[test]
+fn too_many_challenges_lose_the_oldest() {
+    let Some(Nodes { here, there, address, _cluster, .. }) = Nodes::begin() else { return };
+    let of = (VaultId([1; 32]), DeviceId([2; 16]));
+    here.server.tokens.challenge(Hash([3; 32]), of).unwrap();
+    let asks = asks_of(&address);
+    asks(
+        "INSERT INTO challenges SELECT sha256(number::text::bytea), sha256('a'), sha256('b'),
+             (SELECT until_ms - 1 FROM challenges) FROM generate_series(1, 100050) AS number",
+    );
+    here.server.tokens.tidy().unwrap();
+    let left = asks("SELECT count(*) FROM challenges");
+    assert_eq!(left, i64::try_from(WAITING_MAX).unwrap());
+    assert!(there.server.tokens.answer(Hash([3; 32]), of).unwrap());
 }
 
 /// HTP-15: a box is closed by its own vault alone, and all nodes together have so many.
