@@ -125,7 +125,8 @@ fn logins() -> Vec<(&'static str, String, Value)> {
     ]
 }
 
-/// ACC-6: neither password nor secret key alone makes the input, and nothing cheaper than the floor is computed.
+/// ACC-6, attacks AUT-01, AUT-04: neither password nor secret key alone makes the input, and nothing cheaper than the
+/// floor is computed.
 #[test]
 fn acc_6_password_and_secret_key_both_count() {
     let key = |first| SecretKey::from_slice(&bytes(16, first)).unwrap();
@@ -222,7 +223,7 @@ fn padding_vectors() {
     compare(cases);
 }
 
-/// KEY-5 to KEY-10.
+/// KEY-5 to KEY-10, ACC-6, attack AUT-04: what a login costs is written down, and no server says otherwise.
 #[test]
 fn kdf_vectors() {
     let root = RootKey::from_slice(&bytes(32, 0)).unwrap();

@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(kinds(&log, 4)[2..], last);
     }
 
-    /// ACL-2, attack AVL-03: whoever is refused again and again does not fill the log.
+    /// ACL-2, attacks AVL-03, LOG-09: whoever is refused again and again does not fill the log.
     #[test]
     fn acl_2_many_refusals_are_one_leaf() {
         let folder = tempfile::tempdir().unwrap();

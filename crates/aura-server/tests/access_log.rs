@@ -153,7 +153,7 @@ fn acl_7_a_log_that_grows_is_followed() {
     }
 }
 
-/// ACL-8: each way in which a log goes wrong has its name, and is told once.
+/// ACL-8, attack LOG-03: each way in which a log goes wrong, or is another one than before, has its name, and is told once.
 #[test]
 fn acl_8_a_log_that_does_not_only_grow_is_found() {
     let mut scene = Scene::new();

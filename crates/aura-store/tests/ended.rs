@@ -95,8 +95,8 @@ fn takes(store: &LocalStore, access: &Access, author: &mut Author) -> Result<(),
     block_on(store.push(access, &author.head(), &[entry])).map(drop)
 }
 
-/// STO-14, REP-23, attack DEV-01: a device that joins meets what the thief wrote before it meets the revoke. It ends up
-/// with the same last head as everybody else, and the thief's own device is nobody.
+/// STO-14, REP-23, attacks DEV-01, DEV-08: a device that joins meets what the thief wrote before it meets the revoke. It
+/// ends up with the same last head as everybody else, and the thief's own device is nobody.
 #[test]
 fn dev_01_a_store_that_heard_the_thief_first_ends_where_the_others_do() {
     let mut scene = Scene::new();

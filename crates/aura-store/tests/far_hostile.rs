@@ -108,7 +108,7 @@ fn status(status: &str, fields: &str, body: &str) -> Vec<u8> {
     [head.as_bytes(), body.as_bytes()].concat()
 }
 
-/// FLD-15, FLD-16: errors are told as what they are, after few tries.
+/// FLD-15, FLD-16, fault F-29: errors are told as what they are, after few tries.
 #[test]
 fn fld_16_storms_are_told_and_do_not_hang() {
     let begun = Instant::now();
@@ -195,7 +195,7 @@ fn fld_18_a_directory_that_somebody_else_just_made_is_used() {
     assert!(sent == 1 && moved < 10, "sent {sent} times, moved {moved} times");
 }
 
-/// FLD-15: files that are larger than any of the store's, told or not, and those that break off.
+/// FLD-15, fault F-15: files that are larger than any of the store's, told or not, and those that break off.
 #[test]
 fn fld_15_giants_and_halves_are_refused() {
     let told = Hostile::begin(|_, _| {

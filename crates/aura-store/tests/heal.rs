@@ -218,7 +218,7 @@ fn f_08_a_statement_is_kept_twice() {
     }
 }
 
-/// STO-31: a store that an older program made keeps its statements twice from the next opening on.
+/// STO-31, fault F-26: a store that an older program made keeps its statements twice from the next opening on.
 #[test]
 fn sto_31_an_older_store_gets_its_second_rows() {
     let Scene { author, local, .. } = scene();

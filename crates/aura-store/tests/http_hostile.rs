@@ -198,7 +198,8 @@ fn htp_7_a_token_for_another_vault_is_none() {
 /// What an error is expected to be.
 type Check = fn(&StoreError) -> bool;
 
-/// HTP-2, HTP-4, HTP-5: another version, another type, another server's words, a way elsewhere.
+/// HTP-2, HTP-4, HTP-5, faults F-15, F-29: another version, another type, another server's words, a way elsewhere; one
+/// that has too much to do, one that hangs up.
 #[test]
 fn htp_5_what_is_no_answer_is_told() {
     let elsewhere = Stage::new(|_| panic!("it was sent on"));

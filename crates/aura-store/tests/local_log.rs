@@ -142,7 +142,7 @@ fn other_versions_and_other_files_are_refused_by_name() {
     assert_eq!(std::fs::read(&file).unwrap(), junk, "left as it was");
 }
 
-/// STO-23: what an earlier version kept is there afterwards, and goes on.
+/// STO-23, fault F-26: what an earlier version kept is there afterwards, and goes on.
 #[test]
 fn an_earlier_version_is_brought_to_this_one() {
     let folder = TempDir::new().unwrap();

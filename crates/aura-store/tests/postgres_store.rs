@@ -335,8 +335,9 @@ fn contested(scene: &mut Scene) -> (ChunkName, [Vec<u8>; 2], [Entry; 2]) {
     (name, [one, two], entries)
 }
 
-/// STO-10, STO-44, attack INT-09: a chunk whose name two devices claim stays as the first to bring one brought it, also when
-/// both come at once, on nodes of their own; rotten bytes are in nobody's way, and what was brought for nothing goes.
+/// STO-10, STO-44, attack INT-09, fault F-25: a chunk whose name two devices claim stays as the first to bring one brought it,
+/// also when both come at once, on nodes of their own; rotten bytes are in nobody's way, what is lost is not said to be
+/// there, and what was brought for nothing goes.
 #[test]
 fn int_09_chunks_that_come_at_once_do_not_replace_each_other() {
     let Some(cluster) = Cluster::begin() else { return };
@@ -387,8 +388,8 @@ fn int_09_chunks_that_come_at_once_do_not_replace_each_other() {
     assert_eq!(block_on(store.chunk(&scene.access, name)).unwrap(), one);
 }
 
-/// STO-44: what was cut short on its way to the shelf is swept when its time is over, and never gets a row then; a vault
-/// that is removed leaves nothing.
+/// STO-44, fault F-12: what was cut short on its way to the shelf is swept when its time is over, and never gets a row
+/// then; a vault that is removed leaves nothing.
 #[test]
 fn left_overs_are_swept() {
     let Some(cluster) = Cluster::begin() else { return };

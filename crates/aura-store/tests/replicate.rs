@@ -141,7 +141,7 @@ fn rep_05_large_feeds_go_in_bounded_batches() {
     assert_eq!(second[0].feeds(), first[0].feeds());
 }
 
-/// REP-13: a budget ends a transfer, and the next one goes on.
+/// REP-13, fault F-30: a budget ends a transfer, and the next one goes on where it was.
 #[test]
 fn rep_13_chunks_arrive_within_their_budget() {
     let mut seed = Seed::new(1);
@@ -193,7 +193,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// A line that loses one call in three, and answers: what is tried long enough arrives, and nothing twice.
-    /// Faults F-13, F-14.
+    /// Faults F-13, F-14, F-30.
     #[test]
     fn over_a_bad_line_everything_arrives(
         seed in 0..1000_u64,

@@ -355,8 +355,8 @@ const ADA: Person = Person {
     login: "bank",
 };
 
-/// SHAPE, attack LOG-07: who writes other words, of other lengths within the same padded size, looks the same to every
-/// store: the same calls in the same order, with the same sizes.
+/// SHAPE, attacks LOG-07, TRF-02: who writes other words, of other lengths within the same padded size, looks the same to
+/// every store: the same calls in the same order, with the same sizes.
 #[test]
 fn what_is_written_does_not_show_in_what_stores_see() {
     let other = Person {

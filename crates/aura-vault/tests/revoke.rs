@@ -64,8 +64,8 @@ fn secret_key(device: &Device) -> String {
     fs::read_to_string(device.vault.home().secret_key()).unwrap().trim().to_owned()
 }
 
-/// Attacks DEV-01, KEY-12: what a lost device wrote until then stays; what it writes later counts nowhere; what is
-/// written later it cannot read, nor can whoever has the old kit. The others follow by themselves.
+/// Attacks DEV-01, KEY-09, KEY-12: what a lost device wrote until then stays; what it writes later counts nowhere; what
+/// is written later it cannot read, nor can whoever has the old kit. The others follow by themselves.
 #[test]
 fn dev_01_a_lost_device_is_out_and_the_others_go_on() {
     let (bench, [mut laptop, mut phone, mut tablet], kit) = three();
@@ -189,8 +189,8 @@ fn f_23_cut_short_anywhere_the_password_opens_the_vault() {
     }
 }
 
-/// AUT-9: no revoke of the device itself, of one that nobody knows, without the password, or while others have seen
-/// what is not here.
+/// AUT-9, attack KEY-09: no revoke of the device itself, of one that nobody knows, without the password, or while others
+/// have seen what is not here.
 #[test]
 fn aut_9_what_is_no_revoke_changes_nothing() {
     let (_bench, [mut laptop, mut phone, mut tablet], kit) = three();
@@ -295,7 +295,8 @@ fn krg_8_the_second_lock_stays_shut_and_gets_new_keys() {
     assert_eq!(phone.finds("wombat"), 0);
 }
 
-/// REP-15, attack DEV-01: who met what the thief wrote before they heard of the revoke come to the same as all others.
+/// REP-15, attacks DEV-01, DEV-08: who met what the thief wrote before they heard of the revoke come to the same as all
+/// others.
 #[test]
 fn rep_15_what_was_applied_too_early_is_taken_back() {
     let (bench, [mut laptop, mut phone, mut tablet], _) = three();

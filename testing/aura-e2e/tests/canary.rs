@@ -38,7 +38,7 @@ fn assert_nowhere(nora: &Person, when: &str) {
     }
 }
 
-/// Attacks TRF-08, SID-03.
+/// Attacks TRF-08, SID-03, GRT-11.
 #[test]
 fn nothing_readable_reaches_the_disk_or_the_log() {
     let nora = Person::new();
@@ -70,7 +70,7 @@ fn nothing_readable_reaches_the_disk_or_the_log() {
     assert_nowhere(&nora, "when the daemon has ended");
 }
 
-/// Attacks TRF-08, SID-03.
+/// Attacks TRF-08, SID-03, GRT-11.
 #[test]
 fn errors_do_not_repeat_what_was_in_records() {
     let nora = Person::new();

@@ -126,6 +126,7 @@ fn a_vault_is_made_once() {
     assert!(!other.home().exists());
 }
 
+/// Fault F-26.
 #[test]
 fn a_newer_or_damaged_vault_is_told_and_left() {
     let nora = Person::new();

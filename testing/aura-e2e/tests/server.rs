@@ -154,7 +154,8 @@ fn two_devices_meet_at_a_server() {
     }
 }
 
-/// ACC-6, ACC-7, ACC-11: what is wrong joins nothing; which part was wrong is not said.
+/// ACC-6, ACC-7, ACC-11, attack AUT-01: what is wrong joins nothing, the right password with another secret key neither;
+/// which part was wrong is not said.
 #[test]
 fn what_is_wrong_logs_nobody_in() {
     let host = Host::new();
@@ -222,7 +223,7 @@ fn another_key_is_told_and_told_nothing() {
     assert_eq!(syncs(&nora)["stores"][0]["findings"], json!([]));
 }
 
-/// Both change while the server is away, both sides are killed, and all of it arrives.
+/// Fault F-12: both change while the server is away, both sides are killed while files go up, and all of it arrives.
 #[test]
 fn offline_edits_and_kills_lose_nothing() {
     let mut host = Host::new();

@@ -104,6 +104,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Fault F-38.
     #[test]
     fn names_that_some_system_refuses_are_changed() {
         assert_eq!(safe_part("a:b?"), "a_b_");
@@ -118,6 +119,7 @@ mod tests {
         assert_eq!(safe_part(&"é".repeat(200)).len(), 180);
     }
 
+    /// Fault F-38.
     #[test]
     fn names_that_differ_only_in_case_are_kept_apart() {
         let mut names = Names::default();
@@ -129,6 +131,7 @@ mod tests {
     }
 
     proptest! {
+        /// Fault F-38.
         #[test]
         fn no_name_leads_elsewhere(wish in any::<String>()) {
             let path = Names::default().free(&wish, "");

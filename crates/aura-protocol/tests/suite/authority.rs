@@ -275,7 +275,7 @@ fn a_quarantine_ends_by_a_device_or_a_recovery_slot_never_by_itself() {
     assert_eq!(roster.apply(&confirm(&[LAPTOP])), Err(AuthorityError::State));
 }
 
-/// AUT-9, attacks DEV-01, GRT-08.
+/// AUT-9, attacks DEV-01, GRT-08, KEY-09.
 #[test]
 fn only_a_listed_confirmed_unrevoked_device_makes_claims() {
     for claim in device_claims(LAPTOP) {
@@ -357,7 +357,7 @@ fn a_slot_proves_its_key_and_is_opened_once() {
     }
 }
 
-/// AUT-12, attack FRK-12.
+/// AUT-12, attacks FRK-12, GRT-12.
 #[test]
 fn the_floor_only_rises() {
     let floor = |security, protocol| said(Claim::Floor { security, protocol }, &[LAPTOP]);

@@ -141,6 +141,7 @@ fn a_changed_proof_is_refused() {
     }
 }
 
+/// Fault F-07: a device without memory for stretching is told that, and not that its password is wrong.
 #[test]
 fn what_cannot_be_used_is_told_apart() {
     let setup = Setup::new(&mut counter(3));

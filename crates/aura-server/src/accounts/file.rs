@@ -427,6 +427,7 @@ mod tests {
         uninvited(accounts.open_account((&an_account("cy", 3), &listing()), Some(&invitation)));
     }
 
+    /// Fault F-26.
     #[test]
     fn a_file_of_a_newer_version_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
@@ -459,7 +460,7 @@ mod tests {
         ));
     }
 
-    /// What the first version wrote is read: an account has the device that opened it.
+    /// Fault F-26: what the first version wrote is read: an account has the device that opened it.
     #[test]
     fn accounts_of_the_first_version_are_brought_up() {
         let folder = tempfile::tempdir().unwrap();

@@ -113,7 +113,7 @@ fn a_full_account_takes_nothing_and_reads_everything() {
     assert_eq!(desk.push(&token, &author.head(), &[large]).status, 200);
 }
 
-/// One source cannot take the server from the others, nor one account.
+/// fault F-29: one source cannot take the server from the others, nor one account.
 #[test]
 fn sources_and_accounts_are_slowed_down_each_for_itself() {
     let desk = Desk::with(|config| config.limits.open_per_second = 3);

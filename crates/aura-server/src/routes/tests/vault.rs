@@ -74,7 +74,7 @@ fn entries_of_strangers_are_refused() {
     assert_eq!(desk.server.vaults.open_count(), 1);
 }
 
-/// HTP-7, attack GRT-04: a token is for its own vault, and there is no way to name another.
+/// HTP-7, attacks GRT-04, TRF-09: a token is for its own vault, and there is no way to name another.
 #[test]
 fn a_token_reads_its_own_vault_alone() {
     let mut desk = Desk::new();

@@ -144,6 +144,7 @@ fn scattered(pause: Duration) -> Duration {
 mod tests {
     use super::*;
 
+    /// Fault F-29: those whom a server sent away do not all come back at once.
     #[test]
     fn pauses_scatter_around_what_they_are_for() {
         let pauses: Vec<_> = (0..64).map(|_| scattered(PAUSE_MAX)).collect();
