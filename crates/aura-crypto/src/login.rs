@@ -48,3 +48,15 @@ impl Stretch for LoginStretch {
         kdf::argon2id(input, &[0; 16], self.0).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ACC-6, attack AUT-04: a guess by way of a login costs as much as one by way of a slot.
+    #[test]
+    fn aut_04_a_login_is_stretched_like_a_slot() {
+        assert_eq!(LoginStretch::USUAL.0, Argon2Params::DEFAULT);
+        assert_eq!(LoginStretch::default().0, Argon2Params::DEFAULT);
+    }
+}

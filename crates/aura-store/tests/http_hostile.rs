@@ -260,6 +260,26 @@ fn htp_4_floods_are_cut_off() {
     assert!(matches!(error, StoreError::Unreachable(_)), "{error:?}");
 }
 
+/// HTP-4, fault F-15: an answer that breaks off before its last byte is none, wherever that is, and the next one counts.
+#[test]
+fn f_15_an_answer_that_breaks_off_anywhere_is_none() {
+    let Reply::Bytes(whole) = body("200 OK", &HasAnswer { has: vec![true, false, true] }) else {
+        panic!("an answer is bytes")
+    };
+    let (length, cut) = (whole.len(), Arc::new(AtomicUsize::new(0)));
+    let upto = Arc::clone(&cut);
+    let stage = Stage::new(move |_| Reply::Last(whole[..upto.load(Ordering::SeqCst)].to_vec()));
+    let store = enrolled(&stage);
+    let names = [1, 2, 3].map(|byte| ChunkName([byte; 16]));
+    for at in 0..length {
+        cut.store(at, Ordering::SeqCst);
+        let error = block_on(store.has(&ACCESS, &names)).unwrap_err();
+        assert!(matches!(error, StoreError::Unreachable(_)), "{at}: {error:?}");
+    }
+    cut.store(length, Ordering::SeqCst);
+    assert_eq!(block_on(store.has(&ACCESS, &names)).unwrap(), [true, false, true]);
+}
+
 /// A server that begins an answer and falls silent is not waited for without end.
 #[test]
 fn a_silent_server_is_left() {

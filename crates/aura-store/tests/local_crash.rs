@@ -266,10 +266,19 @@ struct Outcome {
 
 /// Runs the child, `with` around it, on a fresh store that has the first step.
 fn run_child(with: &[String], folder: &Path) -> Outcome {
+    begin(folder);
+    run_child_on(with, folder)
+}
+
+/// A fresh store that has the first step.
+fn begin(folder: &Path) {
     let (vault, steps) = steps(CHILD_STEPS);
     let store = create(folder, vault);
     take(&store, &steps[0]).unwrap();
-    drop(store);
+}
+
+/// Runs the child, `with` around it, on the store that is there.
+fn run_child_on(with: &[String], folder: &Path) -> Outcome {
     let program = std::env::current_exe().unwrap();
     let mut words: Vec<&str> = with.iter().map(String::as_str).collect();
     words.push(program.to_str().unwrap());
@@ -372,6 +381,29 @@ fn f_01_killed_at_each_writing_call() {
             let folder = scratch();
             let Some(with) = strace(calls, "signal=KILL", when) else { return };
             let outcome = run_child(&with, folder.path());
+            check(folder.path(), &outcome);
+            if outcome.is_done || when > 60 {
+                break;
+            }
+        }
+    }
+}
+
+/// STO-23, fault F-26: killed at the Nth writing call, while a store of the first version is brought to this one and then
+/// written to.
+#[test]
+fn f_26_killed_while_it_is_brought_to_this_version() {
+    const FIRST: &str = "DROP TABLE copies; ALTER TABLE feeds DROP COLUMN floor;
+        ALTER TABLE feeds DROP COLUMN floor_hash; PRAGMA user_version = 1";
+    for calls in ["pwrite64", "fsync"] {
+        for when in 1.. {
+            let folder = scratch();
+            let Some(with) = strace(calls, "signal=KILL", when) else { return };
+            begin(folder.path());
+            let database = Connection::open(folder.path().join("store.db")).unwrap();
+            database.execute_batch(FIRST).unwrap();
+            drop(database);
+            let outcome = run_child_on(&with, folder.path());
             check(folder.path(), &outcome);
             if outcome.is_done || when > 60 {
                 break;

@@ -261,3 +261,51 @@ proptest! {
         prop_assert_eq!(shape(row), shape(twin));
     }
 }
+
+/// What a device alone makes of a hundred records in five thousand changes, as entries of its feed.
+fn weeks(device: u8) -> Vec<Applicable> {
+    let (collection, incarnation) = (CollectionId([5; 16]), Incarnation([0; 8]));
+    let feed = FeedId { collection, device: DeviceId([device; 16]), incarnation };
+    let mut states = vec![State::default(); 100];
+    let mut entries = Vec::new();
+    for number in 1..=5_000_u64 {
+        let at = usize::try_from(number % 100).unwrap();
+        let record = RecordId([u8::try_from(at).unwrap() + 1; 16]);
+        let path = format!("p{}", number % 3);
+        let seen = states[at].seen([path.as_str()]);
+        let value = (number * 10 + u64::from(device)).to_string();
+        let fields = BTreeMap::from([(path, Some(value))]);
+        let change = Change::Write { record, kind: 5, fields, seen };
+        let op = Op { clock: number, author: String::new(), change };
+        let dot = Dot { device: feed.device, incarnation, number, index: 0 };
+        states[at].apply(dot, &op);
+        entries.push(Applicable { feed, number, category: Some(Category::Notes), ops: vec![op] });
+    }
+    entries
+}
+
+/// Fault F-17: two devices change the same records for weeks without a word from each other, thousands of times each. In
+/// either order it comes to the same, and of each field both last words are kept.
+#[test]
+fn f_17_thousands_of_changes_apart_come_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let merged = |name: &str, devices: [u8; 2]| {
+        let key = DatabaseKey::from_slice(&[7; 32]).unwrap();
+        let db = Db::open(&folder.path().join(name), key).unwrap().0;
+        for device in devices {
+            db.apply(weeks(device)).unwrap();
+        }
+        db
+    };
+    let (one, other) = (merged("one", [1, 2]), merged("other", [2, 1]));
+    assert_eq!(one.tally().unwrap().state_hash(), other.tally().unwrap().state_hash());
+    assert_eq!(one.tally().unwrap().total(), 100);
+    for record in (1..=100_u8).map(|byte| RecordId([byte; 16])) {
+        for db in [&one, &other] {
+            let row = db.record(record).unwrap().unwrap();
+            assert_eq!(row.state.conflicts(), ["p0", "p1", "p2"]);
+            // Of equal clocks the higher device's.
+            assert!(row.state.value("p1").is_some_and(|value| value.ends_with('2')));
+        }
+    }
+}

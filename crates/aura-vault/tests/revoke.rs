@@ -9,6 +9,7 @@ use std::fs;
 use std::sync::Arc;
 
 use aura_crypto::kdf::Argon2Params;
+use aura_protocol::authority::Recipient;
 use aura_protocol::id::DeviceId;
 use aura_protocol::store::{Access, LocalLog};
 use aura_store::replicate::{Mark, replicate};
@@ -113,6 +114,28 @@ fn dev_01_a_lost_device_is_out_and_the_others_go_on() {
     let rebuilt = laptop.state();
     laptop.session().rebuild().unwrap();
     assert_eq!(laptop.state(), rebuilt);
+}
+
+/// KRG-11, attack KEY-09: a new root key is sealed to the new slots and to the devices that count, and to nobody else: not to
+/// the lost one, nor to one that waits.
+#[test]
+fn key_09_a_new_root_key_is_for_whoever_counts() {
+    let (bench, [mut laptop, phone, tablet], kit) = three();
+    let mut guest =
+        join(&bench, "guest", &laptop, (&password(PASSWORD), Some(&kit.secret_key))).unwrap();
+    meet(&mut laptop, &mut guest);
+    assert_eq!(laptop.vault.devices().iter().filter(|device| !device.is_confirmed).count(), 1);
+    let lost = own(&phone);
+    revoke(&mut laptop, lost).unwrap().unwrap();
+    let roster = laptop.vault.roster();
+    let (newest, _) = roster.identity();
+    let of_newest = roster.wraps().iter().filter(|(_, generation, _)| *generation == newest);
+    let to: Vec<Recipient> = of_newest.map(|(to, ..)| *to).collect();
+    let slots = roster.slots().keys().map(|slot| Recipient::Slot(*slot));
+    let devices = [own(&laptop), own(&tablet)].map(Recipient::Device);
+    let expected: Vec<Recipient> = slots.chain(devices).collect();
+    assert_eq!((to.len(), expected.len()), (4, 4), "{to:?}");
+    assert!(expected.iter().all(|one| to.contains(one)), "{to:?} {expected:?}");
 }
 
 /// DIR-15: a device that was shut while all slots were replaced opens with the password that it always had, and with no

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use aura_e2e::Person;
 use aura_e2e::host::{Host, adds_server_at, joins_at};
+use rustix::process::Pid;
 use serde_json::Value;
 
 /// Nothing here takes longer.
@@ -97,7 +98,11 @@ fn number(name: &str, otherwise: usize) -> usize {
 }
 
 fn pid(person: &Person) -> u32 {
-    u32::try_from(person.daemon().unwrap().as_raw_nonzero().get()).unwrap()
+    number_of(person.daemon().unwrap())
+}
+
+fn number_of(process: Pid) -> u32 {
+    u32::try_from(process.as_raw_nonzero().get()).unwrap()
 }
 
 /// Seconds of processor time that a process has had.
@@ -185,7 +190,7 @@ fn records(person: &Person) -> u64 {
 
 fn first_sync(count: usize) {
     let host = Host::with(SETTINGS);
-    let (server, meter) = (host.pid().unwrap(), Meter::before(host.address));
+    let (server, meter) = (number_of(host.process().unwrap()), Meter::before(host.address));
     let nora = Person::new();
     let path = nora.path("mails.mbox");
     mails(&path, count);

@@ -75,7 +75,7 @@ fn six_weeks_apart() {
     for week in 1..=6 {
         let days = week * WEEK;
         wakes(&mut nora, &clock, days);
-        if host.pid().is_some() {
+        if host.process().is_some() {
             host.is_killed();
         }
         let is_away = week == 3;

@@ -387,7 +387,7 @@ fn a_server_never_has_in_memory_what_it_must_not_know() {
     markers.push(("a text that came later", b"canarytext of the phone".to_vec()));
     // What it must have: that it is found says that looking finds.
     markers.push(("the account's name", b"nora".to_vec()));
-    let process = Pid::from_raw(i32::try_from(host.pid().unwrap()).unwrap()).unwrap();
+    let process = host.process().unwrap();
     match found(process, &markers) {
         Ok((found, bytes)) => {
             println!("{bytes} bytes of the server: {found:?}");

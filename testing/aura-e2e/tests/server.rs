@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use aura_e2e::host::{Host, adds_server, hand_over, joins, meet, tries_to_join};
 use aura_e2e::{Done, PASSWORD, Person};
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 /// What every daemon does by itself, it does within this.
@@ -258,6 +259,34 @@ fn offline_edits_and_kills_lose_nothing() {
             host.is_killed();
             host.starts();
         }
+        drop(child.wait_with_output());
+    }
+    for person in [&nora, &phone, &nora, &phone] {
+        let done = person.types(["sync"]);
+        assert!([0, 7].contains(&done.code), "{done:?}");
+    }
+    meet(&nora, &phone);
+    nora.does(["verify"]);
+    phone.does(["verify"]);
+}
+
+/// Fault F-21: a daemon, and then the server, stand still in the middle of an upload, as on a machine that sleeps, and go
+/// on: all of it arrives.
+#[test]
+fn f_21_who_stands_still_goes_on() {
+    let host = Host::new();
+    let nora = first(&host);
+    let phone = joins(&nora, &host);
+    let bytes: Vec<u8> = (0..1_000_000u32).flat_map(u32::to_le_bytes).collect();
+    for round in 0..4u64 {
+        fs::write(nora.path("blob.bin"), &bytes[usize::try_from(round).unwrap()..]).unwrap();
+        nora.does(["add", "note", "--title", "Blob", "--file", "blob.bin"]);
+        let still = if round % 2 == 0 { nora.daemon().unwrap() } else { host.process().unwrap() };
+        let child = nora.starts(["sync"]);
+        sleep(Duration::from_millis(40 + 60 * round));
+        kill_process(still, Signal::STOP).unwrap();
+        sleep(Duration::from_secs(3));
+        kill_process(still, Signal::CONT).unwrap();
         drop(child.wait_with_output());
     }
     for person in [&nora, &phone, &nora, &phone] {

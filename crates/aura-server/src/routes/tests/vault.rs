@@ -145,3 +145,65 @@ fn news_come_until_the_device_is_revoked() {
     let refused = Desk::request("GET", path::EVENTS, Some(&its)).body(Body::empty()).unwrap();
     desk.send(refused).refuses(ProblemKind::Unauthenticated);
 }
+
+/// A body of which this comes, and then the connection breaks.
+fn broken_off(part: &[u8]) -> Body {
+    let pieces = [Ok(part.to_vec()), Err(std::io::Error::other("it broke"))];
+    Body::from_stream(futures_util::stream::iter(pieces))
+}
+
+/// HTP-4, fault F-15: a push or a chunk that breaks off, after whichever byte, leaves nothing, and is taken when it comes
+/// again.
+#[test]
+fn f_15_what_breaks_off_anywhere_leaves_nothing() {
+    let mut desk = Desk::new();
+    let (mut author, token) = desk.founder("ada");
+    let (sealed, added) = chunk(&mut desk.seed, 100);
+    let name = added.name;
+    let entry = author.entry_with(NOTES, vec![1; 60], vec![added]);
+    let head = author.head();
+    let pushed = Push::bytes_of(&head, std::slice::from_ref(&entry));
+    for at in 0..pushed.len() {
+        let request = Desk::request("POST", path::PUSH, Some(&token));
+        let said = desk.send(request.body(broken_off(&pushed[..at])).unwrap());
+        said.refuses(ProblemKind::Malformed);
+    }
+    let read = Read { feed: author.feed(NOTES), after: 0, limit: 9 };
+    desk.post(path::READ, Some(&token), &read).refuses(ProblemKind::Absent);
+    assert_eq!(desk.push(&token, &head, &[entry]).status, 200);
+
+    let place = format!("{}{name}", path::CHUNKS);
+    for at in 0..sealed.len() {
+        let mut request = Desk::request("PUT", &place, Some(&token));
+        request.headers_mut().unwrap().insert(CONTENT_TYPE, OCTETS.parse().unwrap());
+        let said = desk.send(request.body(broken_off(&sealed[..at])).unwrap());
+        said.refuses(ProblemKind::Malformed);
+    }
+    desk.get(&place, Some(&token)).refuses(ProblemKind::Absent);
+    assert_eq!(put(&desk, &token, name, &sealed).status, 204);
+    assert_eq!(desk.get(&place, Some(&token)).bytes, sealed);
+}
+
+/// HTP-7, attack TRF-09: that another vault has a chunk shows to nobody, not to whoever knows its name and has an entry of
+/// their own name it either: it is brought anew, and kept for each.
+#[test]
+fn trf_09_what_another_vault_has_shows_to_nobody() {
+    let mut desk = Desk::new();
+    let (mut ada, hers) = desk.founder("ada");
+    let (mut bo, his) = desk.founder("bo");
+    let (sealed, added) = chunk(&mut desk.seed, 100);
+    let place = format!("{}{}", path::CHUNKS, added.name);
+    let has = |desk: &Desk, token: &Token| {
+        let ask = HasAsk { names: vec![added.name] };
+        desk.post(path::HAS, Some(token), &ask).body::<HasAnswer>().has
+    };
+    for (author, token) in [(&mut ada, &hers), (&mut bo, &his)] {
+        assert_eq!(has(&desk, token), [false]);
+        let entry = author.entry_with(NOTES, vec![1; 60], vec![added.clone()]);
+        assert_eq!(desk.push(token, &author.head(), &[entry]).status, 200);
+        assert_eq!(has(&desk, token), [false]);
+        desk.get(&place, Some(token)).refuses(ProblemKind::Absent);
+        assert_eq!(put(&desk, token, added.name, &sealed).status, 204);
+        assert_eq!(has(&desk, token), [true]);
+    }
+}
