@@ -173,7 +173,7 @@ fn round(keeper: &Keeper, syncing: &Syncing, kept: &Kept, mut memory: Memory) ->
     let is_anew = is_ours || visited.trip.has_moved();
     let last = memory.retry.filter(|_| !is_anew).map(|(_, pause)| pause);
     memory.retry = is_undone.then(|| {
-        let pause = pause(last, visited.trip.wait_s);
+        let pause = retry(last, visited.trip.wait_s);
         let now = Instant::now();
         (now.checked_add(pause).unwrap_or(now), pause)
     });
@@ -181,7 +181,7 @@ fn round(keeper: &Keeper, syncing: &Syncing, kept: &Kept, mut memory: Memory) ->
 }
 
 /// How long a store is left alone that was left alone for `last` before, and that asks for so many seconds.
-fn pause(last: Option<Duration>, wait_s: Option<u64>) -> Duration {
+fn retry(last: Option<Duration>, wait_s: Option<u64>) -> Duration {
     let pause = last.map_or(RETRY_MIN, |last| last.saturating_mul(2).min(RETRY_MAX));
     pause.max(Duration::from_secs(wait_s.unwrap_or_default()))
 }
@@ -254,14 +254,14 @@ mod tests {
     fn f_29_pauses_grow_and_are_no_shorter_than_was_asked_for() {
         let (mut last, mut pauses) = (None, Vec::new());
         for _ in 0..16 {
-            let next = pause(last, None);
+            let next = retry(last, None);
             pauses.push(next);
             last = Some(next);
         }
         assert_eq!(pauses.first(), Some(&RETRY_MIN));
         assert!(pauses.is_sorted() && pauses.ends_with(&[RETRY_MAX, RETRY_MAX]), "{pauses:?}");
-        assert_eq!(pause(None, Some(9)), Duration::from_secs(9));
-        assert_eq!(pause(Some(RETRY_MAX), Some(9)), RETRY_MAX);
-        assert_eq!(pause(last, Some(3_600)), Duration::from_secs(3_600));
+        assert_eq!(retry(None, Some(9)), Duration::from_secs(9));
+        assert_eq!(retry(Some(RETRY_MAX), Some(9)), RETRY_MAX);
+        assert_eq!(retry(last, Some(3_600)), Duration::from_hours(1));
     }
 }
