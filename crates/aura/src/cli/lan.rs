@@ -74,7 +74,7 @@ impl Called {
         let text = "It finds your other devices on this network, and they find it, where they were told the same: aura \
                     store add lan. No server is between them. Whoever else is on the network sees that Aura runs here, \
                     and not whose vault it is; nobody is let in who is not on this vault's list of devices. A new \
-                    device joins by a folder or a server first.";
+                    device comes in through a folder or a server first: aura pair";
         screen.line(&wrap(text, screen.width(), ""))?;
         screen.line("To switch it off: aura store rm lan")?;
         Ok(Exit::Done)

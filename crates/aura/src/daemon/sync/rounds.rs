@@ -29,7 +29,10 @@ const LOOK_SERVER: Duration = Duration::from_mins(1);
 const LOOK_FAR: Duration = Duration::from_secs(30);
 /// How often another device is, that tells by itself while it is there.
 const LOOK_DEVICE: Duration = Duration::from_secs(15);
-/// Changes that come together go together.
+/// Changes that come together go together: after so long of quiet the first one goes nearly at once, and those that
+/// follow it wait for each other.
+const QUIET: Duration = Duration::from_millis(200);
+const MOMENT: Duration = Duration::from_millis(10);
 const GATHER: Duration = Duration::from_millis(150);
 /// After how long a visit that left something undone is repeated, at first and at last.
 const RETRY_MIN: Duration = Duration::from_millis(250);
@@ -61,9 +64,12 @@ fn go_round<'scope>(
     (keeper, syncing): (&'scope Keeper, &'scope Syncing),
     (watched, memories): (&'scope Mutex<BTreeSet<SiteId>>, &'scope Memories),
 ) {
+    let mut nudged = None;
     loop {
         if syncing.wait(pause(&lock(memories)).clamp(GATHER, LOOK)) {
-            thread::sleep(GATHER);
+            let is_first = nudged.is_none_or(|last: Instant| last.elapsed() >= QUIET);
+            thread::sleep(if is_first { MOMENT } else { GATHER });
+            nudged = Some(Instant::now());
         }
         if !keeper.is_open() || syncing.halt.is_set() {
             continue;

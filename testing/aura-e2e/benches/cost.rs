@@ -3,7 +3,7 @@
 //! to another device. Every device and the server are processes of their own, over TLS on loopback; what goes over the
 //! wire is counted between them. Processor time is each process's own.
 //!
-//!     cargo build --release && AURA_BIN=target/release/aura cargo bench -p aura-e2e --bench sync -- [first|edits]...
+//!     cargo build --release && AURA_BIN=target/release/aura cargo bench -p aura-e2e --bench cost -- [first|edits]...
 //!
 //! `AURA_SYNC_RECORDS` is how many records (100,000), `AURA_SYNC_DEVICES` how many devices at most (100).
 #![allow(
@@ -239,7 +239,7 @@ fn first_sync(count: usize) {
     let phone = phone.unwrap();
     let down = Took { device: cpu(pid(&phone)), ..down };
     tell("first sync, down, to be read", count, &down);
-    let found = phone.lists(["search", "harbour7", "--limit", "1"]).len();
+    let found = phone.lists(["search", "mail", "--limit", "1"]).len();
     println!(
         "{:<36} {:.1} s after it began; {:.2} times the import; {found} found",
         "to be searched",
