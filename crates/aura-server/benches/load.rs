@@ -52,6 +52,8 @@ const LOGINS: usize = 2_000;
 const POLLS: usize = 40_000;
 const PUSHES: usize = 8_000;
 const WATCHERS: usize = 10_000;
+/// Of one vault: a server lets it have not many more.
+const VAULT_WATCHERS: usize = 20;
 /// Connections at once.
 const CLIENTS: usize = 32;
 
@@ -421,13 +423,18 @@ async fn pushes(program: &Program) {
 async fn watchers(program: &Program) {
     let mut seed = Seed::new(7);
     let mut client = Client::connect(program.address).await;
-    let (_, token) = vault(&mut client, &mut seed, "watch").await;
+    let mut tokens = Vec::new();
+    for at in 0..WATCHERS / VAULT_WATCHERS {
+        let (_, token) = vault(&mut client, &mut seed, &format!("watch{at}")).await;
+        tokens.push(token);
+    }
     let before = program.memory();
     let mut open = Vec::new();
     let work = async {
-        for _ in 0..WATCHERS {
+        for at in 0..WATCHERS {
             let mut watcher = Client::connect(program.address).await;
-            let mut response = watcher.send("GET", path::EVENTS, Some(&token), Vec::new()).await;
+            let token = tokens.get(at / VAULT_WATCHERS);
+            let mut response = watcher.send("GET", path::EVENTS, token, Vec::new()).await;
             assert_eq!(response.status(), 200);
             response.body_mut().frame().await.unwrap().unwrap();
             open.push((watcher, response));
