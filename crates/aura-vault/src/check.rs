@@ -244,7 +244,9 @@ fn check_feed(
     // What was let go of is not there to be checked; the rest leads on from it.
     let mut last = open.log.floor(feed)?;
     while last.number < upto.number {
-        let entries = match open.log.read(feed, last.number, CATCH_UP_ENTRIES) {
+        // No further than the moment that is checked: more may have come since.
+        let left = usize::try_from(upto.number.saturating_sub(last.number)).unwrap_or(usize::MAX);
+        let entries = match open.log.read(feed, last.number, left.min(CATCH_UP_ENTRIES)) {
             Ok(entries) if !entries.is_empty() => entries,
             Ok(_) | Err(StoreError::Absent) => {
                 report.problem(format!("{}: entry {} is missing", name(&feed), next(last)));
