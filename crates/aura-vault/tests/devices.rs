@@ -362,6 +362,29 @@ fn what_has_just_come_is_not_taken_for_damaged() {
     phone.verify();
 }
 
+/// More comes while a feed is checked: that is no part of what is checked.
+#[test]
+fn what_comes_during_a_check_is_not_taken_for_damaged() {
+    let (bench, mut laptop, kit) = first();
+    let mut phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
+    phone.add("a", "before");
+    sync(&mut laptop, &mut phone);
+    let access = Access::Vault(laptop.vault.id());
+    let mut has_come = false;
+    let report = laptop.session().verify(&mut |_| {
+        if !std::mem::replace(&mut has_come, true) {
+            // Two of its feeds grow, of which one at most has been looked at.
+            phone.add("b", "meanwhile");
+            let (local, remote) = (laptop.store.as_ref(), phone.store.as_ref());
+            let done = pollster::block_on(replicate(local, remote, &access, &Mark::new()));
+            assert!(done.pulled.entries > 1, "{done:?}");
+        }
+    });
+    assert_eq!((has_come, report.unwrap().problems), (true, vec![]));
+    laptop.vault.take_in().unwrap();
+    laptop.verify();
+}
+
 /// A device that makes a second lock takes what is behind it out of the first views of all devices.
 #[test]
 fn a_second_lock_that_another_device_made_shuts_what_is_behind_it_here_too() {
