@@ -347,6 +347,8 @@ impl Open {
                 })?;
             }
             if applied < upto {
+                // Somebody may have read it before its keys were here.
+                lock(&self.quarantine).retain(|q| q.feed != feed || q.number <= applied);
                 self.each_entry(feed, applied, upto, &mut |entries| {
                     let applied = views.db.apply(entries)?;
                     index_rows(views, &applied.rows, Freshness::PerhapsIndexed)

@@ -342,24 +342,29 @@ fn aut_4_what_only_a_newer_version_understands_ends_writing_and_nothing_else() {
     assert!(matches!(joined, Err(VaultError::Newer)), "{joined:?}");
 }
 
-/// What a new device wrote first of all, with keys of its own, has come and was not taken in yet: nothing is wrong with
-/// that. What came before and is damaged still is.
+/// What was written under new keys has come, and neither was taken in yet: nothing is wrong with that.
 #[test]
 fn what_has_just_come_is_not_taken_for_damaged() {
     let (bench, mut laptop, kit) = first();
-    laptop.add("a", "written on the laptop");
     let mut phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
-    phone.add("b", "written on the phone");
+    sync(&mut laptop, &mut phone);
+    let mut tablet = join(&bench, "tablet", &laptop, (&recovery(&kit), None)).unwrap();
+    sync(&mut laptop, &mut tablet);
+    sync(&mut laptop, &mut phone);
+    let lost = tablet.vault.life().0;
+    let password = Zeroizing::new(PASSWORD.to_owned());
+    let loss = Loss { password: &password, cost: Argon2Params::FLOOR, recovery_code: None };
+    laptop.vault.revoke_device(lost, &loss).unwrap();
+    laptop.add("a", "under new keys");
     let access = Access::Vault(laptop.vault.id());
-    let (local, remote) = (laptop.store.as_ref(), phone.store.as_ref());
+    let (local, remote) = (phone.store.as_ref(), laptop.store.as_ref());
     let done = pollster::block_on(replicate(local, remote, &access, &Mark::new()));
     assert!(done.pulled.entries > 0, "{done:?}");
-    laptop.verify();
-    assert!(laptop.session().verify_audit().unwrap().is_ok);
-    laptop.vault.take_in().unwrap();
-    laptop.verify();
+    phone.verify();
+    assert!(phone.session().verify_audit().unwrap().is_ok);
     phone.vault.take_in().unwrap();
     phone.verify();
+    assert_eq!(phone.finds("keys"), 1);
 }
 
 /// More comes while a feed is checked: that is no part of what is checked.

@@ -13,6 +13,7 @@ use aura_protocol::log::{Frontier, NoteKey, open_note};
 
 use super::{GateError, Session};
 use crate::audit::{self, Action, Event};
+use crate::feed::QuarantineReason;
 use crate::keyring::Purpose;
 use crate::op::Change;
 use crate::open::lock;
@@ -172,6 +173,11 @@ impl Session {
         }
         let quarantined = lock(&self.open.quarantine).clone();
         for set_aside in quarantined {
+            let FeedId { device, incarnation, .. } = set_aside.feed;
+            let waits = set_aside.reason == QuarantineReason::NoKey;
+            if waits && arriving.contains(&(device, incarnation)) {
+                continue;
+            }
             let is_audit = self.open.with_keyring(|keyring| {
                 keyring.purpose(set_aside.feed.collection) == Some(Purpose::Audit)
             });
