@@ -5,6 +5,10 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::guard::{NETWORK_SHARE, network};
 
@@ -13,6 +17,8 @@ use crate::guard::{NETWORK_SHARE, network};
 pub(crate) struct Crowd<K: Hash + Eq> {
     inside: Mutex<HashMap<K, u32>>,
     max: u32,
+    /// Told whenever somebody leaves who was one of as many as there may be.
+    left: Notify,
 }
 
 /// Some places in a crowd, given back when this is dropped.
@@ -26,12 +32,27 @@ pub(crate) struct Place<K: Hash + Eq + Clone> {
 impl<K: Hash + Eq + Clone> Crowd<K> {
     /// Room for so many of each.
     pub(crate) fn new(max: u32) -> Arc<Self> {
-        Arc::new(Self { inside: Mutex::default(), max })
+        Arc::new(Self { inside: Mutex::default(), max, left: Notify::new() })
     }
 
     /// A place; nothing if there is none left for this key.
     pub(crate) fn enter(self: &Arc<Self>, key: K) -> Option<Place<K>> {
         self.enter_with(key, 1)
+    }
+
+    /// A place as soon as there is one; nothing if there is none left for this key after so long.
+    pub(crate) async fn wait(self: &Arc<Self>, key: K, longest: Duration) -> Option<Place<K>> {
+        let place = async {
+            loop {
+                // Whoever leaves after this is heard of.
+                let left = self.left.notified();
+                if let Some(place) = self.enter(key.clone()) {
+                    return place;
+                }
+                left.await;
+            }
+        };
+        timeout(longest, place).await.ok()
     }
 
     /// So many places, or all of them for whoever needs more; nothing if they are not left for this key.
@@ -78,11 +99,15 @@ impl Lines {
 impl<K: Hash + Eq + Clone> Drop for Place<K> {
     fn drop(&mut self) {
         let mut inside = self.crowd.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = inside.get_mut(&self.key) {
-            *count = count.saturating_sub(self.places);
-            if *count == 0 {
-                inside.remove(&self.key);
-            }
+        let Some(count) = inside.get_mut(&self.key) else { return };
+        let was_full = *count == self.crowd.max;
+        *count = count.saturating_sub(self.places);
+        if *count == 0 {
+            inside.remove(&self.key);
+        }
+        drop(inside);
+        if was_full {
+            self.crowd.left.notify_waiters();
         }
     }
 }
@@ -114,6 +139,26 @@ mod tests {
         assert!(crowd.enter_with(1, 7).is_some());
         assert!(crowd.enter_with(2, 11).is_some(), "all of them is enough");
         assert!(crowd.enter_with(3, u32::MAX).is_some());
+    }
+
+    /// Who comes while all places are taken waits for one, but not for ever, and each who leaves lets one in.
+    #[tokio::test]
+    async fn whoever_waits_is_let_in_when_somebody_leaves() {
+        let crowd = Crowd::new(2);
+        let held = [crowd.enter(1).unwrap(), crowd.enter(1).unwrap()];
+        assert!(crowd.wait(1, Duration::from_millis(20)).await.is_none());
+        let waiting: Vec<_> = (0..4)
+            .map(|_| {
+                let crowd = Arc::clone(&crowd);
+                tokio::spawn(async move { crowd.wait(1, Duration::from_secs(20)).await.is_some() })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        drop(held);
+        for waits in waiting {
+            assert!(waits.await.unwrap());
+        }
+        assert!(crowd.inside.lock().unwrap().is_empty());
     }
 
     /// attack AVL-04: one line has 256 networks of IPv6, and has no more places by that than some.

@@ -49,6 +49,8 @@ const VAULT_ANSWERS: u32 = 64;
 #[expect(clippy::cast_possible_truncation, reason = "some megabytes")]
 const VAULT_BODIES_KIB: u32 = (BODIES_KIB / 4) as u32 + 2;
 const VAULT_ANSWERS_KIB: u32 = ANSWERS_KIB / 8;
+/// How long a request waits for its turn among those of its vault: all of its devices ask at once when one has written.
+const TURN: Duration = Duration::from_secs(2);
 /// How long a request waits for room.
 const ROOM: Duration = Duration::from_secs(20);
 
@@ -340,7 +342,7 @@ impl Server {
         session: Session,
         work: impl FnOnce(&Self, &Hosted, &Account) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let place = self.working.enter(session.vault);
+        let place = self.working.wait(session.vault, TURN).await;
         let place = place.ok_or_else(|| Refusal::later(ProblemKind::SlowDown, 1))?;
         self.work(move |server| {
             let _place = place;

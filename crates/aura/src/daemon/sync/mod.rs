@@ -17,6 +17,7 @@ mod log;
 mod account;
 mod far;
 mod nudges;
+mod bells;
 mod lan;
 mod near;
 mod instances;
@@ -24,7 +25,7 @@ mod search;
 mod watch;
 pub(super) mod rounds;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -37,6 +38,7 @@ use aura_vault::home::Home;
 use aura_vault::vault::VaultError;
 
 pub(super) use self::account::{address, log_in, parse, reach};
+use self::bells::Bells;
 use self::book::STORES_MAX;
 pub(super) use self::book::{Kept, read as kept};
 use self::gone::Gone;
@@ -44,13 +46,13 @@ pub(super) use self::halt::Halt;
 use self::lan::Lan;
 pub(super) use self::latch::keep as keep_secret;
 use self::noted::{Kind, Noted};
-use self::nudges::Nudges;
+use self::nudges::{Cause, Nudges};
 pub(super) use self::search::run as search;
 pub(super) use self::site::{Account, Opened, Road, Site, open_folder};
 use self::site::{Lines, SiteId};
 use self::turns::{Alone, Turns};
 pub(super) use self::visit::Host;
-use self::visit::Trip;
+use self::visit::{Places, Trip};
 pub(super) use self::words::trouble;
 use super::keeper::Keeper;
 use super::reply::Reply;
@@ -61,6 +63,8 @@ use crate::wire::{Progress, Where};
 
 /// How long a person waits for long tasks to end before what came is taken in.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a visit that nobody waits for does: most questions are answered by then.
+const SHORT_PATIENCE: Duration = Duration::from_millis(50);
 /// How long ending waits for a store that does not answer.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 const END_PAUSE: Duration = Duration::from_millis(5);
@@ -76,8 +80,8 @@ pub(super) struct Syncing {
     is_behind: Mutex<bool>,
     gone: Gone,
     lines: Lines,
-    /// Stores that have something new, as a server has told.
-    rung: Mutex<BTreeSet<SiteId>>,
+    /// Stores that have something new, as they have told.
+    bells: Bells,
     nudges: Arc<Nudges>,
     lan: Lan,
 }
@@ -86,6 +90,8 @@ pub(super) struct Syncing {
 struct Visited {
     trip: Trip,
     kept: Kept,
+    /// What was here when `waiting` was counted.
+    ours: Places,
     waiting: u64,
     told: Vec<Noted>,
 }
@@ -135,13 +141,19 @@ impl Syncing {
         self.nudges.nudge();
     }
 
-    /// Waits for a nudge, but not for longer. Says whether there was one.
-    fn wait(&self, longest: Duration) -> bool {
-        let is_nudged = self.nudges.wait(longest);
-        if self.nudges.take_arrived() {
+    /// A store has something new: it is looked at now.
+    fn ring(&self, id: &SiteId) {
+        self.bells.ring(id);
+        self.nudges.urge();
+    }
+
+    /// Waits for a reason to begin a round, but not for longer.
+    fn wait(&self, longest: Duration, gathered: Instant) -> Cause {
+        let (cause, has_arrived) = self.nudges.wait(longest, gathered);
+        if has_arrived {
             self.arrived();
         }
-        is_nudged
+        cause
     }
 
     /// The devices on this network.
@@ -288,6 +300,8 @@ impl Syncing {
             let open = || self.open(keeper, vault, &kept.site).ok();
             self.gone.ask(keeper, (&host.access, &kept.site.id()), open);
         }
+        // In this order: what is written in between counts as waiting, and is no news later.
+        let ours = host.ours()?;
         let waiting = host.waiting(&kept)?;
         account(keeper, &mut kept, (&trip, waiting));
         let told = match to {
@@ -295,7 +309,7 @@ impl Syncing {
             Audience::Nobody => Vec::new(),
         };
         self.save(keeper, &kept)?;
-        Ok(Visited { trip, kept, waiting, told })
+        Ok(Visited { trip, kept, ours, waiting, told })
     }
 
     /// Goes to one store, and takes in what comes as it comes.
@@ -308,7 +322,7 @@ impl Syncing {
                 pulled = trip.pulled.heads;
                 self.arrived();
                 // Tried again later; what came is kept.
-                self.take_in(keeper, Duration::ZERO).ok();
+                self.take_in(keeper, SHORT_PATIENCE).ok();
             }
             Ok(())
         });

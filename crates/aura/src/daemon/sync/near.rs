@@ -83,8 +83,7 @@ impl Syncing {
         });
         // What could not be written is found again.
         edited.ok();
-        lock(&self.rung).insert(id);
-        self.nudge();
+        self.ring(&id);
     }
 
     /// Changes the list of stores, unless that makes it longer than it may be.

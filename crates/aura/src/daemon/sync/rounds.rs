@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use aura_protocol::store::Access;
 
 use super::book::Kept;
+use super::nudges::Cause;
 use super::site::{Site, SiteId};
 use super::visit::{Host, Look};
 use super::watch::watch;
@@ -29,13 +30,10 @@ const LOOK_SERVER: Duration = Duration::from_mins(1);
 const LOOK_FAR: Duration = Duration::from_secs(30);
 /// How often another device is, that tells by itself while it is there.
 const LOOK_DEVICE: Duration = Duration::from_secs(15);
-/// Changes that come together go together: after so long of quiet the first one goes nearly at once, and those that
-/// follow it wait for each other.
-const QUIET: Duration = Duration::from_millis(200);
-const MOMENT: Duration = Duration::from_millis(10);
-const GATHER: Duration = Duration::from_millis(150);
+/// Changes go together: between two rounds for their sake so much time passes.
+const GATHER: Duration = Duration::from_millis(100);
 /// After how long a visit that left something undone is repeated, at first and at last.
-const RETRY_MIN: Duration = Duration::from_millis(250);
+const RETRY_MIN: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_mins(5);
 
 /// What is known of a store since the daemon began.
@@ -64,12 +62,12 @@ fn go_round<'scope>(
     (keeper, syncing): (&'scope Keeper, &'scope Syncing),
     (watched, memories): (&'scope Mutex<BTreeSet<SiteId>>, &'scope Memories),
 ) {
-    let mut nudged = None;
+    let mut gathered = Instant::now();
     loop {
-        if syncing.wait(pause(&lock(memories)).clamp(GATHER, LOOK)) {
-            let is_first = nudged.is_none_or(|last: Instant| last.elapsed() >= QUIET);
-            thread::sleep(if is_first { MOMENT } else { GATHER });
-            nudged = Some(Instant::now());
+        let longest = pause(&lock(memories)).clamp(GATHER, LOOK);
+        if syncing.wait(longest, gathered) == Cause::Change {
+            let now = Instant::now();
+            gathered = now.checked_add(GATHER).unwrap_or(now);
         }
         if !keeper.is_open() || syncing.halt.is_set() {
             continue;
@@ -93,7 +91,10 @@ fn go_round<'scope>(
             let Some(memory) = begin(keeper, syncing, &kept, memories) else { continue };
             let go = move || {
                 let (memory, has_visited) = round(keeper, syncing, &kept, memory);
-                if end(&kept.site.id(), memory, memories) || has_visited {
+                let id = kept.site.id();
+                let is_due = end(&id, memory, memories);
+                syncing.bells.answer(&id);
+                if is_due || has_visited {
                     // There may be something for this store, or from it for the others.
                     syncing.nudge();
                 }
@@ -101,6 +102,7 @@ fn go_round<'scope>(
             let name = thread::Builder::new().name("round".to_owned());
             if name.spawn_scoped(scope, go).is_err() {
                 lock(memories).remove(&id);
+                syncing.bells.answer(&id);
             }
         }
     }
@@ -130,7 +132,8 @@ fn begin(keeper: &Keeper, syncing: &Syncing, kept: &Kept, memories: &Memories) -
         Site::Lan(_) | Site::Peer(_) => LOOK_DEVICE,
     };
     let is_fresh = memory.looked.is_some_and(|looked| looked.elapsed() < pace);
-    let is_due = !is_fresh || memory.is_time() || lock(&syncing.rung).remove(&id);
+    let is_rung = syncing.bells.hear(&id);
+    let is_due = is_rung || !is_fresh || memory.is_time();
     if !is_due && !has_news(keeper, syncing, memory.look.as_ref()) {
         return None;
     }
@@ -169,7 +172,9 @@ fn round(keeper: &Keeper, syncing: &Syncing, kept: &Kept, mut memory: Memory) ->
         return (memory, false);
     };
     memory.is_visited = true;
-    memory.look = self::look(keeper, syncing, &visited.kept);
+    let look = self::look(keeper, syncing, &visited.kept);
+    // What was written here since the visit is news.
+    memory.look = look.map(|look| look.with_ours(visited.ours.clone()));
     let is_done = visited.waiting == 0
         && visited.trip.found.is_empty()
         && visited.kept.chunks.wanted.is_empty();

@@ -86,8 +86,7 @@ impl World for Network<'_> {
         if is_new {
             return self.syncing.found(self.keeper, device);
         }
-        lock(&self.syncing.rung).insert(SiteId::Peer(device));
-        self.syncing.nudge();
+        self.syncing.ring(&SiteId::Peer(device));
     }
 
     fn is_gone(&self, device: DeviceId) {

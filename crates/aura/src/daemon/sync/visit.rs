@@ -42,6 +42,13 @@ struct Other<'a> {
     site: Site,
 }
 
+impl Look {
+    /// The same from when this was here.
+    pub(crate) fn with_ours(self, ours: Places) -> Self {
+        Self { ours, ..self }
+    }
+}
+
 /// What came of a visit.
 #[derive(Debug, Default)]
 pub(crate) struct Trip {
@@ -62,11 +69,14 @@ pub(crate) struct Trip {
     pub(crate) wait_s: Option<u64>,
 }
 
+/// Where lives of devices stand.
+pub(crate) type Places = Vec<(DeviceId, Incarnation, Position)>;
+
 /// Where a store and this device stand, to see whether a visit would find something new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
-    ours: Vec<(DeviceId, Incarnation, Position)>,
-    theirs: Vec<(DeviceId, Incarnation, Position)>,
+    ours: Places,
+    theirs: Places,
     absent: Vec<(DeviceId, Incarnation)>,
 }
 
@@ -178,7 +188,7 @@ impl Host<'_> {
         waiting(self.local, kept)
     }
 
-    pub(crate) fn ours(&self) -> Result<Vec<(DeviceId, Incarnation, Position)>, StoreError> {
+    pub(crate) fn ours(&self) -> Result<Places, StoreError> {
         let heads = block_on(BlindStore::heads(self.local, &self.access, &[]))?.news;
         Ok(heads.iter().map(|head| (head.device, head.incarnation, head.position)).collect())
     }

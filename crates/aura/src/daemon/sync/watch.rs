@@ -8,14 +8,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use aura_crypto::entropy::Entropy as _;
-use aura_protocol::head::Position;
-use aura_protocol::id::{DeviceId, Incarnation};
 use aura_protocol::store::{Access, StoreError};
 use pollster::block_on;
 
+use super::Syncing;
 use super::site::SiteId;
-use super::visit::Host;
-use super::{Syncing, lock};
+use super::visit::{Host, Places};
 use crate::daemon::keeper::{Keeper, SystemEntropy};
 
 /// How long one question is open.
@@ -28,12 +26,12 @@ const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// So often a store may have news before the first of them was fetched.
 const NEWS_FREE: u32 = 16;
+/// How long what a store told is left to a round. One that takes longer is not waited for.
+const ROUND: Duration = Duration::from_secs(10);
 /// An answer without news that comes sooner than this was no wait for any.
 const SOON: Duration = Duration::from_secs(1);
 /// After so long without news, those before are forgotten.
 const FORGET: Duration = Duration::from_mins(5);
-
-type Places = Vec<(DeviceId, Incarnation, Position)>;
 
 /// Until the server is no store any more.
 pub(super) fn watch(keeper: &Keeper, syncing: &Syncing, id: &SiteId) {
@@ -56,8 +54,8 @@ pub(super) fn watch(keeper: &Keeper, syncing: &Syncing, id: &SiteId) {
             Ok((ours, news)) => {
                 let has_news = is_away || !news.is_empty();
                 if has_news {
-                    lock(&syncing.rung).insert(id.clone());
-                    syncing.nudge();
+                    syncing.ring(id);
+                    syncing.bells.wait(id, ROUND);
                 }
                 if has_news || begun.elapsed() < SOON {
                     sleep(pace.after(ours, Instant::now()));
@@ -142,6 +140,9 @@ fn scattered(pause: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use aura_protocol::head::Position;
+    use aura_protocol::id::{DeviceId, Incarnation};
+
     use super::*;
 
     /// Fault F-29: those whom a server sent away do not all come back at once.
