@@ -300,7 +300,7 @@ impl Syncing {
             let open = || self.open(keeper, vault, &kept.site).ok();
             self.gone.ask(keeper, (&host.access, &kept.site.id()), open);
         }
-        // In this order: what is written in between counts as waiting, and is no news later.
+        // In this order: what was written before counts as waiting, what is written after it is news.
         let ours = host.ours()?;
         let waiting = host.waiting(&kept)?;
         account(keeper, &mut kept, (&trip, waiting));
