@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 
-use aura_protocol::authority::{Claim, Snapshot, Statement};
+use aura_protocol::authority::{Claim, Statement};
 use aura_protocol::codec::Extra;
 use aura_protocol::entry::ChunkAdded;
 use aura_protocol::head::Position;
@@ -17,7 +17,6 @@ use aura_protocol::id::{ChunkName, CollectionId, FeedId, RecordId};
 use aura_protocol::store::StoreError;
 
 use crate::audit::{Action, Outcome};
-use crate::blob::BlobRef;
 use crate::db::Row;
 use crate::feed::{Batch, Commit, FeedError};
 use crate::gate::{GateError, Session};
@@ -26,8 +25,8 @@ use crate::op::{Carried, Carry, Change, Dot, Op};
 use crate::open::{Open, OpenError, Side, lock};
 use crate::record::Category;
 use crate::retain::{Retention, retain};
-use crate::state::BLOB_PREFIX;
 use crate::vault::{read_roster, sign_statement};
+use crate::view::chunk_names;
 use crate::views::Views;
 
 /// An entry of a snapshot is written when its ops come to this, or it names so many chunks.
@@ -157,12 +156,13 @@ impl Open {
         (views, _, collection): Place<'_>,
     ) -> Result<BTreeMap<FeedId, Position>, OpenError> {
         let mut covered: BTreeMap<FeedId, Position> = BTreeMap::new();
-        for base in self.bases_of(collection) {
+        let bases = self.bases.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        for base in bases.iter().filter(|base| base.feed.collection == collection) {
             if views.has_adopted(base.id)? {
-                for (feed, at) in base.covered {
-                    let known = covered.entry(feed).or_insert(at);
+                for (feed, at) in &base.covered {
+                    let known = covered.entry(*feed).or_insert(*at);
                     if known.number < at.number {
-                        *known = at;
+                        *known = *at;
                     }
                 }
             }
@@ -182,11 +182,6 @@ impl Open {
             covered.insert(feed, at);
         }
         Ok(covered)
-    }
-
-    fn bases_of(&self, collection: CollectionId) -> Vec<Snapshot> {
-        let bases = self.bases.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        bases.iter().filter(|base| base.feed.collection == collection).cloned().collect()
     }
 
     /// Writes a snapshot, says that it is whole, and adopts it.
@@ -255,17 +250,6 @@ impl Compacted {
 }
 
 type Place<'a> = (&'a Views, Category, CollectionId);
-
-/// The chunks that ops name.
-fn chunk_names<'a>(ops: impl Iterator<Item = &'a Op>) -> BTreeSet<ChunkName> {
-    let fields = ops.filter_map(|op| match &op.change {
-        Change::Write { fields, .. } => Some(fields),
-        _ => None,
-    });
-    let blobs = fields.flatten().filter(|(path, _)| path.starts_with(BLOB_PREFIX));
-    let blobs = blobs.filter_map(|(_, text)| BlobRef::parse(text.as_deref()?));
-    blobs.flat_map(|blob| blob.chunk_names()).collect()
-}
 
 /// A record, all of its ops that are covered, and those that stay.
 struct Aged {

@@ -345,7 +345,7 @@ impl Keyring {
         if let Some(newest) = self.seconds.epochs(collection).max() {
             return Some(newest);
         }
-        let range = (collection, EpochId { counter: 0, ..EpochId::CLEAR });
+        let range = (collection, EpochId::CLEAR);
         let of_collection = self.keys.range(range..).take_while(|((id, _), _)| *id == collection);
         of_collection.map(|((_, epoch), _)| *epoch).max()
     }

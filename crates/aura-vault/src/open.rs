@@ -5,6 +5,8 @@
 //! own. Each view knows how far it has been applied; what a crash took from a view is applied again
 //! from the log when the vault is opened. Nothing here decides who may do what: that is `crate::gate`.
 
+mod bases;
+
 mod covered;
 
 mod reach;
@@ -24,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aura_crypto::entropy::Entropy;
-use aura_protocol::authority::{Roster, Snapshot};
+use aura_protocol::authority::Roster;
 use aura_protocol::codec::{Decode, Encode, Reader, Writer};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, RecordId, VaultId};
@@ -49,6 +51,7 @@ const MOMENTS_MAX: usize = 16;
 pub(crate) type Moment = (Vec<(FeedId, Position)>, Vec<Signed<Head>>);
 
 pub(crate) use adopt::Told;
+pub(crate) use bases::Bases;
 use covered::Covered;
 pub use examine::Unsound;
 pub use forget::LetGo;
@@ -159,8 +162,8 @@ pub struct Open {
     pub(crate) reaches: RwLock<Reaches>,
     /// Up to which head of each life keys and views have taken in what came.
     pub(crate) taken: Mutex<Taken>,
-    /// Snapshots that count, and that no other one covers.
-    pub(crate) bases: RwLock<Vec<Snapshot>>,
+    /// Snapshots that count.
+    pub(crate) bases: RwLock<Bases>,
     /// What this device's late changes stood on, to be said again.
     pub(crate) unsaid: Mutex<Vec<examine::Unsaid>>,
     /// The device that this is.
@@ -290,8 +293,7 @@ impl Open {
     pub(crate) fn heed(&self, roster: &Roster, heads: &[Signed<Head>], own: Option<DeviceId>) {
         let reaches = Reaches::new(roster, heads, own);
         *self.reaches.write().unwrap_or_else(PoisonError::into_inner) = reaches;
-        let bases = roster.bases().cloned().collect();
-        *self.bases.write().unwrap_or_else(PoisonError::into_inner) = bases;
+        *self.bases.write().unwrap_or_else(PoisonError::into_inner) = Bases::new(roster);
     }
 
     /// How far a feed counts here.

@@ -6,11 +6,13 @@
 //! `aura:blobs/<id>`, one for each attachment. Source: spec/record.md, rules REC-1 to REC-5.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use aura_protocol::id::{BlobId, Hash, RecordId};
+use aura_protocol::id::{BlobId, ChunkName, Hash, RecordId};
 
 use crate::blob::BlobRef;
 use crate::json;
+use crate::op::{Change, Op};
 use crate::state::{BLOB_PREFIX, State};
 
 /// Which format a record came from.
@@ -52,6 +54,17 @@ pub(crate) fn origin(state: &State) -> Option<([u8; 16], Vec<u8>)> {
     let source_id = text(state, SOURCE_ID)?;
     let content = text(state, CONTENT)?;
     Some((origin_key(&source, &source_id), content.into_bytes()))
+}
+
+/// The chunks that ops name.
+pub(crate) fn chunk_names<'a>(ops: impl Iterator<Item = &'a Op>) -> BTreeSet<ChunkName> {
+    let fields = ops.filter_map(|op| match &op.change {
+        Change::Write { fields, .. } => Some(fields),
+        _ => None,
+    });
+    let blobs = fields.flatten().filter(|(path, _)| path.starts_with(BLOB_PREFIX));
+    let blobs = blobs.filter_map(|(_, text)| BlobRef::parse(text.as_deref()?));
+    blobs.flat_map(|blob| blob.chunk_names()).collect()
 }
 
 /// A record's attachments.

@@ -8,31 +8,26 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
-use aura_crypto::entropy::Entropy;
 use aura_crypto::kdf::Argon2Params;
-use aura_crypto::key::RecoveryCode;
-use aura_crypto::sign::{DeviceSigningKey, LabelledSigner as _};
-use aura_crypto::slot::{SlotSecrets, recovery_secret, unwrap_from_slot};
-use aura_protocol::authority::{Recipient, SignedStatement};
-use aura_protocol::codec::{Decode as _, Encode as _, Extra, Writer};
+use aura_crypto::sign::LabelledSigner as _;
+use aura_protocol::authority::SignedStatement;
+use aura_protocol::codec::{Encode as _, Extra, Writer};
 use aura_protocol::entry::{Entry, EntryHeader};
-use aura_protocol::head::{Head, Position, Seen};
-use aura_protocol::id::{CollectionId, DeviceId, EpochId, FeedId, Nonce16, VaultId};
+use aura_protocol::head::{Position, Seen};
+use aura_protocol::id::{CollectionId, DeviceId, EpochId, FeedId, Nonce16};
 use aura_protocol::label::Label;
 use aura_protocol::limits::FORMAT_VERSION;
-use aura_protocol::log::Frontier;
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{Access, LocalLog};
 use aura_store::local::LocalStore;
 use aura_store::replicate::{Finding, Mark, common, replicate};
-use aura_vault::device::DeviceFile;
-use aura_vault::feed::{Batch, Commit, Pen};
+use aura_vault::feed::{Batch, Commit};
 use aura_vault::home::Home;
-use aura_vault::keyring::{Keyring, RootKeys};
 use aura_vault::op::{Change, Op};
-use aura_vault::vault::{Credential, Kit, Locked, Loss, Unlocked, Vault, VaultError};
+use aura_vault::vault::{Credential, Kit, Locked, Loss, Vault, VaultError};
 use serde_json::json;
 use support::several::{Device, first, join, recovery, reopened, sync};
+use support::thief::Thief;
 use support::{Bench, PASSWORD, START_MS, fields, note, password};
 use zeroize::Zeroizing;
 
@@ -166,61 +161,18 @@ fn a_wrong_secret_joins_nothing() {
     assert!(matches!(again, Err(VaultError::Exists)));
 }
 
-/// The root key and what follows from it, as a program of one's own would get it.
-fn roots(vault: &Vault<Unlocked>, kit: &Kit) -> RootKeys {
-    let (id, roster) = (vault.id(), vault.roster());
-    let code = RecoveryCode::parse(&kit.recovery_code).unwrap();
-    let opened = roster.wraps().iter().find_map(|(recipient, generation, sealed)| {
-        let Recipient::Slot(slot) = recipient else { return None };
-        let listed = &roster.slots()[slot];
-        let secrets = SlotSecrets::derive(&recovery_secret(&code, &id, slot), &id, slot);
-        let root = unwrap_from_slot(&secrets, &listed.keys, (&id, slot, *generation), sealed);
-        Some((root.ok()?, *generation))
-    });
-    let (root, generation) = opened.unwrap();
-    RootKeys::derive(root, id, generation)
+/// A device in the hands of a thief.
+fn stolen(device: Device, kit: &Kit) -> Thief {
+    Thief::of(device.store, device.vault, kit)
 }
 
-/// A device's own keys in the hands of another program, which writes into the device's store what it likes.
-struct Rogue {
-    store: Arc<LocalStore>,
-    vault: VaultId,
-    head: Head,
-    pen: Pen,
-    keyring: Keyring,
-    sign: DeviceSigningKey,
-}
-
-impl Rogue {
-    /// Takes over a device, whose vault is shut for it.
-    fn of(device: Device, kit: &Kit) -> Self {
-        let (id, keys) = (device.vault.id(), roots(&device.vault, kit));
-        let home = device.vault.home().clone();
-        drop(device.vault.lock());
-        let bytes = std::fs::read(home.device_key()).unwrap();
-        let open = || DeviceFile::from_bytes(&bytes, 4096).unwrap().open(id, &keys).unwrap();
-        let heads = LocalLog::heads(device.store.as_ref()).unwrap();
-        let own = heads.iter().map(|head| head.claim().unwrap());
-        let head = own.into_iter().find(|head| head.device == open().id()).unwrap();
-        let pen = Pen::new(id, open(), Some(head.clone()), Frontier::new());
-        let sign = open().sign;
-        let keyring = Keyring::new(id, keys);
-        Self { store: device.store, vault: id, head, pen, keyring, sign }
-    }
-
-    /// What goes with everything that it writes from here on.
-    fn write(&mut self, commit: &Commit, entropy: &mut dyn Entropy) {
-        self.pen.commit(commit, &self.keyring, self.store.as_ref(), entropy).unwrap();
-    }
-
-    /// Everything that it has, to another device.
-    fn reaches(&self, other: &mut Device) {
-        let (local, remote) = (other.store.as_ref(), self.store.as_ref());
-        let access = Access::Vault(self.vault);
-        let done = pollster::block_on(replicate(local, remote, &access, &Mark::new()));
-        assert!(done.pulled.heads == 1 && done.findings.is_empty(), "{done:?}");
-        other.vault.take_in().unwrap();
-    }
+/// Everything that a thief has, to another device.
+fn reaches(thief: &Thief, other: &mut Device) {
+    let (local, remote) = (other.store.as_ref(), thief.store.as_ref());
+    let access = Access::Vault(thief.vault);
+    let done = pollster::block_on(replicate(local, remote, &access, &Mark::new()));
+    assert!(done.pulled.heads == 1 && done.findings.is_empty(), "{done:?}");
+    other.vault.take_in().unwrap();
 }
 
 /// Attacks KEY-05, KEY-12: keys that a waiting device puts into the log are not those that others write under, neither
@@ -233,7 +185,7 @@ fn key_05_keys_of_a_waiting_device_are_not_written_under() {
     let guest = join(&bench, "guest", &laptop, with).unwrap();
 
     let collections: Vec<_> = guest.vault.roster().epochs().keys().copied().collect();
-    let mut rogue = Rogue::of(guest, &kit);
+    let mut rogue = stolen(guest, &kit);
     let mut entropy = (bench.environment().entropy)();
     let epoch = EpochId { counter: 9, nonce: Nonce16([9; 16]) };
     let clock = rogue.pen.tick(START_MS);
@@ -249,7 +201,7 @@ fn key_05_keys_of_a_waiting_device_are_not_written_under() {
         dropped: Vec::new(),
     };
     rogue.write(&Commit { batches: vec![batch], ..Commit::default() }, entropy.as_mut());
-    rogue.reaches(&mut laptop);
+    reaches(&rogue, &mut laptop);
     laptop.add("a", "sealed under the vault's own key");
     let laptop = reopened(&bench, laptop);
     laptop.add("b", "and so is this");
@@ -267,7 +219,7 @@ fn a_malformed_authority_entry_stops_nobody() {
     let secret_key = kit.secret_key.clone();
     let with = (&password(PASSWORD), Some(&secret_key));
     let guest = join(&bench, "guest", &laptop, with).unwrap();
-    let rogue = Rogue::of(guest, &kit);
+    let rogue = stolen(guest, &kit);
     let mut head = rogue.head.clone();
     let last = head.position(CollectionId::AUTHORITY);
     let header = EntryHeader {
@@ -287,7 +239,7 @@ fn a_malformed_authority_entry_stops_nobody() {
     let payload = head.to_bytes();
     let signature = rogue.sign.sign(Label::SigHead, &payload);
     rogue.store.append(&[entry], &Signed::new(payload, signature)).unwrap();
-    rogue.reaches(&mut laptop);
+    reaches(&rogue, &mut laptop);
     let report = laptop.session().verify(&mut |_| {}).unwrap();
     assert!(report.problems.iter().any(|text| text.starts_with("authority:")), "{report:?}");
     let laptop = reopened(&bench, laptop);
@@ -295,7 +247,7 @@ fn a_malformed_authority_entry_stops_nobody() {
 }
 
 /// A statement of a type that this version does not know, by this device's key.
-fn unknown_statement(rogue: &Rogue) -> SignedStatement {
+fn unknown_statement(rogue: &Thief) -> SignedStatement {
     let mut w = Writer::new();
     w.map(5).uint(1).uint(FORMAT_VERSION).uint(2).bytes(&rogue.vault.0).uint(3).uint(999);
     w.uint(4).array(0).uint(5).uint(1);
@@ -316,10 +268,10 @@ fn aut_4_what_only_a_newer_version_understands_ends_writing_and_nothing_else() {
     let phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
     let mut entropy = (bench.environment().entropy)();
     for (rogue, is_heard) in [(guest, false), (phone, true)] {
-        let mut rogue = Rogue::of(rogue, &kit);
+        let mut rogue = stolen(rogue, &kit);
         let statements = vec![unknown_statement(&rogue)];
         rogue.write(&Commit { statements, ..Commit::default() }, entropy.as_mut());
-        rogue.reaches(&mut laptop);
+        reaches(&rogue, &mut laptop);
         for _ in 0..2 {
             assert_eq!(laptop.session().status().unwrap().is_outdated, is_heard);
             let added = laptop.session().add(&note("b", "b", "one more"));
@@ -521,7 +473,7 @@ fn krg_3_a_hostile_device_gives_a_newcomer_no_other_keys() {
     });
     let rogue = joined.find(|phone| id_of(phone) < id_of(&laptop)).unwrap();
     let epochs = laptop.vault.roster().epochs().clone();
-    let mut rogue = Rogue::of(rogue, &kit);
+    let mut rogue = stolen(rogue, &kit);
     let mut entropy = (bench.environment().entropy)();
     let clock = rogue.pen.tick(START_MS);
     let mut changes = Vec::new();
@@ -539,7 +491,7 @@ fn krg_3_a_hostile_device_gives_a_newcomer_no_other_keys() {
         dropped: Vec::new(),
     };
     rogue.write(&Commit { batches: vec![batch], ..Commit::default() }, entropy.as_mut());
-    rogue.reaches(&mut laptop);
+    reaches(&rogue, &mut laptop);
     let newcomer = join(&bench, "new", &laptop, (&recovery(&kit), None)).unwrap();
     assert_eq!((newcomer.finds("laptop"), newcomer.state()), (1, laptop.state()));
     newcomer.add("b", "written by the newcomer");
@@ -551,11 +503,11 @@ fn aut_4_a_revoke_by_the_recovery_code_gets_through() {
     let (bench, mut laptop, kit) = first();
     let phone = join(&bench, "phone", &laptop, (&recovery(&kit), None)).unwrap();
     let lost = id_of(&phone);
-    let mut rogue = Rogue::of(phone, &kit);
+    let mut rogue = stolen(phone, &kit);
     let statements = vec![unknown_statement(&rogue)];
     let mut entropy = (bench.environment().entropy)();
     rogue.write(&Commit { statements, ..Commit::default() }, entropy.as_mut());
-    rogue.reaches(&mut laptop);
+    reaches(&rogue, &mut laptop);
     assert!(laptop.session().status().unwrap().is_outdated);
     let typed = Zeroizing::new(PASSWORD.to_owned());
     let loss = |recovery_code| Loss { password: &typed, cost: Argon2Params::FLOOR, recovery_code };

@@ -208,7 +208,7 @@ impl Roster {
 
     /// The device that made a collection: of those that started epochs of it, the one that was listed first.
     pub fn collection_maker(&self, collection: CollectionId) -> Option<DeviceId> {
-        let from = (collection, EpochId { counter: 0, ..EpochId::CLEAR });
+        let from = (collection, EpochId::CLEAR);
         let of_collection = self.makers.range(from..).take_while(|((id, _), _)| *id == collection);
         of_collection.map(|(_, maker)| *maker).min_by_key(|maker| self.order(*maker))
     }
@@ -221,6 +221,11 @@ impl Roster {
     /// A device's place in the order of listing.
     pub(super) fn order(&self, device: DeviceId) -> usize {
         self.device(device).map_or(usize::MAX, |device| device.order)
+    }
+
+    /// Every snapshot, also those that a later one has covered, in the order in which they count.
+    pub fn snapshots(&self) -> &[Snapshot] {
+        &self.bases
     }
 
     /// The snapshots that nobody has covered with a later one.

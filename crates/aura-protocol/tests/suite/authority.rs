@@ -320,6 +320,10 @@ fn a_root_generation_only_rises() {
     let mut roster = roster();
     roster.apply(&rotate(2, 5)).unwrap();
     assert_eq!(roster.identity().0, epoch(2, 5));
+    // The keys of each stay known.
+    assert_eq!(roster.identity_of(epoch(1, 1)), Some(&identity_keys(IDENTITY)));
+    assert_eq!(roster.identity_of(epoch(2, 5)), Some(&identity_keys(IDENTITY_TWO)));
+    assert_eq!(roster.identity_of(epoch(3, 1)), None);
     assert_eq!(roster.apply(&rotate(1, 9)), Err(AuthorityError::Monotone));
     // Of two that were started at once the lower id is the newest, in either order.
     let mut other = roster.clone();
@@ -418,6 +422,26 @@ fn a_device_speaks_for_its_own_snapshots_only() {
     assert_eq!(roster.apply(&late), Err(AuthorityError::Signer));
 }
 
+/// AUT-26: what a snapshot covers stays known after a later one has covered it.
+#[test]
+fn what_was_covered_is_known() {
+    let mut roster = roster();
+    let Claim::Base { feed, .. } = base(LAPTOP) else { panic!() };
+    let other = FeedId { incarnation: Incarnation([9; 8]), ..feed };
+    assert!(!roster.has_covered(feed, at(2)));
+    roster.apply(&said(base(LAPTOP), &[LAPTOP])).unwrap();
+    let later = Claim::Base { feed, range: (7, 7), covered: vec![(feed, at(6))] };
+    roster.apply(&said(later, &[LAPTOP])).unwrap();
+    let of_lasts: Vec<_> = roster.bases().map(|base| base.range).collect();
+    assert_eq!(of_lasts, [(7, 7)]);
+    for number in 0..9 {
+        assert_eq!(roster.has_covered(feed, at(number)), number == 2 || number == 6, "{number}");
+        assert!(!roster.has_covered(other, at(number)));
+    }
+    assert!(!roster.has_covered(feed, Position { hash: Hash([1; 32]), ..at(6) }));
+    assert!(!roster.has_covered(other, Position::NONE));
+}
+
 /// AUT-15.
 #[test]
 fn the_lists_of_a_claim_ascend_and_its_numbers_can_be() {
@@ -465,7 +489,10 @@ fn the_lists_of_a_claim_ascend_and_its_numbers_can_be() {
 fn ids_that_ended_never_come_back() {
     let mut roster = roster();
     roster.apply(&said(password_slot(), &[LAPTOP, PASSWORD])).unwrap();
+    assert!(roster.ended_slots().is_empty());
     roster.apply(&said(Claim::Unslot(SlotId([PASSWORD; 16])), &[LAPTOP])).unwrap();
+    assert!(roster.slots().is_empty());
+    assert_eq!(roster.ended_slots()[&SlotId([PASSWORD; 16])].keys.sign, public(PASSWORD));
     let slot = said_at(8, password_slot(), &[LAPTOP, PASSWORD]);
     assert_eq!(roster.apply(&slot), Err(AuthorityError::State));
     roster.apply(&said(grant(1), &[LAPTOP])).unwrap();
@@ -548,6 +575,8 @@ fn second_locks_follow_each_other() {
     assert_eq!(roster.apply(&lock(1, SECOND, &[LAPTOP])), Err(AuthorityError::Reverse));
     roster.apply(&first).unwrap();
     roster.apply(&first).unwrap();
+    assert_eq!(roster.lock_maker(second(1, SECOND).lock), Some(device(LAPTOP)));
+    assert_eq!(roster.lock_maker(second(2, SECOND_TWO).lock), None);
     let by_device = lock(2, SECOND_TWO, &[LAPTOP, SECOND_TWO]);
     assert_eq!(roster.apply(&by_device), Err(AuthorityError::Signer));
     assert_eq!(roster.second_lock(), Some(&second(1, SECOND)));

@@ -132,6 +132,25 @@ fn what_is_not_understood_is_told_and_keeps_nothing_back() {
     assert!(roster.device(device(GUEST)).unwrap().is_active());
 }
 
+/// AUT-9, AUT-18: what does not count is told, each with its own reason.
+#[test]
+fn why_something_does_not_count_is_told() {
+    let refused = |statement: SignedStatement| judge(&[&[statement], &plain_life()[..]].concat()).1;
+    let by_stranger = |claim| refused(said_at(9, claim, &[STRANGER]));
+    assert_eq!(by_stranger(revoke(PHONE)), [AuthorityError::Signer]);
+    assert_eq!(by_stranger(Claim::Retire(device(PHONE))), [AuthorityError::Signer]);
+    // A device that nobody but itself adds.
+    assert_eq!(by_stranger(add(STRANGER)), [AuthorityError::Signer]);
+    // Who has been let in needs nobody else's word.
+    let moot = said_at(22, Claim::Confirm(device(PHONE)), &[STRANGER]);
+    assert_eq!(refused(moot), []);
+    // A device that was revoked, and says so as well.
+    let mut statements = placed_life();
+    statements.push(placed(PHONE, 2, said_at(9, revoke_at(PHONE, 4), &[PHONE])));
+    statements.push(placed(LAPTOP, 3, said_at(8, revoke_at(PHONE, 4), &[LAPTOP])));
+    assert_eq!(judge_placed(&statements).1, [AuthorityError::Ended]);
+}
+
 /// AUT-21: what rests on something that was said with a later clock counts as well, however long the chain.
 #[test]
 fn a_chain_counts_whatever_its_clocks_say() {
@@ -192,6 +211,11 @@ fn placed_life() -> Vec<Placed> {
     ]
 }
 
+/// The same, wherever it stands.
+fn plain_life() -> Vec<SignedStatement> {
+    placed_life().into_iter().map(|placed| placed.statement).collect()
+}
+
 /// AUT-23, attack DEV-01: what a device signs after it was revoked lists nobody, wherever it is found: in its own feed
 /// beyond its last accepted head, in a life that the revoke does not list, or in a feed of an accomplice.
 #[test]
@@ -236,6 +260,10 @@ fn aut_23_a_hostile_device_takes_nothing_from_one_that_was_listed_before_it() {
     assert!(roster.device(device(LAPTOP)).unwrap().revoked.is_some(), "it may say so");
     assert_eq!(roster.slots().len(), 2, "but every way in stays");
     assert!(roster.device(device(PHONE)).is_some() && roster.device(device(TABLET)).is_some());
+    // Also where it leaves standing what it rests on itself.
+    statements.pop();
+    statements.push(placed(PHONE, 3, said_at(9, revoke_at(LAPTOP, 2), &[PHONE])));
+    assert_eq!(judge_placed(&statements).0.slots().len(), 2);
     // With the recovery code it is final.
     statements.pop();
     let by_code = said_at(9, revoke_at(LAPTOP, 2), &[PHONE, RECOVERY]);
@@ -255,6 +283,74 @@ fn aut_23_a_hostile_device_takes_nothing_from_one_that_was_listed_before_it() {
     let (roster, _) = judge_placed(&statements);
     assert!(roster.device(device(LAPTOP)).unwrap().is_active());
     assert!(roster.device(device(PHONE)).unwrap().revoked.is_some());
+}
+
+/// A phone whose revoke rests on what it said too late itself: it added the tablet, which revokes it with the recovery
+/// code. And a guest that the laptop added last.
+fn entangled(last: u64) -> Vec<Placed> {
+    vec![
+        placed(LAPTOP, 1, genesis()),
+        placed(LAPTOP, 1, said_at(2, slot(RECOVERY, SlotKind::Recovery), &[LAPTOP, RECOVERY])),
+        placed(LAPTOP, 2, said_at(3, add(PHONE), &[PHONE, LAPTOP])),
+        placed(PHONE, 5, said_at(4, add(TABLET), &[TABLET, PHONE])),
+        placed(LAPTOP, 3, said_at(5, add(GUEST), &[GUEST, LAPTOP])),
+        placed(TABLET, 1, said_at(9, revoke_at(PHONE, last), &[TABLET, RECOVERY])),
+    ]
+}
+
+/// AUT-23: a revoke that would take away what it rests on takes nothing away; neither does one that would become another.
+#[test]
+fn aut_23_a_revoke_takes_nothing_away_that_it_rests_on() {
+    let (roster, _) = judge_placed(&entangled(3));
+    assert!(roster.device(device(TABLET)).unwrap().is_active());
+    let mut statements = entangled(3);
+    statements.push(placed(LAPTOP, 4, said_at(10, revoke_at(PHONE, 4), &[LAPTOP])));
+    let (roster, _) = judge_placed(&statements);
+    assert!(roster.device(device(TABLET)).unwrap().is_active());
+    assert_eq!(
+        roster.device(device(PHONE)).unwrap().revoked.as_ref().unwrap()[&INCARNATION],
+        at(3)
+    );
+}
+
+/// AUT-24: and its revokes do not go on to count by that, neither what its own feed has beyond the last accepted head
+/// nor what stands in somebody else's.
+#[test]
+fn aut_24_a_revoke_counts_where_its_signer_said_it_in_time() {
+    let ends_guest = || said_at(10, revoke_at(GUEST, 1), &[PHONE]);
+    let mut statements = entangled(6);
+    statements.push(placed(PHONE, 6, ends_guest()));
+    let is_ended = |statements: &[Placed]| {
+        judge_placed(statements).0.device(device(GUEST)).unwrap().revoked.is_some()
+    };
+    assert!(is_ended(&statements), "in time");
+    let mut statements = entangled(3);
+    statements.push(placed(PHONE, 6, ends_guest()));
+    assert!(!is_ended(&statements), "too late");
+    // In the feed of one that was revoked since, and had not signed it.
+    statements.pop();
+    statements.push(placed(LAPTOP, 4, ends_guest()));
+    statements.push(placed(TABLET, 2, said_at(11, revoke_at(LAPTOP, 9), &[TABLET, RECOVERY])));
+    assert!(judge_placed(&statements).0.device(device(LAPTOP)).unwrap().revoked.is_some());
+    assert!(!is_ended(&statements), "elsewhere");
+}
+
+/// AUT-23: what the recovery code has signed takes effect first: a revoke that rests on what it takes away is none.
+#[test]
+fn aut_23_the_recovery_code_cuts_first() {
+    let statements = [
+        placed(LAPTOP, 1, genesis()),
+        placed(LAPTOP, 1, said_at(2, slot(RECOVERY, SlotKind::Recovery), &[LAPTOP, RECOVERY])),
+        placed(LAPTOP, 2, said_at(3, add(PHONE), &[PHONE, LAPTOP])),
+        // A thief has the phone: it lists an accomplice, which ends the tablet.
+        placed(PHONE, 5, said_at(4, add(GUEST), &[GUEST, PHONE])),
+        placed(LAPTOP, 3, said_at(5, add(TABLET), &[TABLET, LAPTOP])),
+        placed(GUEST, 1, said_at(6, revoke_at(TABLET, 1), &[GUEST])),
+        placed(LAPTOP, 4, said_at(9, revoke_at(PHONE, 3), &[LAPTOP, RECOVERY])),
+    ];
+    let (roster, _) = judge_placed(&statements);
+    assert!(roster.device(device(GUEST)).is_none());
+    assert!(roster.device(device(TABLET)).unwrap().is_active());
 }
 
 /// AUT-24: whoever a device revoked stays revoked when that device is revoked itself.

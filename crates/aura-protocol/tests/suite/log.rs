@@ -306,6 +306,29 @@ fn a_note_key_is_named_as_other_tools_name_it() {
     assert_ne!(signer(PHONE).id(), key.id());
 }
 
+/// LOG-8.
+#[test]
+fn a_note_key_has_one_text() {
+    let key = signer(LAPTOP);
+    let text = key.to_text();
+    assert_eq!(NoteKey::parse(&text), Some(key.clone()));
+    let other = NoteKey { name: "a b".to_owned(), ..key };
+    let of_another_kind = STANDARD.encode([&[2][..], &other.key].concat());
+    let (start, encoded) = text.rsplit_once('+').unwrap();
+    for bad in [
+        String::new(),
+        text.replace('+', "-"),
+        text.replace("aura.example/log", "aura.example/other"),
+        other.to_text(),
+        format!("{start}+{of_another_kind}"),
+        format!("{start}+{}", STANDARD.encode([&[1][..], &other.key[1..]].concat())),
+        format!("{start}+{encoded}="),
+        format!("{text}\n"),
+    ] {
+        assert_eq!(NoteKey::parse(&bad), None, "{bad:?}");
+    }
+}
+
 /// LOG-9.
 /// Attack LOG-08.
 #[test]

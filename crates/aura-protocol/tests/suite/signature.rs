@@ -122,6 +122,7 @@ fn a_value_is_verified_before_it_is_read() {
     let signature = sign(LAPTOP, Label::SigHead, &payload);
     let signed = Signed::<Head>::new(payload.clone(), signature);
     assert_eq!(signed.claim(), Ok(head()));
+    assert!(signed.is_signed_by(&public(LAPTOP)) && !signed.is_signed_by(&public(PHONE)));
     let verified = signed.clone().verify(&public(LAPTOP)).unwrap();
     assert_eq!(verified.number, 3);
     assert_eq!(verified.signed().payload(), payload);

@@ -15,6 +15,7 @@ use super::turn::{LOAD, load};
 use super::{Db, DbError, Row, Tally, origins, read_row};
 use crate::op::{Carried, Dot};
 use crate::record::Category;
+use crate::retain::replay;
 use crate::state::State;
 use crate::view;
 
@@ -65,15 +66,16 @@ impl Part<'_> {
         (state, is_changed)
     }
 
-    /// Whether adopting it changes nothing that is shown of a record, and lets none go that is there.
-    fn is_faithful(&self, row: Option<&Row>, carried: &[Carried], id: RecordId) -> bool {
-        let known = row.map(|row| row.state.clone()).unwrap_or_default();
-        let (state, _) = self.adopt(&known, carried);
-        match (known.is_live(), state.is_live()) {
-            (true, true) => known.leaf(id) == state.leaf(id),
-            (false, false) => true,
-            _ => false,
-        }
+    /// Whether it is plain from its state alone that what is carried of a record is what is here of it: it comes to the
+    /// same, by ops that stand so in the log.
+    fn is_plain(row: Option<&Row>, carried: &[Carried], id: RecordId) -> bool {
+        let none = State::default();
+        let (known, said) = (row.map_or(&none, |row| &row.state), replay(carried));
+        let is_same = match (known.is_live(), said.is_live()) {
+            (true, true) => known.leaf(id) == said.leaf(id),
+            (known, said) => known == said,
+        };
+        is_same && carried.iter().all(|carried| known.shows(carried))
     }
 }
 
@@ -130,23 +132,23 @@ impl Db {
         Ok(rows)
     }
 
-    /// The records that a part would change the look of, or make go that are there, with what it carries of each: of
-    /// an honest snapshot only those that were changed again since, for a device that has what it covers.
+    /// The records of which it is not plain that a part carries what is here, with what it carries of each. Of an honest
+    /// snapshot those that were changed again since, or of which old values stay, for a device that has what it covers.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn changed_by(&self, part: &Part<'_>) -> Result<Vec<(Row, Vec<Carried>)>, DbError> {
-        let mut changed = Vec::new();
+    pub fn doubtful(&self, part: &Part<'_>) -> Result<Vec<(Row, Vec<Carried>)>, DbError> {
+        let mut doubtful = Vec::new();
         self.each_of(part, &mut |id, row, carried| {
             let row = row.filter(|row| row.category == part.category);
-            if !part.is_faithful(row.as_ref(), carried, id) {
+            if !Part::is_plain(row.as_ref(), carried, id) {
                 let none =
                     || Row { id, category: part.category, time_ms: 0, state: State::default() };
-                changed.push((row.unwrap_or_else(none), carried.to_vec()));
+                doubtful.push((row.unwrap_or_else(none), carried.to_vec()));
             }
             Ok(())
         })?;
-        Ok(changed)
+        Ok(doubtful)
     }
 
     /// Adopts a part of a snapshot, in one transaction. What changed of it.

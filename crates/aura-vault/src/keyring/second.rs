@@ -53,7 +53,7 @@ impl Seconds {
 
     /// The epochs of a collection whose keys are sealed to a second lock.
     pub(super) fn epochs(&self, collection: CollectionId) -> impl Iterator<Item = EpochId> {
-        let from = (collection, EpochId { counter: 0, ..EpochId::CLEAR });
+        let from = (collection, EpochId::CLEAR);
         let of_collection =
             self.sealed.range(from..).take_while(move |((id, _), _)| *id == collection);
         of_collection.map(|((_, epoch), _)| *epoch)

@@ -36,6 +36,29 @@ pub struct Carried {
     pub op: Op,
 }
 
+impl Carried {
+    /// Whether this is what is left of an op: it says nothing that the whole one does not (SNP-7).
+    pub fn is_left_of(&self, whole: &Self) -> bool {
+        let (own, other) = (&self.op, &whole.op);
+        let is_same_change = match (&own.change, &other.change) {
+            (
+                Change::Write { record, kind, fields, .. },
+                Change::Write { record: of, kind: known, fields: all, .. },
+            ) => {
+                (record, kind) == (of, known)
+                    && fields.iter().all(|(path, value)| all.get(path) == Some(value))
+            }
+            (Change::Delete { record, .. }, Change::Delete { record: of, .. }) => record == of,
+            _ => false,
+        };
+        self.dot == whole.dot
+            && own.clock == other.clock
+            && own.author == other.author
+            && is_same_change
+            && own.seen().iter().all(|dot| other.seen().contains(dot))
+    }
+}
+
 impl Carry {
     pub(super) fn dots(&self) -> impl Iterator<Item = &Dot> {
         self.ops.iter().flat_map(|carried| core::iter::once(&carried.dot).chain(carried.op.seen()))

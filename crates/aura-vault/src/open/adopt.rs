@@ -42,6 +42,12 @@ impl Open {
             if views.has_adopted(base.id)? || lock(&self.refused).contains_key(&base.id) {
                 continue;
             }
+            let in_force = bases.in_force(|base| views.has_adopted(base.id))?;
+            let is_past = in_force.iter().any(|later| later.supersedes(base));
+            // Or it was let go of itself: whoever did that had adopted a later one.
+            if is_past || self.log.floor(base.feed)?.number >= base.range.0 {
+                continue;
+            }
             let Some(category) = self.sole_category(base) else {
                 if self.has_purpose(base.feed.collection) {
                     lock(&self.refused).insert(base.id, Unsound::Collection);
@@ -146,11 +152,9 @@ impl Open {
     pub(crate) fn adopt_beside(&self, views: &Views, db: &Db, side: Side) -> Result<(), OpenError> {
         let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut before = Covered::default();
-        for base in bases.iter().filter(|base| self.side(base.feed.collection) == side) {
+        let in_force = bases.in_force(|base| views.has_adopted(base.id))?;
+        for base in in_force.iter().filter(|base| self.side(base.feed.collection) == side) {
             let Some(category) = self.sole_category(base) else { continue };
-            if !views.has_adopted(base.id)? {
-                continue;
-            }
             let scope = Scope::new(base, category, before.clone());
             let read = self.each_part(base, &mut |after, upto, records| {
                 scope.with_part((after, upto, records), |part| db.adopt(part))?;
@@ -165,22 +169,25 @@ impl Open {
     /// The snapshots that were adopted and that no other one covers, and why others were refused.
     pub(crate) fn told_bases(&self) -> Result<Told, OpenError> {
         let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let bases: Vec<Snapshot> = bases.last().cloned().collect();
         let second = self.second();
         let mut adopted = BTreeSet::new();
         for base in &bases {
-            let views = match self.side(base.feed.collection) {
-                Side::First => Some(&self.first),
-                Side::Second => second.as_deref(),
-            };
-            // Nothing is known of what is behind a second lock that is shut.
-            if let Some(views) = views
-                && views.has_adopted(base.id)?
-            {
+            if self.has_adopted(second.as_deref(), base)? {
                 adopted.insert(base.id);
             }
         }
         let refused = lock(&self.refused).clone();
         Ok(Told { bases, adopted, refused })
+    }
+
+    /// Of what is behind a second lock that is shut nothing is known.
+    fn has_adopted(&self, second: Option<&Views>, base: &Snapshot) -> Result<bool, OpenError> {
+        let views = match self.side(base.feed.collection) {
+            Side::First => Some(&self.first),
+            Side::Second => second,
+        };
+        views.map_or(Ok(false), |views| views.has_adopted(base.id))
     }
 
     /// What is left of a record that a snapshot carries, if it does.
@@ -189,11 +196,12 @@ impl Open {
         record: RecordId,
         category: Category,
     ) -> Result<Vec<Carried>, OpenError> {
-        let Told { bases, adopted, .. } = self.told_bases()?;
+        let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let second = self.second();
         let mut carried = Vec::new();
-        for base in bases.iter().filter(|base| adopted.contains(&base.id)) {
-            if self.sole_category(base) == Some(category) {
-                carried.extend(self.find_carried(base, record)?);
+        for base in bases.in_force(|base| self.has_adopted(second.as_deref(), base))? {
+            if self.sole_category(&base) == Some(category) {
+                carried.extend(self.find_carried(&base, record)?);
             }
         }
         Ok(carried)

@@ -2,8 +2,11 @@
 //! Reading a snapshot: whether it is whole, and whether it would change what is shown. Source: spec/snapshot.md, rules
 //! SNP-1 and SNP-7.
 
+use std::collections::BTreeSet;
+
 use aura_protocol::authority::Snapshot;
-use aura_protocol::id::{FeedId, RecordId};
+use aura_protocol::entry::ChunkAdded;
+use aura_protocol::id::{ChunkName, FeedId, Hash, RecordId};
 use aura_protocol::store::StoreError;
 
 use super::covered::Covered;
@@ -13,17 +16,23 @@ use crate::op::{Carried, Carry, Change, Dot};
 use crate::record::Category;
 use crate::retain::replay;
 use crate::state::Touch;
+use crate::view::chunk_names;
 use crate::views::Views;
+
+/// Entries that are read at a time.
+const PAGE_ENTRIES: usize = 64;
 
 /// Why a snapshot was refused. Nothing was let go of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsound {
-    /// Its records are not in order, or its end is missing.
+    /// Its records are not in order, its end is missing, or it carries what it does not cover.
     Form,
     /// What it covers is not what is here.
     Fork,
-    /// It would change what is shown of so many records.
+    /// It would change what is shown of so many records, or what they were before.
     Unfaithful(u64),
+    /// Attachments would lose their bytes: it does not say again which chunks they need.
+    Chunks,
     /// Its collection has no snapshots: the audit log's, or one of several of a category.
     Collection,
 }
@@ -99,11 +108,15 @@ impl Open {
             }
         }
         let (mut unfaithful, mut late) = (0u64, Vec::new());
+        let (mut is_within, mut chunks) = (true, BTreeSet::new());
         let read = self.each_part(scope.base, &mut |after, upto, records| {
+            let carried = || records.iter().flat_map(|(_, carried)| carried);
+            is_within &= carried().all(|carried| scope.covers(&carried.dot));
+            chunks.extend(chunk_names(carried().map(|carried| &carried.op)));
             if is_whole {
-                let changed =
-                    scope.with_part((after, upto, records), |part| views.db.changed_by(part))?;
-                for (row, carried) in changed {
+                let doubtful =
+                    scope.with_part((after, upto, records), |part| views.db.doubtful(part))?;
+                for (row, carried) in doubtful {
                     if !self.is_faithful(scope, &row, &carried)? {
                         unfaithful = unfaithful.saturating_add(1);
                     } else if self.is_own_and_late(scope, &row) {
@@ -115,9 +128,46 @@ impl Open {
         })?;
         Ok(match (read, unfaithful) {
             (Err(unsound), _) => Err(unsound),
+            (Ok(()), _) if !is_within => Err(Unsound::Form),
+            (Ok(()), 0) if !self.says_again(scope.base, chunks)? => Err(Unsound::Chunks),
             (Ok(()), 0) => Ok(late),
             (Ok(()), count) => Err(Unsound::Unfaithful(count)),
         })
+    }
+
+    /// Whether a snapshot's entries say of these chunks what is known of them. A store that lets go of all other entries
+    /// has no other word for their bytes.
+    fn says_again(
+        &self,
+        base: &Snapshot,
+        mut chunks: BTreeSet<ChunkName>,
+    ) -> Result<bool, OpenError> {
+        let (first, last) = base.range;
+        let mut after = first.saturating_sub(1);
+        while after < last && !chunks.is_empty() {
+            let left = usize::try_from(last - after).unwrap_or(PAGE_ENTRIES);
+            let entries = self.log.read(base.feed, after, left.min(PAGE_ENTRIES))?;
+            let Some(end) = entries.last() else { break };
+            after = end.header().number;
+            for added in entries.iter().flat_map(|entry| &entry.header().added) {
+                if chunks.contains(&added.name) && self.is_known(added)? {
+                    chunks.remove(&added.name);
+                }
+            }
+        }
+        Ok(chunks.is_empty())
+    }
+
+    /// Whether nobody says anything else of a chunk, or its bytes are here and are those.
+    fn is_known(&self, added: &ChunkAdded) -> Result<bool, OpenError> {
+        if self.log.claims(added.name)?.len() == 1 {
+            return Ok(true);
+        }
+        let sealed = match self.log.chunk(added.name) {
+            Err(StoreError::Absent | StoreError::Damaged(_)) => return Ok(false),
+            sealed => sealed?,
+        };
+        Ok(Hash::of(&[&sealed]) == added.hash)
     }
 
     /// Whether what a snapshot covers of a record comes to what it carries: what came since is left out.
@@ -135,6 +185,11 @@ impl Open {
         }
         let (before, after) = (Self::replay(known()), replay(carried));
         let is_same = before.leaf(row.id) == after.leaf(row.id);
+        // What it was before, too: somebody may want to go back to that.
+        let is_written = |carried: &Carried| known().any(|past| carried.is_left_of(&past.carried));
+        if !carried.iter().all(is_written) {
+            return Ok(false);
+        }
         Ok(before.is_live() == after.is_live() && (is_same || !before.is_live()))
     }
 

@@ -19,7 +19,7 @@ impl Open {
     pub(crate) fn let_go(&self) -> Result<LetGo, OpenError> {
         let bases = self.bases.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let mut done = LetGo::default();
-        for base in bases {
+        for base in bases.last() {
             let views = match self.side(base.feed.collection) {
                 Side::First => None,
                 Side::Second => match self.second() {

@@ -90,6 +90,24 @@ impl State {
         })
     }
 
+    /// Whether it is plain from this state alone that an op stands so in the log: all that it says is current.
+    pub fn shows(&self, carried: &Carried) -> bool {
+        let found = (0u32..).zip(&self.touches).find(|(_, touch)| touch.dot == carried.dot);
+        let Some((at, touch)) = found else { return false };
+        let (act, code, fields) = match &carried.op.change {
+            Change::Write { kind, fields, .. } => (Act::Write, *kind, Some(fields)),
+            Change::Delete { .. } => (Act::Delete, 0, None),
+            _ => return false,
+        };
+        let is_current = |(path, value): (&String, &Option<String>)| {
+            let writes = self.fields.get(path).into_iter().flatten();
+            writes.into_iter().any(|write| write.touch == at && write.value == *value)
+        };
+        (touch.act, touch.kind, touch.clock) == (act, code, carried.op.clock)
+            && touch.author == carried.op.author
+            && fields.into_iter().flatten().all(is_current)
+    }
+
     /// Whether an op is among those that made this state.
     pub fn has(&self, dot: &Dot) -> bool {
         self.touches.iter().any(|touch| touch.dot == *dot)

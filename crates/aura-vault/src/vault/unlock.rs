@@ -27,7 +27,9 @@ use crate::feed::{Bar, Pen};
 use crate::home::{self, Home};
 use crate::keyring::{Keyring, Purpose, ViewKeys};
 use crate::op::Change;
-use crate::open::{Environment, Open, OpenError, Reaches, decode_positions, lock, settle_side};
+use crate::open::{
+    Bases, Environment, Open, OpenError, Reaches, decode_positions, lock, settle_side,
+};
 use crate::search::Keys;
 use crate::seen::{Missing, Seen, Watermark, When};
 use crate::views::Views;
@@ -289,7 +291,7 @@ pub(super) fn assemble(
         entropy_source: environment.entropy,
         reaches: RwLock::new(reaches),
         taken: Mutex::default(),
-        bases: RwLock::new(roster.bases().cloned().collect()),
+        bases: RwLock::new(Bases::new(roster)),
         unsaid: Mutex::default(),
         own,
         refused: Mutex::default(),

@@ -4,6 +4,7 @@
 
 pub mod pair;
 pub mod several;
+pub mod thief;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -64,6 +64,7 @@ fn refused((device, why): (DeviceId, Unsound)) -> String {
                 format!("{} records", count(records))
             }
         ),
+        Unsound::Chunks => "with it attachments would be lost".to_owned(),
         Unsound::Fork => "it covers what is not here".to_owned(),
         Unsound::Collection => "it covers what has no snapshots".to_owned(),
         Unsound::Form => "it is not whole".to_owned(),
