@@ -39,7 +39,8 @@ const EDITS: usize = 100;
 const SYNCS: usize = 30;
 const MIB: f64 = 1_048_576.0;
 /// Of everybody together: a bench is in a hurry.
-const SETTINGS: &str = "[limits]\nopen_per_second = 100000\nconnections_per_source = 10000\n";
+const SETTINGS: &str = "[limits]\nopen_per_second = 100000\naccount_per_second = 100000\n\
+                        connections_per_source = 10000\n";
 
 /// Passes connections on to a server, and counts their bytes.
 struct Meter {
@@ -123,15 +124,15 @@ fn memory(pid: u32) -> (u64, u64) {
     (of("VmRSS:"), of("VmHWM:"))
 }
 
-/// Mails of some 500 bytes.
-fn mails(path: &Path, count: usize) {
+/// Mails of some 500 bytes, from this number on.
+fn mails(path: &Path, first: usize, count: usize) {
     const WORDS: [&str; 16] = [
         "harbour", "letter", "window", "river", "copper", "morning", "kitchen", "signal", "garden",
         "winter", "station", "mirror", "bridge", "paper", "lantern", "orchard",
     ];
     let mut out = BufWriter::new(File::create(path).unwrap());
     let mut state = 1_u64;
-    for number in 0..count {
+    for number in first..first + count {
         let mut text = String::new();
         for _ in 0..36 {
             state = state
@@ -193,7 +194,7 @@ fn first_sync(count: usize) {
     let (server, meter) = (number_of(host.process().unwrap()), Meter::before(host.address));
     let nora = Person::new();
     let path = nora.path("mails.mbox");
-    mails(&path, count);
+    mails(&path, 0, count);
     let size = fs::metadata(&path).unwrap().len();
     let imported = timed(nora.daemon().map(|_| pid(&nora)), server, || {
         let ledger = nora.asks(["import", path.to_str().unwrap()]);
@@ -254,6 +255,24 @@ fn first_sync(count: usize) {
         answered as f64 / MIB
     );
     println!("{:<36} device {} MiB at most", "memory", memory(pid(&phone)).1);
+    assert_eq!(nora.state(), phone.state());
+
+    // As much again, for a device that was away and is locked: it takes what comes, and reads nothing of it.
+    phone.does(["lock", "--stop"]);
+    mails(&path, count, count);
+    nora.asks(["import", path.to_str().unwrap()]);
+    nora.does(["sync"]);
+    meter.taken();
+    let carried = timed(None, server, || drop(phone.types(["sync"])));
+    assert!(meter.taken().1 > sent / 2, "it took nothing");
+    let carried = Took { device: cpu(pid(&phone)), ..carried };
+    tell("as much again, down, still sealed", count, &carried);
+    phone.does(["unlock"]);
+    let begun = Instant::now();
+    while records(&phone) < 2 * count as u64 {
+        assert!(begun.elapsed() < PATIENCE, "{} records only", records(&phone));
+        sleep(Duration::from_millis(50));
+    }
     assert_eq!(nora.state(), phone.state());
 
     sleep(Duration::from_secs(3));

@@ -126,14 +126,11 @@ fn outcomes(
     };
     let tests = Tests::of(copy.folder(), &programs, &folder.join("reached"))?;
     println!("{package}: {} tests; {} mutants without a switch", tests.len(), rest.len());
-    let with_switch: Vec<usize> = mutants
-        .iter()
-        .map(|mutant| mutant.number)
-        .filter(|number| !rest.contains_key(number))
-        .collect();
+    let with_switch: Vec<&Mutant> =
+        mutants.iter().filter(|mutant| !rest.contains_key(&mutant.number)).collect();
     let mut noticed: BTreeMap<usize, Option<String>> = BTreeMap::new();
-    for (number, by) in with_switch.iter().zip(tests.judge(&with_switch)) {
-        noticed.insert(*number, by?.map(str::to_owned));
+    for (mutant, by) in with_switch.iter().zip(tests.judge(&with_switch)) {
+        noticed.insert(mutant.number, by?.map(str::to_owned));
     }
     for mutant in &mutants {
         let Some(is_told) = rest.get(&mutant.number) else { continue };

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::list::Mutant;
+
 /// A test that has not ended by then, and by `SLOWER` times what it takes, has noticed.
 const TEST_MIN: Duration = Duration::from_secs(20);
 const SLOWER: u32 = 10;
@@ -57,7 +59,7 @@ impl Tests {
             }
             let mut command = command(&folder, program, name);
             let begun = Instant::now();
-            if !passes(command.env("AURA_MUTANT_REACHED", &told), TEST_MIN * SLOWER)? {
+            if ended(command.env("AURA_MUTANT_REACHED", &told), TEST_MIN * SLOWER)? != Ended::Well {
                 bail!("{name} fails without any mutant");
             }
             let took = begun.elapsed();
@@ -75,9 +77,15 @@ impl Tests {
         self.all.len()
     }
 
-    /// Which test notices each of these mutants; `None` if none does.
-    pub(super) fn judge(&self, mutants: &[usize]) -> Vec<Result<Option<&str>>> {
-        each(mutants, |_, mutant| self.noticed_by(*mutant, true))
+    /// Which test notices each of these mutants; `None` if none does, which is said at once.
+    pub(super) fn judge(&self, mutants: &[&Mutant]) -> Vec<Result<Option<&str>>> {
+        each(mutants, |_, mutant| {
+            let by = self.noticed_by(mutant.number, true)?;
+            if by.is_none() {
+                println!("not noticed: {}", mutant.name);
+            }
+            Ok(by)
+        })
     }
 
     /// The same for one. `is_told` says whether it is known which tests reach it.
@@ -87,18 +95,23 @@ impl Tests {
         let mut left: Vec<usize> =
             (0..self.all.len()).filter(|index| self.all.get(*index).is_some_and(reaches)).collect();
         left.sort_by_key(|index| {
-            let last = keen.iter().rev().take(4).position(|keen| keen == index);
+            let last = keen.iter().rev().position(|keen| keen == index);
             (last.unwrap_or(usize::MAX), *index)
         });
         for index in left {
             let Some(test) = self.all.get(index) else { continue };
             let deadline = TEST_MIN.max(test.took * SLOWER);
-            let passes = || {
+            let ended = || {
                 let mut command = command(&self.folder, &test.program, &test.name);
-                passes(command.env("AURA_MUTANT", mutant.to_string()), deadline)
+                ended(command.env("AURA_MUTANT", mutant.to_string()), deadline)
             };
             // Twice, so that one that fails now and then is not taken for one that noticed.
-            if !passes()? && !passes()? {
+            let has_noticed = match ended()? {
+                Ended::Well => false,
+                Ended::Badly => ended()? != Ended::Well,
+                Ended::Late => true,
+            };
+            if has_noticed {
                 let mut keen = self.keen.lock().unwrap_or_else(PoisonError::into_inner);
                 keen.retain(|known| *known != index);
                 keen.push(index);
@@ -119,19 +132,28 @@ fn command(folder: &Path, program: &Path, name: &str) -> Command {
     command
 }
 
-/// Whether it ends well in time. What it started ends with it.
-fn passes(command: &mut Command, deadline: Duration) -> Result<bool> {
+/// How a test ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Well,
+    Badly,
+    /// It had not by the deadline.
+    Late,
+}
+
+/// Runs a test. What it started ends with it.
+fn ended(command: &mut Command, deadline: Duration) -> Result<Ended> {
     let mut child = command.process_group(0).spawn().context("cannot start a test")?;
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(status.success());
+            return Ok(if status.success() { Ended::Well } else { Ended::Badly });
         }
         if begun.elapsed() > deadline {
             let group = format!("-{}", child.id());
             drop(Command::new("kill").args(["-9", "--", &group]).status());
             child.wait()?;
-            return Ok(false);
+            return Ok(Ended::Late);
         }
         thread::sleep(ASKED_EVERY);
     }
