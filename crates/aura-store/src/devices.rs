@@ -142,3 +142,47 @@ impl Devices {
         self.roster.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+    use aura_protocol::signed::Signed;
+    use aura_testkit::author::Author;
+    use aura_testkit::seed::Seed;
+
+    use super::*;
+
+    /// STO-14: the last heads are those that revokes name, where there is one, and no other head is one of them.
+    #[test]
+    fn the_last_heads_are_those_that_revokes_name() {
+        let mut seed = Seed::new(1);
+        let (mut author, genesis) = Author::founder(&mut seed);
+        let (mut phone, phone_added) = author.pair(&mut seed);
+        let (tablet, tablet_added) = author.pair(&mut seed);
+        let before = phone.head();
+        phone.entry(CollectionId([1; 16]), vec![1]);
+        let last = phone.head();
+        let at = |head: &Signed<Head>| {
+            let number = head.claim().unwrap().number;
+            Position { number, hash: head.hash() }
+        };
+        // Of a device that had written nothing, a revoke names no head.
+        let none = vec![(tablet.incarnation(), Position::NONE)];
+        let named = vec![(phone.incarnation(), at(&last))];
+        let entries = [
+            vec![genesis, phone_added, tablet_added],
+            vec![author.revoke(phone.device(), named), author.revoke(tablet.device(), none)],
+        ]
+        .concat();
+        let devices = Devices::listed_by(author.vault(), &entries, &|_, _, _| None);
+        assert_eq!(devices.revoked().len(), 2);
+        assert_eq!(devices.last_heads(), [(phone.device(), phone.incarnation(), at(&last))]);
+        let is_last = |head: &Signed<Head>| devices.is_last(&head.claim().unwrap(), head.hash());
+        assert!(is_last(&last));
+        assert!(!is_last(&before) && !is_last(&author.head()));
+        assert!(!devices.is_last(&last.claim().unwrap(), before.hash()));
+        let other = Head { incarnation: Incarnation([9; 8]), ..last.claim().unwrap() };
+        assert!(!devices.is_last(&other, last.hash()));
+    }
+}

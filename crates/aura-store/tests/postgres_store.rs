@@ -97,6 +97,9 @@ mod suites {
         what_is_no_snapshot_lets_nothing_go,
         a_feed_begins_where_a_snapshot_ends,
         a_feed_goes_on_only_as_it_was,
+        what_is_covered_otherwise_stays,
+        what_is_only_staged_is_not_covered,
+        what_is_there_in_part_lets_nothing_go,
         letting_go_takes_the_whole_vault,
     }
 }

@@ -88,7 +88,7 @@ pub(crate) struct Server {
     answers: Arc<Semaphore>,
     asking: Lines,
     opening: Lines,
-    working: Arc<Crowd<VaultId>>,
+    pub(super) working: Arc<Crowd<VaultId>>,
     sending: Arc<Crowd<VaultId>>,
     reading: Arc<Crowd<VaultId>>,
     unread: Arc<Crowd<VaultId>>,

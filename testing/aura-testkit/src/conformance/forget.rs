@@ -296,3 +296,80 @@ pub async fn letting_go_takes_the_whole_vault<S: BlindStore>(make: &dyn Fn(Vault
     assert!(matches!(answer, Err(StoreError::Forbidden)), "{answer:?}");
     assert_eq!(snapped.scene.read_all(NOTES).await.unwrap().len(), 8);
 }
+
+/// STO-28: a feed of which a snapshot says something else than is there keeps what it has.
+pub async fn what_is_covered_otherwise_stays<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
+    let mut snapped = Snapped::new(make).await;
+    let [(own, _), (theirs, their_at)] = snapped.covered;
+    let author = &mut snapped.scene.author;
+    let covered =
+        vec![(own, author.position(NOTES)), (theirs, Position { hash: Hash([7; 32]), ..their_at })];
+    let end = author.entry(NOTES, vec![6; 40]);
+    let (statement, base) = author.base(NOTES, (9, 9), covered);
+    let head = author.head();
+    snapped.scene.push(&head, &[statement, end.clone()]).await;
+    (snapped.base, snapped.last) = (base, end.hash());
+    snapped.agree().await;
+    assert_eq!(snapped.forget().await.unwrap(), 8, "its own feed's alone");
+    let Scene { store, access, .. } = &snapped.scene;
+    assert_eq!(store.read(access, theirs, 0, 9).await.unwrap().len(), 3);
+}
+
+/// STO-5, STO-28: entries that no head shows yet are neither covered nor the end of a snapshot.
+pub async fn what_is_only_staged_is_not_covered<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
+    let mut snapped = Snapped::new(make).await;
+    let [(own, _), (theirs, _)] = snapped.covered;
+    let at = snapped.scene.author.position(NOTES);
+    // What the other device writes next.
+    let mut later = snapped.other.clone();
+    let staged = later.entry(NOTES, vec![1; 40]);
+    let staged_at = later.position(NOTES);
+    let end = snapped.scene.author.entry(NOTES, vec![6; 40]);
+    let covered = vec![(own, at), (theirs, staged_at)];
+    let (statement, base) = snapped.scene.author.base(NOTES, (9, 9), covered);
+    let agreed = snapped.other.adopt(base, end.hash());
+    let covered = vec![(own, at), (theirs, snapped.covered[1].1)];
+    let (promise, promised) = snapped.other.base(NOTES, (4, 4), covered);
+    let their_head = snapped.other.head();
+    snapped.scene.push(&their_head, &[agreed, promise]).await;
+    assert_eq!(snapped.other.entry(NOTES, vec![1; 40]), staged);
+    let unsent = snapped.other.entry(MAIL, vec![1; 40]);
+    let their_head = snapped.other.head();
+    let Scene { store, access, .. } = &snapped.scene;
+    let missing = store.push(access, &their_head, core::slice::from_ref(&staged)).await.unwrap();
+    assert_eq!(missing.missing, [(unsent.header().feed, 0)]);
+    let author = &mut snapped.scene.author;
+    let adopted = author.adopt(promised, staged.hash());
+    let head = author.head();
+    snapped.scene.push(&head, &[statement, adopted, end]).await;
+    let known = core::mem::replace(&mut snapped.base, promised);
+    let answer = snapped.forget().await;
+    assert!(matches!(answer, Err(StoreError::Unproven)), "its end is not shown: {answer:?}");
+    assert_ne!(known, base);
+    snapped.base = base;
+    assert_eq!(snapped.forget().await.unwrap(), 8, "its own feed's alone");
+    let Scene { store, access, .. } = &snapped.scene;
+    assert_eq!(store.read(access, theirs, 0, 9).await.unwrap().len(), 3);
+}
+
+/// STO-28: a snapshot of which something was let go of itself lets nothing go.
+pub async fn what_is_there_in_part_lets_nothing_go<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
+    let mut snapped = Snapped::new(make).await;
+    let [(own, _), (theirs, their_at)] = snapped.covered;
+    // The other device's snapshot covers the first entry of the first one's, and no more of it.
+    let first = Position { number: 6, hash: snapped.rest[0].hash() };
+    let end = snapped.other.entry(NOTES, vec![6; 40]);
+    let covered = vec![(own, first), (theirs, their_at)];
+    let (statement, base) = snapped.other.base(NOTES, (4, 4), covered);
+    let agreed = snapped.other.adopt(snapped.base, snapped.last);
+    let their_head = snapped.other.head();
+    snapped.scene.push(&their_head, &[statement, agreed, end.clone()]).await;
+    let adopted = snapped.scene.author.adopt(base, end.hash());
+    let head = snapped.scene.author.head();
+    snapped.scene.push(&head, &[adopted]).await;
+    let known = core::mem::replace(&mut snapped.base, base);
+    assert_eq!(snapped.forget().await.unwrap(), 9);
+    snapped.base = known;
+    let answer = snapped.forget().await;
+    assert!(matches!(answer, Err(StoreError::Unproven)), "{answer:?}");
+}

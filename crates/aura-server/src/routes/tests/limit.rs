@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Bad requests, bounds, quotas: what is refused, how, and that nothing is harmed.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use aura_protocol::http::{AccountView, Entries, HeadsAsk, OCTETS, Read};
 use aura_protocol::id::CollectionId;
 use aura_protocol::limits::{KNOWN_REQUEST_BYTES_MAX, SMALL_REQUEST_BYTES_MAX};
@@ -292,6 +295,26 @@ fn answers_that_are_not_read_are_bounded() {
         unread.pop();
         assert_eq!(desk.post_bytes(path, Some(&token), own).status, 200);
     }
+}
+
+/// Attack AVL-03: as much is done for one vault at once and no more. Whoever asks for it meanwhile waits for a turn, for two
+/// seconds and no longer; another vault has its own.
+#[test]
+fn a_vaults_requests_wait_for_their_turn() {
+    let mut desk = Desk::new();
+    let (author, token) = desk.founder("ada");
+    let (_, its) = desk.founder("bo");
+    let working = Arc::clone(&desk.server.working);
+    let busy: Vec<_> = std::iter::from_fn(|| working.enter(author.vault())).collect();
+    assert!(!busy.is_empty());
+    desk.runtime.block_on(async { tokio::time::pause() });
+    desk.get(path::ACCOUNT, Some(&token)).refuses(ProblemKind::SlowDown);
+    assert_eq!(desk.get(path::ACCOUNT, Some(&its)).status, 200);
+    desk.runtime.spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(busy);
+    });
+    assert_eq!(desk.get(path::ACCOUNT, Some(&token)).status, 200);
 }
 
 /// HTP-16, attack AVL-04: large answers that nobody reads are no more than a vault's share of the room, and are let go of after a
