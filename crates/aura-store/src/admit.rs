@@ -102,12 +102,7 @@ pub(crate) fn admit<R: Rows>(
         let authority = if is_last { Authority::Changed } else { Authority::Unchanged };
         return Ok(Admission::Taken(Receipt { missing: Vec::new() }, authority));
     }
-    match complete(&coverage, standing)? {
-        Admission::Taken(receipt, _) if is_last && receipt.missing.is_empty() => {
-            Ok(Admission::Taken(receipt, Authority::Changed))
-        }
-        admission => Ok(admission),
-    }
+    complete(&coverage, standing)
 }
 
 /// Whether an entry is one of statements.

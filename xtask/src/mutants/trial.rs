@@ -18,6 +18,8 @@ use super::list::Mutant;
 /// A test that has not ended by then, and by `SLOWER` times what it takes, has noticed.
 const TEST_MIN: Duration = Duration::from_secs(20);
 const SLOWER: u32 = 10;
+/// Tests that take longer are not asked: a check has a test that somebody would run.
+const TEST_MAX: Duration = Duration::from_millis(2_500);
 const ASKED_EVERY: Duration = Duration::from_millis(2);
 
 const PROPTEST_CASES: &str = "64";
@@ -68,6 +70,7 @@ impl Tests {
             Ok(Test { program: program.clone(), name: name.clone(), took, reached })
         });
         let mut tests = tests.into_iter().collect::<Result<Vec<_>>>()?;
+        tests.retain(|test| test.took <= TEST_MAX);
         tests.sort_by_key(|test| test.took);
         Ok(Self { folder, all: tests, keen: Mutex::new(Vec::new()) })
     }

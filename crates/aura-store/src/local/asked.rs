@@ -192,6 +192,14 @@ fn avl_05_statements_are_judged_once_with_a_push() {
     assert!(rows.judgements.get() <= 3, "{} judgements", rows.judgements.get());
     assert!(rows.feeds.get() <= 20, "{} feeds", rows.feeds.get());
 
+    // A head that brings no statements, of a device that nobody lists, asks for none but those that are shown.
+    let mut stranger = Author::stranger(&mut seed, author.vault());
+    let (listed, head) = (rows.devices().unwrap(), stranger.head());
+    rows.judgements.set(0);
+    let answer = admit(&rows, &listed, &Offer::new(rows.vault, &head).unwrap(), &[]);
+    assert!(matches!(answer, Err(StoreError::Refused(_))));
+    assert_eq!(rows.judgements.get(), 0);
+
     // A snapshot that comes last in a push counts for what stands before it.
     author.entry(NOTES, vec![1; 60]);
     let covered = vec![(author.feed(NOTES), author.position(NOTES))];

@@ -335,7 +335,7 @@ fn a_vault_that_does_not_read_keeps_no_room() {
     assert_eq!(desk.post_bytes(path::READ, Some(&its), small).status, 200);
     desk.post_bytes(path::READ, Some(&token), large.clone()).refuses(ProblemKind::SlowDown);
     // A quarter of a minute, and a second for each 64 KiB.
-    let time = std::time::Duration::from_secs(15 + 9 * 16 + 1);
+    let time = Duration::from_secs(15 + 9 * 16 + 1);
     desk.waits(time);
     assert_eq!(desk.post_bytes(path::READ, Some(&token), large).status, 200);
     let late = unread.into_iter().next().unwrap().into_body();
@@ -369,7 +369,7 @@ fn strangers_take_no_room_from_vaults() {
         let request = Desk::request("POST", path::PUSH, Some(&its)).body(never()).unwrap();
         begins(request, 7, 1 << 20);
     }
-    desk.waits(std::time::Duration::from_millis(200));
+    desk.waits(Duration::from_millis(200));
     let mut put = Desk::request("PUT", &at, Some(&token)).body(Body::from(sealed)).unwrap();
     put.headers_mut().insert(CONTENT_TYPE, OCTETS.parse().unwrap());
     let asked = std::time::Instant::now();
