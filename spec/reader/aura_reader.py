@@ -679,6 +679,8 @@ CHANGES = {
     5: octets(),
     6: row(text, text),
     7: row(collection_id, epoch_id, at_least_1, octets()),
+    9: row(lambda v: v is None or octets(16)(v), lambda v: v is None or octets(16)(v),
+           many(row(row(uint(), uint(), uint(32)), lambda v: type(v) is bool, many(text, 65536), lambda v: True), 65536)),
 }
 
 
@@ -686,24 +688,58 @@ def read_body(plain):
     """The ops of a body: (type, clock, change), where `seen` has become a list of places."""
     body = members(plain, {1: uint(), 2: many(row(device_id, incarnation_id), 65536),
                            3: many(row(uint(), uint(), text, lambda v: True), OPS_MAX)})
-    ops = []
-    for kind, clock, _, change in body[3]:
+    def place(of):
+        need(of[0] < len(body[2]), "OPS-7")
+        return (*body[2][of[0]], *of[1:])
+
+    def read_op(kind, clock, change):
         need(kind not in CHANGES or CHANGES[kind](change), "OPS-7")
         if kind in (1, 2):
-            need(all(f < len(body[2]) for f, _, _ in change[-1]), "OPS-7")
-            change[-1] = [(*body[2][f], number, index) for f, number, index in change[-1]]
+            change[-1] = [place(of) for of in change[-1]]
         if kind == 1:
             change[2] = read_fields(change[2])
+        return kind, clock, change
+
+    ops = []
+    for kind, clock, _, change in body[3]:
+        kind, clock, change = read_op(kind, clock, change)
+        if kind == 9:
+            after, record, carried = change
+            need(record is not None and (after is None or after <= record) or not carried, "SNP-1")
+            for one in carried:
+                need(row(uint(), uint(), text, lambda v: True)(one[3]) and one[3][0] in (1, 2), "SNP-1")
+                one[0], one[3] = place(one[0]), read_op(one[3][0], one[3][1], one[3][3])
+                need(one[3][2][0] == record, "SNP-1")
         ops.append((kind, clock, change))
     return ops
 
 
-def record_of(ops):
-    """OPS-11 to OPS-15: `ops` maps places to (clock, kind or None, fields, seen). Gives exists, kind, values."""
-    named, replaced = set(), set()
+def op_of(kind, clock, change):
+    """A write or a delete, as `record_of` takes it."""
+    return (clock, *change[1:]) if kind == 1 else (clock, None, {}, change[1])
+
+
+def read_snapshot(carries):
+    """SNP-1: what is carried of each record: places, and whether each counts as named, its replaced paths, its op."""
+    last, ended, records = None, False, {}
+    for after, record, carried in carries:
+        need(not ended and after == last and (record is None or last is None or last <= record), "SNP-1")
+        ended = record is None
+        if not ended:
+            records.setdefault(record, {}).update({p: (named, paths, op_of(*op)) for p, named, paths, op in carried})
+            last = record
+    need(ended, "SNP-1")
+    return records
+
+
+def record_of(ops, named=(), replaced=(), dead=()):
+    """OPS-11 to OPS-15: `ops` maps places to (clock, kind or None, fields, seen). Gives exists, kind, values. Dead ops,
+    and what snapshots say of others that they do not carry, have done what they did (SNP-2, SNP-3)."""
+    named, replaced = set(named), set(replaced)
     for _, _, fields, seen in ops.values():
         named.update(seen)
         replaced.update((place, path) for place in seen for path in fields)
+    ops = {place: op for place, op in ops.items() if place not in dead}
     exists = any(place not in named and op[1] is not None for place, op in ops.items())
     winners = {}
     for place, (clock, _, fields, _) in ops.items():
@@ -810,8 +846,8 @@ class Vault:
             else:
                 address = source.resolve().as_uri() + "?mode=ro&immutable=1"
             database = stack.enter_context(contextlib.closing(sqlite3.connect(address, uri=True)))
-            need(database.execute("PRAGMA application_id").fetchone()[0] == 0x41757261
-                 and database.execute("PRAGMA user_version").fetchone()[0] in (1, 2), "STO-23")
+            self.version = database.execute("PRAGMA user_version").fetchone()[0]
+            need(database.execute("PRAGMA application_id").fetchone()[0] == 0x41757261 and self.version in (1, 2), "STO-23")
             need(database.execute("SELECT id FROM vault").fetchall() == [(self.id,)], "DIR-2")
             yield database
 
@@ -829,9 +865,12 @@ class Vault:
     # Step 1: chains, statements, heads.
 
     def _load_feeds(self):
-        for row_id, *feed, kept in self.database.execute(
-                "SELECT id, collection, device, incarnation, kept FROM feeds WHERE kept > 0"):
-            self.feeds[tuple(feed)] = {"row": row_id, "kept": kept, "hashes": []}
+        floor = "floor, floor_hash" if self.version > 1 else "0, zeroblob(32)"
+        for row_id, *feed, kept, floor, hash_ in self.database.execute(
+                f"SELECT id, collection, device, incarnation, kept, {floor} FROM feeds WHERE kept > 0"):
+            # What was let go of is not there, and the first entry after it names its hash (STO-29).
+            gone = [None] * (floor - 1) + [hash_] if floor else []
+            self.feeds[tuple(feed)] = {"row": row_id, "kept": kept, "floor": floor, "hashes": gone}
         for feed_key, feed in self.feeds.items():
             for number, header, body in self._rows(feed):
                 try:
@@ -1009,8 +1048,54 @@ class Vault:
                 except Refused as error:
                     self.fault(f"a second key of collection {collection.hex()}", error)
 
+    def _load_snapshots(self, carries):
+        """The snapshots under which something was let go of, but for those that another such one covers (SNP-3)."""
+        def is_behind(base, later):
+            upto = {tuple(f): n for f, n, _ in later[3]}
+            return (base is not later and upto.get(tuple(base[0]), 0) >= base[2]
+                    and all(upto.get(tuple(f), 0) >= n for f, n, _ in base[3]))
+        taken = []
+        for base in self.roster.snapshots.values():
+            ends = ((self.feeds.get(tuple(f)), n, h) for f, n, h in base[3])
+            own = self.feeds.get(tuple(base[0]))
+            if own and own["floor"] < base[1] and any(
+                    feed and feed["floor"] == n and feed["hashes"][n - 1] == h for feed, n, h in ends):
+                taken.append(base)
+        snapshots, covered = [], set()
+        for base in [b for b in taken if not any(is_behind(b, later) for later in taken)]:
+            key = tuple(base[0])
+            try:
+                records = read_snapshot([c for n, c in carries.get(key, []) if base[1] <= n <= base[2]])
+            except Refused as error:
+                self.fault(f"snapshot in {feed_name(key)} {base[1]} to {base[2]}", error)
+                continue
+            upto = {tuple(f): n for f, n, _ in base[3]}
+            snapshots.append((key[0], upto, records))
+            covered.update(f for f in upto if f in self.feeds and upto[f] >= self.feeds[f]["floor"])
+        for key in sorted(k for k, feed in self.feeds.items() if feed["floor"] and k not in covered and k in self.ends):
+            if key[0] not in self.shut:
+                self.fault(f"feed {feed_name(key)} begins after entry {self.feeds[key]['floor']}, and no snapshot says what went")
+        return snapshots
+
+    def _adopt(self, snapshots, found):
+        """SNP-2, SNP-3: what each record has after them: ops, what counts as named and as replaced, and what is dead."""
+        states = {key: (ops, set(), set(), set()) for key, ops in found.items()}
+        for collection, _, records in snapshots:
+            for record, carried in records.items():
+                ops, named, replaced, _ = states.setdefault((collection, record), ({}, set(), set(), set()))
+                for place, (is_named, paths, op) in carried.items():
+                    ops.setdefault(place, op)
+                    named.update([place] if is_named else [])
+                    replaced.update((place, path) for path in paths)
+        for collection, upto, records in snapshots:
+            for (of, record), (ops, _, _, dead) in states.items():
+                if of == collection:
+                    carried = records.get(record, {})
+                    dead.update(p for p in ops if p not in carried and p[2] <= upto.get((of, *p[:2]), 0))
+        return states
+
     def _load_collections(self):
-        found = {}
+        found, carries = {}, {}
         for key in self._applied(lambda c: c not in (AUTHORITY, ROOT)):
             collection, device, incarnation = key
             if collection in self.shut:
@@ -1024,10 +1109,13 @@ class Vault:
                     if kind == 5 and purpose == 0:
                         self.logs[-1]["events"].append(change)
                     elif kind in (1, 2) and purpose in range(1, len(CATEGORIES) + 1):         # OPS-6
-                        op = (clock, *change[1:]) if kind == 1 else (clock, None, {}, change[1])
+                        op = op_of(kind, clock, change)
                         found.setdefault((collection, change[0]), {})[device, incarnation, number, index] = op
-        for (collection, record), ops in found.items():
-            self.records[collection, record] = (*record_of(ops), self.purposes[collection])
+                    elif kind == 9 and purpose in range(1, len(CATEGORIES) + 1):
+                        carries.setdefault(key, []).append((number, change))
+        for (collection, record), state in self._adopt(self._load_snapshots(carries), found).items():
+            if state[0].keys() - state[3]:
+                self.records[collection, record] = (*record_of(*state), self.purposes[collection])
 
     # DIR-10: logs and attachments.
 

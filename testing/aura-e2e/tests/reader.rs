@@ -68,6 +68,39 @@ fn a_program_written_from_the_specification_reads_the_vault() {
     assert_eq!(read(&mut wrong, "--list").code, 3);
 }
 
+/// SNP-1 to SNP-3: a vault that let go of what was deleted and replaced reads as it does to the program.
+#[test]
+fn it_reads_a_vault_that_let_go() {
+    if reader().is_none() {
+        return;
+    }
+    let person = Person::new();
+    let titles: Vec<String> = (0..12).map(|n| format!("Note {n}")).collect();
+    let ids: Vec<String> =
+        titles.iter().map(|title| person.adds(title, "first").unwrap()).collect();
+    ids[..4].iter().for_each(|id| drop(person.does(["rm", id])));
+    person.does(["edit", &ids[5], "text=second"]);
+    let compacted = ["compact", "--deleted-before", "0", "--replaced-before", "0", "--now"];
+    person.does(compacted);
+    // What came since names what was carried.
+    person.does(["edit", &ids[6], "text=after it"]);
+    person.adds("Later", "after it").unwrap();
+    person.does(["verify"]);
+    let status = person.asks(["status"]);
+    person.does(["lock", "--stop"]);
+    let read = |what: &str| {
+        let mut command = reader().expect("it was there before");
+        command.arg(person.home()).arg("--password-file").arg(person.path("password")).arg(what);
+        Done::of(&command.output().expect("Python runs"))
+    };
+    let verified = read("--verify").json();
+    assert_eq!(verified["faults"], 0, "{verified}");
+    let listed = read("--list");
+    assert_eq!(listed.lines().len(), 9, "{listed:?}");
+    assert!(!listed.out.contains("Note 2") && listed.out.contains("Note 11"), "{listed:?}");
+    assert_eq!(read("--state-hash").out.trim(), status["state_hash"].as_str().unwrap());
+}
+
 #[test]
 fn it_judges_every_vector_as_this_implementation_does() {
     let Some(mut check) = script("check_vectors.py") else { return };
