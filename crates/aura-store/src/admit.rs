@@ -133,11 +133,8 @@ enum Staged {
 impl<R: Rows> Coverage<'_, R> {
     /// Up to where a feed is covered. Asked only where its entries are not there.
     fn of(&self, feed: FeedId) -> Result<Position, StoreError> {
-        let covered = self.listed.covered(feed);
-        if covered.number > 0 {
-            return Ok(covered);
-        }
-        Ok(self.with_staged()?.map_or(covered, |devices| devices.covered(feed)))
+        let staged = self.with_staged()?;
+        Ok(staged.as_deref().unwrap_or(self.listed).covered(feed))
     }
 
     /// The devices with those that staged statements list; `None` where no statements are staged.
@@ -187,7 +184,6 @@ fn standing<R: Rows>(rows: &R, offer: &Offer<'_>) -> Result<Standing, StoreError
         let is_behind = position.number < row.kept.number;
         let (goes_back, differs) = match (is_beyond, is_behind) {
             (true, _) => (!is_newer, false),
-            (_, true) if position.number == 0 => (is_newer, false),
             // What was let go of cannot be compared any more.
             (_, true) if position.number < row.floor.number => (is_newer, false),
             (_, true) => (is_newer, rows.hash_at(row, position.number)? != Some(position.hash)),
@@ -300,7 +296,7 @@ fn stage<R: Rows>(
         }
         if number > row.held.number.saturating_add(1) {
             let covered = coverage.of(row.feed)?;
-            if entry.follows(covered.number, &covered.hash) && covered.number > 0 {
+            if entry.follows(covered.number, &covered.hash) {
                 // STO-30: what a snapshot covers is ignored for ever; the feed goes on after it.
                 rows.begin_after(&mut row, covered)?;
             }
@@ -412,9 +408,6 @@ fn complete<R: Rows>(
             let mut row = rows.feed_or_make(&feed)?;
             rows.begin_after(&mut row, *position)?;
             rows.update(&row)?;
-            if collection == &CollectionId::AUTHORITY {
-                coverage.staged.take();
-            }
             found = Some(row);
         }
         match found {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation, VaultId};
+use aura_protocol::limits::READ_ENTRIES_MAX;
 use aura_protocol::signed::Signed;
 use aura_protocol::store::{StoreError, StoredHead};
 use aura_testkit::author::Author;
@@ -208,6 +209,22 @@ fn avl_05_statements_are_judged_once_with_a_push() {
     rows.judgements.set(0);
     assert_eq!(rows.takes(&author.head(), &[next, base]), 0);
     assert!(rows.judgements.get() <= 3, "{} judgements", rows.judgements.get());
+}
+
+/// STO-4: statements count that stand further on in a feed than what is read at once.
+#[test]
+fn statements_beyond_what_is_read_at_once_count() {
+    let mut seed = Seed::new(1);
+    let (mut author, genesis) = Author::founder(&mut seed);
+    let rows = Asked::new(author.vault());
+    let own = author.device();
+    let many = (0..READ_ENTRIES_MAX).map(|_| author.confirm(own));
+    let mut entries = vec![genesis];
+    entries.extend(many);
+    let (phone, add) = author.pair(&mut seed);
+    entries.push(add);
+    assert_eq!(rows.takes(&author.head(), &entries), 0);
+    assert!(rows.devices().unwrap().lists(phone.device()));
 }
 
 /// AUT-23, STO-4: where a head cannot be read nobody says what a revoked device's statements come to, and nothing of it is

@@ -96,12 +96,18 @@ pub async fn a_head_only_goes_forward<S: BlindStore>(make: &dyn Fn(VaultId) -> S
     forked(&scene, &scene.author.sign(&dropped), &[]).await;
     // An older head that the newest one extends is no news, but no lie either.
     scene.push(&scene.author.sign(&Head { previous: Hash([0; 32]), ..shorter(1) }), &[]).await;
-    let mut old_fork = shorter(1);
-    old_fork.previous = Hash([0; 32]);
-    for (_, position) in &mut old_fork.feeds {
-        position.hash = Hash([5; 32]);
+    // Nor is one from before there were notes.
+    let mut before = Head { previous: Hash([0; 32]), ..shorter(1) };
+    before.feeds.retain(|(id, _)| *id != NOTES);
+    scene.push(&scene.author.sign(&before), &[]).await;
+    // One that names other entries is, in whichever feed.
+    for (forged, _) in shorter(1).feeds {
+        let mut old_fork = Head { previous: Hash([0; 32]), ..shorter(1) };
+        for (_, position) in old_fork.feeds.iter_mut().filter(|(id, _)| *id == forged) {
+            position.hash = Hash([5; 32]);
+        }
+        forked(&scene, &scene.author.sign(&old_fork), &[]).await;
     }
-    forked(&scene, &scene.author.sign(&old_fork), &[]).await;
     assert_eq!(scene.shown().await, [place(&head)]);
     goes_on(&mut scene).await;
 }

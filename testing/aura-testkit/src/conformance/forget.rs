@@ -20,8 +20,9 @@ pub(super) struct Snapped<S> {
     head: Signed<Head>,
     /// The hash of its last entry.
     last: Hash,
-    /// The other device's head.
+    /// The other device's head, and one from before its last note.
     their_head: Signed<Head>,
+    their_early: Signed<Head>,
     /// The statements of the first device, and what it has written in the snapshot and after it.
     statements: Vec<Entry>,
     pub(super) rest: Vec<Entry>,
@@ -54,9 +55,12 @@ impl<S: BlindStore> Snapped<S> {
             scene.store.put(&scene.access, chunk.name, sealed).await.unwrap();
         }
         let mut other = other;
-        let theirs: Vec<Entry> = (0..3).map(|at| other.entry(NOTES, vec![at; 70])).collect();
+        let theirs: Vec<Entry> = (0..2).map(|at| other.entry(NOTES, vec![at; 70])).collect();
+        let their_early = other.head();
+        scene.push(&their_early, &theirs).await;
+        let theirs = other.entry(NOTES, vec![2; 70]);
         let their_head = other.head();
-        scene.push(&their_head, &theirs).await;
+        scene.push(&their_head, core::slice::from_ref(&theirs)).await;
         scene.author.see(&their_head);
         let covered =
             [(scene.author.feed(NOTES), covered), (other.feed(NOTES), other.position(NOTES))];
@@ -70,7 +74,19 @@ impl<S: BlindStore> Snapped<S> {
         scene.push(&head, &[vec![base.clone()], rest[1..].to_vec()].concat()).await;
         let statements = vec![add, base];
         let (chunks, last) = ([old, live], scene.author.position(NOTES).hash);
-        Self { scene, other, base: id, head, last, their_head, statements, rest, covered, chunks }
+        Self {
+            scene,
+            other,
+            base: id,
+            head,
+            last,
+            their_head,
+            their_early,
+            statements,
+            rest,
+            covered,
+            chunks,
+        }
     }
 
     pub(super) async fn forget(&self) -> Result<u64, StoreError> {
@@ -111,7 +127,7 @@ pub async fn what_is_covered_goes<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
         snapped.is_forgotten(own, after, own_at.number).await;
     }
     snapped.is_forgotten(theirs, 0, their_at.number).await;
-    let Snapped { mut scene, mut other, rest, chunks, .. } = snapped;
+    let Snapped { mut scene, mut other, rest, chunks, their_head, their_early, .. } = snapped;
     let read = scene.store.read(&scene.access, own, own_at.number, 99).await.unwrap();
     assert_eq!(read, rest);
     let none = scene.store.read(&scene.access, theirs, their_at.number, 99).await.unwrap();
@@ -129,6 +145,15 @@ pub async fn what_is_covered_goes<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
     scene.push(&head, core::slice::from_ref(&entry)).await;
     let read = scene.store.read(&scene.access, theirs, their_at.number, 99).await.unwrap();
     assert_eq!(read, [entry]);
+    // Older heads are no lie, though what they name went; one that ends where the feed begins now is compared.
+    scene.push(&their_early, &[]).await;
+    scene.push(&their_head, &[]).await;
+    let mut forged = their_head.claim().unwrap();
+    for (_, position) in forged.feeds.iter_mut().filter(|(id, _)| *id == NOTES) {
+        position.hash = Hash([7; 32]);
+    }
+    let answer = scene.store.push(&scene.access, &other.sign(&forged), &[]).await;
+    assert!(matches!(answer, Err(StoreError::Fork)), "{answer:?}");
     // Whoever still has what went pushes it in vain.
     let read = scene.store.read(&scene.access, own, own_at.number, 99).await.unwrap();
     assert_eq!(read, [rest, more].concat());
@@ -139,6 +164,14 @@ pub async fn what_proves_nothing_lets_nothing_go<S: BlindStore>(make: &dyn Fn(Va
     let mut snapped = Snapped::new(make).await;
     let (base, last) = (snapped.base, snapped.last);
     let first = snapped.covered[0].1.hash;
+    // A feed that goes on, or is told of again, right where it is covered keeps what it has.
+    let theirs = snapped.covered[1].0;
+    snapped.scene.push(&snapped.their_head, &[]).await;
+    let next = snapped.other.entry(NOTES, vec![3; 70]);
+    let head = snapped.other.head();
+    snapped.scene.push(&head, &[next]).await;
+    let read = snapped.scene.store.read(&snapped.scene.access, theirs, 0, 9).await.unwrap();
+    assert_eq!(read.len(), 4);
     for (why, base, last) in [
         ("another snapshot", Hash([7; 32]), last),
         ("another end of it, as a forked one has", base, first),
@@ -245,10 +278,14 @@ pub async fn a_feed_begins_where_a_snapshot_ends<S: BlindStore>(make: &dyn Fn(Va
     assert!(matches!(answer, Err(StoreError::Gap { .. })), "{answer:?}");
     let with = |rest: &[Entry]| [before.clone(), vec![base.clone()], rest.to_vec()].concat();
     let answer = empty.push(access, &snapped.head, &with(&snapped.rest[1..])).await;
-    assert!(matches!(answer, Err(StoreError::Gap { .. })), "{answer:?}");
+    assert!(matches!(answer, Err(StoreError::Gap { expected: 1, .. })), "{answer:?}");
     let receipt = empty.push(access, &snapped.head, &with(&snapped.rest)).await.unwrap();
     assert_eq!(receipt, Receipt { missing: vec![] });
-    // The other device has nothing above what is covered.
+    // The other device has nothing above what is covered. Of it the store gets a part, and then its end.
+    let [_, (theirs, _)] = snapped.covered;
+    let early = snapped.scene.store.read(access, theirs, 0, 2).await.unwrap();
+    let receipt = empty.push(access, &snapped.their_early, &early).await.unwrap();
+    assert_eq!(receipt, Receipt { missing: vec![] });
     let receipt = empty.push(access, &their_head, &[]).await.unwrap();
     assert_eq!(receipt, Receipt { missing: vec![] });
     let [(own, own_at), (theirs, their_at)] = snapped.covered;
@@ -265,7 +302,7 @@ pub async fn a_feed_begins_where_a_snapshot_ends<S: BlindStore>(make: &dyn Fn(Va
     let agreed = snapped.other.head();
     let receipt = empty.push(access, &agreed, &[entry]).await.unwrap();
     assert_eq!(receipt, Receipt { missing: vec![] });
-    assert_eq!(empty.forget(access, snapped.base).await.unwrap(), 0, "nothing is there to go");
+    assert_eq!(empty.forget(access, snapped.base).await.unwrap(), 2, "the part that it had");
 }
 
 /// STO-30: what stands there after the floor must link to it.
