@@ -298,6 +298,22 @@ fn f_21_who_stands_still_goes_on() {
     phone.does(["verify"]);
 }
 
+/// Where a server asks a device that joins to wait a moment, it waits, and does not end.
+#[test]
+fn a_join_waits_where_the_server_asks_for_it() {
+    let host = Host::with("[limits]\naccount_per_second = 12\n");
+    let nora = Person::new();
+    for kind in ["note", "login", "observation", "task", "contact"] {
+        nora.does(["add", kind, "--title", "One of each"]);
+    }
+    assert_eq!(adds_server(&nora, &host, "nora").code, 0);
+    wait_until("everything is there", || nora.types(["sync"]).code == 0);
+    let phone = Person::without_vault();
+    hand_over(&nora, &phone);
+    let joined = tries_to_join(&phone, &host, "nora");
+    assert_eq!(joined.code, 0, "{joined:?}");
+}
+
 /// A server that has forgotten everything is filled again by any device.
 #[test]
 fn a_wiped_server_is_filled_again() {

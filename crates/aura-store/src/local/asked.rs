@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use super::feed::FeedRow;
 use super::schema::{self, Presence};
-use crate::admit::{Admission, Offer, admit, devices};
+use crate::admit::{Admission, Authority, Offer, admit, devices};
 use crate::devices::Devices;
 use crate::rows::{Life, Rows, Sums};
 
@@ -201,11 +201,17 @@ fn avl_05_statements_are_judged_once_with_a_push() {
     assert!(matches!(answer, Err(StoreError::Refused(_))));
     assert_eq!(rows.judgements.get(), 0);
 
+    // Nor does one that brings other entries have anybody judge anew.
+    let note = author.entry(NOTES, vec![1; 60]);
+    let (listed, head) = (rows.devices().unwrap(), author.head());
+    let taken = admit(&rows, &listed, &Offer::new(rows.vault, &head).unwrap(), &[note]).unwrap();
+    assert!(matches!(taken, Admission::Taken(_, Authority::Unchanged)));
+
     // A snapshot that comes last in a push counts for what stands before it.
     author.entry(NOTES, vec![1; 60]);
     let covered = vec![(author.feed(NOTES), author.position(NOTES))];
     let next = author.entry(NOTES, vec![2; 60]);
-    let (base, _) = author.base(NOTES, (2, 2), covered);
+    let (base, _) = author.base(NOTES, (3, 3), covered);
     rows.judgements.set(0);
     assert_eq!(rows.takes(&author.head(), &[next, base]), 0);
     assert!(rows.judgements.get() <= 3, "{} judgements", rows.judgements.get());

@@ -12,6 +12,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use aura_crypto::key::SecretKey;
 use aura_crypto::login;
@@ -38,6 +40,10 @@ use crate::wire::{Joining, Progress, Source, Way};
 
 pub(super) const NOTHING_MADE: &str =
     "Nothing was made here, and the vault's other devices are as they were.";
+
+/// How often a join waits where a store asks for it, and for how long at most: longer ones are told.
+const WAITS_MAX: u32 = 10;
+const WAIT_S_MAX: u64 = 5;
 
 /// What a join makes, and may have left.
 const REMAINS: [&str; 16] = [
@@ -157,7 +163,13 @@ fn enter(
     let mut kept = Kept::new(site);
     let store = store.map_err(|error| unread(&sync::trouble(&error, &kept.site)))?;
     let host = Host { local: &local, access: Access::Vault(vault), own: None, halt };
-    let trip = host.fetch(Ok(Arc::clone(&store)), &mut kept)?;
+    let mut trip = host.fetch(Ok(Arc::clone(&store)), &mut kept)?;
+    for _ in 0..WAITS_MAX {
+        // What has come stays, and is not asked for again.
+        let Some(seconds) = trip.wait_s.filter(|seconds| *seconds <= WAIT_S_MAX) else { break };
+        thread::sleep(Duration::from_secs(seconds));
+        trip = host.fetch(Ok(Arc::clone(&store)), &mut kept)?;
+    }
     if let Some(trouble) = &trip.trouble {
         return Err(unread(trouble));
     }
