@@ -555,3 +555,6 @@ fn read_views(map: &mut aura_protocol::codec::MapReader<'_, '_>) -> Result<ViewK
         search: map.required(2, |r| SearchKey::from_slice(r.bytes()?).ok_or(CodecError::Bounds))?,
     })
 }
+
+#[cfg(test)]
+mod tests;
