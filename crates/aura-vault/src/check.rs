@@ -6,13 +6,16 @@
 //! here; building the views again is `Session::rebuild`. Memory does not grow with the vault.
 //! Source: spec/vault-directory.md, rule DIR-10.
 
+mod report;
+
+mod ends;
 mod rebuilt;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use aura_protocol::authority::{AuthorityError, Roster};
+use aura_protocol::authority::AuthorityError;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash};
+use aura_protocol::id::{CollectionId, FeedId, Hash};
 use aura_protocol::signed::Signed;
 use aura_protocol::store::StoreError;
 
@@ -27,10 +30,10 @@ use crate::vault::read_roster;
 use crate::view;
 use crate::views::Views;
 
+use self::ends::check_ends;
 use self::rebuilt::{Rebuilt, Rows};
-
-/// Problems that are named one by one; more are only counted.
-const PROBLEMS_MAX: usize = 1000;
+pub use self::report::Report;
+use self::report::name;
 
 /// How far a check has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,34 +42,6 @@ pub struct Progress {
     pub done: u64,
     /// Objects in all, as far as known.
     pub total: u64,
-}
-
-/// What a check came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Objects checked: entries, heads, chunks, records.
-    pub checked: u64,
-    /// What is wrong, in words, without content.
-    pub problems: Vec<String>,
-    /// Problems that were not named for their number.
-    pub unnamed: u64,
-    /// Entries whose place in their chain was checked, but not what is in them: the second lock is shut.
-    pub waiting: u64,
-}
-
-impl Report {
-    /// Whether nothing is wrong.
-    pub fn is_ok(&self) -> bool {
-        self.problems.is_empty()
-    }
-
-    fn problem(&mut self, text: String) {
-        if self.problems.len() < PROBLEMS_MAX {
-            self.problems.push(text);
-        } else {
-            self.unnamed = self.unnamed.saturating_add(1);
-        }
-    }
 }
 
 /// Told how much has been done since it was told last.
@@ -141,10 +116,6 @@ impl Session {
     }
 }
 
-fn name(feed: &FeedId) -> String {
-    format!("feed {} of device {}", feed.collection, feed.device)
-}
-
 /// Statements and head signatures verify; every feed ends where its device's head says.
 fn check_heads(
     open: &Open,
@@ -164,47 +135,7 @@ fn check_heads(
             return;
         }
     };
-    let mut claimed: BTreeMap<FeedId, Position> = BTreeMap::new();
-    for signed in heads {
-        report.checked = report.checked.saturating_add(1);
-        let device = signed.claim().ok().and_then(|claim| roster.device(claim.device));
-        let Some(device) = device else {
-            report.problem("a head is not by a listed device".to_owned());
-            continue;
-        };
-        match signed.verify(&device.keys.sign) {
-            Ok(head) => {
-                claimed.extend(head.feeds.iter().map(|(id, position)| (head.feed(*id), *position)));
-            }
-            Err(error) => {
-                report.problem(format!("the head of device {}: {error}", device.keys.id()));
-            }
-        }
-    }
-    for (feed, position) in feeds {
-        match claimed.remove(feed) {
-            Some(head) if head == *position => {}
-            // Of a device that was revoked, more may have come than is accepted.
-            Some(head) if head.number < position.number && has_ended(&roster, feed.device) => {}
-            Some(head) => report.problem(format!(
-                "{} ends at entry {}, but its device signed {}",
-                name(feed),
-                position.number,
-                head.number
-            )),
-            None if has_ended(&roster, feed.device) => {}
-            None => report.problem(format!("{} is named by no head", name(feed))),
-        }
-    }
-    for feed in claimed.into_keys() {
-        report.problem(format!("{} is named by a head, but missing", name(&feed)));
-    }
-}
-
-/// Whether a device was revoked, a life of it closed, or it was listed by what does not count any more.
-fn has_ended(roster: &Roster, device: DeviceId) -> bool {
-    let device = roster.device(device);
-    device.is_none_or(|device| device.revoked.is_some() || !device.closed.is_empty())
+    check_ends(&roster, (feeds, heads), report);
 }
 
 /// What is behind one lock: its feeds, attachments and database. Without views it is shut, and only the

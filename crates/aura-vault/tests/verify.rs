@@ -142,6 +142,9 @@ fn rebuild_changes_nothing_that_a_person_can_see() {
     let vault = bench.unlock();
     let session = owner(&vault);
     session.rebuild().unwrap();
+    let mut actions = Vec::new();
+    session.audit(&mut |logged| actions.push(logged.event.action.as_str())).unwrap();
+    assert!(actions.contains(&"rebuild"), "it is on the record: {actions:?}");
     assert_eq!(session.status().unwrap().state_hash, hash);
     assert_eq!(session.search("text", Typing::Done, 100).unwrap().len(), 20);
     assert!(session.verify(&mut |_| {}).unwrap().is_ok());
