@@ -10,11 +10,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aura_protocol::authority::{Recipient, SlotKind};
-use aura_protocol::entry::{ChunkAdded, Entry};
-use aura_protocol::head::Position;
-use aura_protocol::id::{ChunkName, CollectionId, DeviceId, FeedId, Hash, Incarnation};
-use aura_protocol::signed::Signed;
-use aura_protocol::store::{LocalLog, StoreError};
+use aura_protocol::entry::Entry;
+use aura_protocol::id::{CollectionId, FeedId};
+use aura_protocol::store::LocalLog;
 use aura_store::local::LocalStore;
 use aura_testkit::hostile::Mallory;
 use aura_testkit::seed::Seed;
@@ -25,6 +23,7 @@ use aura_vault::record::Attachment;
 use aura_vault::search::Typing;
 use aura_vault::vault::{Credential, Vault, VaultError};
 use serde_json::json;
+use support::altered::{Altered, Harm};
 use support::pair::{Device, Rogue};
 use support::{Bench, PASSWORD, START_MS, fields, note, password};
 use zeroize::Zeroizing;
@@ -105,92 +104,6 @@ fn collection_of(device: &Device) -> CollectionId {
     feeds.retain(|(of, _)| !special.contains(of));
     // The audit log is longer than one note.
     feeds.into_iter().min_by_key(|(_, position)| position.number).unwrap().0
-}
-
-/// A log in which one byte of one entry's body is another.
-struct Altered {
-    inner: LocalStore,
-    feed: FeedId,
-    number: u64,
-    at: usize,
-}
-
-impl Altered {
-    fn alter(&self, entry: Entry) -> Entry {
-        if (entry.header().feed, entry.header().number) != (self.feed, self.number) {
-            return entry;
-        }
-        let mut body = entry.body().to_vec();
-        body[self.at] ^= 1;
-        Entry::from_parts(entry.header_bytes().to_vec(), body).unwrap()
-    }
-}
-
-impl LocalLog for Altered {
-    fn append(
-        &self,
-        entries: &[Entry],
-        head: &Signed<aura_protocol::head::Head>,
-    ) -> Result<(), StoreError> {
-        self.inner.append(entries, head)
-    }
-
-    fn read(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let read = LocalLog::read(&self.inner, feed, after, limit)?;
-        Ok(read.into_iter().map(|entry| self.alter(entry)).collect())
-    }
-
-    fn entry(&self, feed: FeedId, number: u64) -> Result<Entry, StoreError> {
-        LocalLog::entry(&self.inner, feed, number).map(|entry| self.alter(entry))
-    }
-
-    fn feeds(&self) -> Result<Vec<(FeedId, Position)>, StoreError> {
-        self.inner.feeds()
-    }
-
-    fn floor(&self, feed: FeedId) -> Result<Position, StoreError> {
-        self.inner.floor(feed)
-    }
-
-    fn forget(&self, base: Hash) -> Result<u64, StoreError> {
-        LocalLog::forget(&self.inner, base)
-    }
-
-    fn claims(&self, name: ChunkName) -> Result<Vec<ChunkAdded>, StoreError> {
-        self.inner.claims(name)
-    }
-
-    fn heads(&self) -> Result<Vec<Signed<aura_protocol::head::Head>>, StoreError> {
-        LocalLog::heads(&self.inner)
-    }
-
-    fn rotten_heads(&self) -> Result<Vec<(DeviceId, Incarnation)>, StoreError> {
-        self.inner.rotten_heads()
-    }
-
-    fn put_chunk(&self, name: ChunkName, sealed: &[u8]) -> Result<(), StoreError> {
-        self.inner.put_chunk(name, sealed)
-    }
-
-    fn chunk(&self, name: ChunkName) -> Result<Vec<u8>, StoreError> {
-        LocalLog::chunk(&self.inner, name)
-    }
-
-    fn chunks(&self) -> Result<Vec<(ChunkName, u64)>, StoreError> {
-        self.inner.chunks()
-    }
-
-    fn sweep_chunks(&self, names: &[ChunkName]) -> Result<(), StoreError> {
-        self.inner.sweep_chunks(names)
-    }
-
-    fn give_way(&self, common: &[(FeedId, u64)]) -> Result<(), StoreError> {
-        self.inner.give_way(common)
-    }
-
-    fn size_bytes(&self) -> Result<(u64, u64), StoreError> {
-        self.inner.size_bytes()
-    }
 }
 
 /// Where these bytes stand in an authority entry of the vault's only device.
@@ -280,7 +193,8 @@ fn unlock(
     drop(std::fs::remove_file(Home::new(&bench.home()).attempts()));
     let inner = LocalStore::open(&Home::new(&bench.home()).store(), Box::new(|| START_MS)).unwrap();
     let (feed, number, begin) = place_of(&inner, sealed);
-    let log = Arc::new(Altered { inner, feed, number, at: begin + at });
+    let log = Arc::new(Altered::new(inner, (feed, number), Harm::Byte(begin + at)));
+    log.begin();
     let transcript = Transcript::new();
     let vault = Vault::load(&bench.home(), Arc::new(RecordedLog::new(log, &transcript))).unwrap();
     let opened = vault.unlock(credential, bench.environment());

@@ -7,12 +7,17 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
+use aura_protocol::head::Position;
+use aura_protocol::id::{CollectionId, FeedId, RecordId};
+use aura_protocol::store::LocalLog;
 use aura_store::local::LocalStore;
 use aura_vault::home::Home;
 use aura_vault::record::Attachment;
 use aura_vault::search::Typing;
 use aura_vault::vault::{Unlocked, Vault, VaultError};
-use support::{Bench, PASSWORD, START_MS, note, owner, password};
+use serde_json::json;
+use support::altered::{Altered, Harm};
+use support::{Bench, PASSWORD, START_MS, fields, note, owner, password};
 
 fn flip(path: &Path, at: usize) {
     let mut bytes = std::fs::read(path).unwrap();
@@ -230,10 +235,105 @@ fn f_08_a_damaged_entry_of_any_feed_is_stepped_over() {
         let Some(vault) = try_unlock(&bench) else { continue };
         opened += 1;
         let problems = owner(&vault).verify(&mut |_| {}).unwrap().problems;
-        assert!(!problems.is_empty(), "{row}");
+        let of_damage = problems.iter().filter(|problem| problem.ends_with("is damaged"));
+        assert_eq!(of_damage.count(), 1, "{row}: {problems:?}");
+        let is_unlinked = |problem: &String| problem.ends_with("does not follow");
+        assert!(!problems.iter().any(is_unlinked), "{row}: {problems:?}");
         owner(&vault).add(&note("c", "C", "it goes on")).unwrap();
     }
     assert!(opened > 4);
+}
+
+/// Three notes, and a change of the first: where they are, and the ids.
+fn four_entries(bench: &Bench) -> (FeedId, Vec<RecordId>) {
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    let ids: Vec<_> =
+        (0..3).map(|n| session.add(&note(&format!("n{n}"), "a", "text")).unwrap()).collect();
+    session.edit(ids[0], &fields(json!({"text": "another"})), &[]).unwrap();
+    drop(session);
+    vault.lock().1.unwrap();
+    let usual = [CollectionId::AUTHORITY, CollectionId::ROOT];
+    // The audit log has more.
+    let is_of_notes =
+        |(feed, at): &(FeedId, Position)| !usual.contains(&feed.collection) && at.number == 4;
+    let feeds = LocalLog::feeds(&own_store(bench)).unwrap();
+    (feeds.into_iter().find(is_of_notes).unwrap().0, ids)
+}
+
+fn own_store(bench: &Bench) -> LocalStore {
+    LocalStore::open(&Home::new(&bench.home()).store(), Box::new(|| START_MS)).unwrap()
+}
+
+/// The vault over a log that will show something else there.
+fn over(bench: &Bench, place: (FeedId, u64), harm: Harm) -> (Arc<Altered>, Vault<Unlocked>) {
+    let log = Arc::new(Altered::new(own_store(bench), place, harm));
+    let vault = Vault::load(&bench.home(), Arc::clone(&log) as Arc<dyn LocalLog>).unwrap();
+    let opened = vault.unlock(&password(PASSWORD), bench.environment());
+    (log, opened.map_err(|(_, error)| error).unwrap())
+}
+
+fn problems(vault: &Vault<Unlocked>) -> Vec<String> {
+    owner(vault).verify(&mut |_| {}).unwrap().problems
+}
+
+/// Attacks INT-05, INT-11: whatever a log shows of an entry that it did not have: it does not open, what follows it does not
+/// follow, a feed ends otherwise, or something is missing.
+#[test]
+fn a_log_that_shows_something_else_is_found_out() {
+    let bench = Bench::new();
+    let (feed, ids) = four_entries(&bench);
+    let name = format!("feed {} of device {}", feed.collection, feed.device);
+    let lost = |n: usize| format!("record {} is not in the log", ids[n]);
+    for (number, harm, told) in [
+        (
+            1,
+            Harm::Byte(9),
+            vec![format!("{name}: entry 2 does not follow"), format!("{name}: entry 1: it")],
+        ),
+        (3, Harm::Byte(9), vec![format!("{name}: entry 4 does not follow"), lost(2)]),
+        (
+            4,
+            Harm::Byte(9),
+            vec![
+                format!("{name}: its last entry has another hash"),
+                format!("record {} differs from the log", ids[0]),
+            ],
+        ),
+        (1, Harm::Gone, vec![format!("{name}: entry 1 is missing"), lost(0), lost(1), lost(2)]),
+        (3, Harm::Gone, vec![format!("{name}: entry 3 is missing"), lost(2)]),
+    ] {
+        let (log, vault) = over(&bench, (feed, number), harm);
+        assert_eq!(problems(&vault), Vec::<String>::new());
+        log.begin();
+        let found = problems(&vault);
+        for told in told {
+            assert!(found.iter().any(|text| text.starts_with(&told)), "{told}: {found:?}");
+        }
+        let hash = "the database's state hash is not the log's".to_owned();
+        assert!(found.contains(&hash), "{found:?}");
+    }
+}
+
+/// Views that were made when the log showed less are not what it says.
+#[test]
+fn views_that_lack_something_are_found_out() {
+    let bench = Bench::new();
+    let (feed, ids) = four_entries(&bench);
+    for (number, told) in [
+        (3, format!("record {} is in the log, but not in the database", ids[2])),
+        (4, format!("record {} differs from the log", ids[0])),
+    ] {
+        let (log, vault) = over(&bench, (feed, number), Harm::Byte(9));
+        log.begin();
+        owner(&vault).rebuild().unwrap();
+        log.end();
+        let found = problems(&vault);
+        assert!(found.contains(&told), "{told}: {found:?}");
+        assert_eq!(found.len(), 2, "and the hash: {found:?}");
+        owner(&vault).rebuild().unwrap();
+        assert_eq!(problems(&vault), Vec::<String>::new());
+    }
 }
 
 /// Fault F-08: the device's own head rotted. To begin at 1 again would fork it; so this is told.

@@ -19,7 +19,7 @@ use super::list::Mutant;
 const TEST_MIN: Duration = Duration::from_secs(20);
 const SLOWER: u32 = 10;
 /// Tests that take longer are not asked: a check has a test that somebody would run.
-const TEST_MAX: Duration = Duration::from_millis(2_500);
+const TEST_MAX: Duration = Duration::from_secs(8);
 const ASKED_EVERY: Duration = Duration::from_millis(2);
 
 const PROPTEST_CASES: &str = "64";

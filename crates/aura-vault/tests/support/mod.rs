@@ -2,6 +2,7 @@
 //! A vault in a temporary directory, with a clock that the test moves and randomness from a seed.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod altered;
 pub mod pair;
 pub mod several;
 pub mod thief;
