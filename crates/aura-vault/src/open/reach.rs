@@ -116,3 +116,88 @@ fn is_accepted_in_part(roster: &Roster, (device, incarnation): Life) -> bool {
         !matches!(last, Some(None))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+    use aura_protocol::authority::decode_body;
+    use aura_protocol::entry::Entry;
+    use aura_testkit::author::Author;
+    use aura_testkit::seed::Seed;
+
+    use super::*;
+
+    const NOTES: CollectionId = CollectionId([7; 16]);
+
+    fn judged(author: &Author, said: &[Entry]) -> Roster {
+        let said = said.iter().flat_map(|entry| decode_body(entry.body()).unwrap());
+        Roster::judge(author.vault(), &said.collect::<Vec<_>>()).unwrap().0
+    }
+
+    fn at(head: &Signed<Head>) -> Position {
+        Position { number: head.claim().unwrap().number, hash: head.hash() }
+    }
+
+    /// AUT-7, AUT-8, AUT-18, REP-15.
+    #[test]
+    fn a_feed_counts_as_far_as_its_device_does() {
+        let mut seed = Seed::new(1);
+        let (mut author, genesis) = Author::founder(&mut seed);
+        let (mut phone, add) = author.pair(&mut seed);
+        let (mut guest, join) = author.joiner(&mut seed);
+        let mut stranger = Author::stranger(&mut seed, author.vault());
+        for author in [&mut author, &mut phone, &mut guest, &mut stranger] {
+            author.entry(NOTES, vec![1]);
+        }
+        let early = phone.head();
+        phone.entry(NOTES, vec![2]);
+        let heads = [author.head(), phone.head(), guest.head(), stranger.head()];
+        let mut said = vec![genesis, add, join];
+        let of = |said: &[Entry], heads: &[Signed<Head>], feed| {
+            Reaches::new(&judged(&author, said), heads, None).of(feed)
+        };
+        let [own, theirs] = [&author, &phone].map(|author| author.feed(NOTES));
+        assert_eq!([own, theirs].map(|feed| of(&said, &heads, feed)), [Reach::Whole; 2]);
+        assert_eq!(of(&said, &heads, guest.feed(NOTES)), Reach::Waiting);
+        assert_eq!(of(&said, &heads, stranger.feed(NOTES)), Reach::Upto(0));
+        // Without a head: who is listed is waited for.
+        assert_eq!(of(&said, &[], theirs), Reach::Waiting);
+        assert_eq!(of(&said, &[], stranger.feed(NOTES)), Reach::Upto(0));
+
+        let revoked = |last: Vec<Position>| {
+            let last = last.into_iter().map(|at| (phone.incarnation(), at)).collect();
+            [said.clone(), vec![author.clone().revoke(phone.device(), last)]].concat()
+        };
+        let mail = FeedId { collection: CollectionId([8; 16]), ..theirs };
+        let newest = revoked(vec![at(&heads[1])]);
+        assert_eq!(of(&newest, &heads, theirs), Reach::Upto(2));
+        assert_eq!(of(&newest, &heads, mail), Reach::Upto(0));
+        assert_eq!(of(&newest, &[early.clone()], theirs), Reach::Upto(1), "so far");
+        // The head that says up to where is not here.
+        assert_eq!(of(&revoked(vec![at(&early)]), &heads, theirs), Reach::Ended);
+        // No head of it counts.
+        assert_eq!(of(&revoked(Vec::new()), &heads, theirs), Reach::Upto(0));
+        // What this device has written itself counts here, whatever the others say.
+        let roster = judged(&author, &revoked(Vec::new()));
+        let reaches = Reaches::new(&roster, &heads, Some(phone.device()));
+        assert_eq!(reaches.of(theirs), Reach::Whole);
+        said.truncate(1);
+        assert_eq!(of(&said, &[], theirs), Reach::Upto(0), "nobody lists it any more");
+    }
+
+    #[test]
+    fn a_reach_is_a_number() {
+        for (reach, upto, passed) in [
+            (Reach::Whole, 9, false),
+            (Reach::Waiting, 0, false),
+            (Reach::Upto(5), 5, true),
+            (Reach::Upto(6), 6, false),
+            (Reach::Upto(20), 9, false),
+            (Reach::Ended, 6, false),
+        ] {
+            assert_eq!((reach.upto(9, 6), reach.is_passed(6)), (upto, passed), "{reach:?}");
+        }
+        assert_eq!(Reach::Ended.upto(3, 6), 3);
+    }
+}
