@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A snapshot that is longer than one entry, with a record that is longer than one op: it is written and read in parts,
+//! and each record is found in it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step ends the test")]
+
+mod support;
+
+use std::sync::atomic::Ordering;
+
+use aura_protocol::id::RecordId;
+use aura_store::local::LocalStore;
+use aura_vault::compact::{Compacted, Resolve};
+use aura_vault::retain::Retention;
+use support::pair::Device;
+use support::{Bench, START_MS, fields, note};
+
+const DAY_MS: i64 = 86_400_000;
+/// Several to an entry of a snapshot.
+const LONG: usize = 90_000;
+/// Two are more than one op of a snapshot carries.
+const HUGE: usize = 2_500_000;
+
+fn pass_days(bench: &Bench, days: i64) {
+    bench.clock.0.fetch_add(days * DAY_MS, Ordering::Relaxed);
+}
+
+/// Lets go of what is a month old, and of no value of what was changed this week.
+fn compact(bench: &Bench, device: &Device) -> Compacted {
+    let now_ms = START_MS + bench.clock.0.load(Ordering::Relaxed);
+    let retention = Retention {
+        deleted_after_ms: now_ms - 30 * DAY_MS,
+        replaced_after_ms: Some(now_ms - 30 * DAY_MS),
+        changed_after_ms: now_ms - 7 * DAY_MS,
+    };
+    device.session().compact(&retention, Resolve::Act).unwrap()
+}
+
+fn text(word: &str, length: usize) -> String {
+    let mut text = format!("{word} ").repeat(length / (word.len() + 1) + 1);
+    text.truncate(length);
+    text
+}
+
+fn edit(device: &Device, id: RecordId, text: &str) {
+    device.session().edit(id, &fields(serde_json::json!({ "text": text })), &[]).unwrap();
+}
+
+/// What each record says, and how many changes of it are known.
+fn read(device: &Device, ids: &[RecordId]) -> Vec<(String, usize)> {
+    let session = device.session();
+    let one = |id: &RecordId| {
+        let record = session.get(*id).unwrap().unwrap();
+        (record.fields["text"].as_str().unwrap().to_owned(), session.history(*id).unwrap().len())
+    };
+    ids.iter().map(one).collect()
+}
+
+/// SNP-1, SNP-3.
+#[test]
+fn a_snapshot_of_many_entries_is_read_in_parts() {
+    let bench = Bench::new();
+    let (mut laptop, kit) = Device::first(&bench, None);
+    let add =
+        |name: &str, length| laptop.session().add(&note(name, name, &text(name, length))).unwrap();
+    let mut ids: Vec<_> = (0..14).map(|n| add(&format!("n{n}"), LONG)).collect();
+    let gone: Vec<_> = (0..3).map(|n| add(&format!("g{n}"), LONG)).collect();
+    gone.iter().for_each(|id| laptop.session().remove(*id).unwrap());
+    pass_days(&bench, 60);
+    // Of these every change stays.
+    let huge = add("huge", HUGE);
+    edit(&laptop, huge, &text("larger", HUGE));
+    edit(&laptop, huge, &text("largest", HUGE));
+    edit(&laptop, ids[4], "short");
+    ids.push(huge);
+    let before = read(&laptop, &ids);
+    assert_eq!(before.last().unwrap().1, 3);
+    let state = laptop.state();
+    assert_eq!(compact(&bench, &laptop).records, 3);
+    assert_eq!((read(&laptop, &ids), laptop.state()), (before.clone(), state.clone()));
+    assert!(laptop.vault.let_go().unwrap().entries > 10);
+    assert_eq!(read(&laptop, &ids), before, "out of the snapshot alone");
+    laptop.session().rebuild().unwrap();
+    assert_eq!((read(&laptop, &ids), laptop.state()), (before.clone(), state.clone()));
+
+    let path = bench.dir.path().join("server");
+    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    laptop.sync(&server);
+    let phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
+    assert_eq!((read(&phone, &ids), phone.state()), (before, state));
+
+    // The next one is made of it.
+    edit(&laptop, ids[2], "after it");
+    laptop.session().remove(ids[9]).unwrap();
+    ids.remove(9);
+    pass_days(&bench, 60);
+    let before = read(&laptop, &ids);
+    let done = compact(&bench, &laptop);
+    assert_eq!(done.records, 1);
+    let after = read(&laptop, &ids);
+    let texts =
+        |of: &[(String, usize)]| of.iter().map(|(text, _)| text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&after), texts(&before));
+    // What names the record stays with its last text.
+    assert_eq!(after.last().unwrap().1, 2, "{done:?}");
+    let report = laptop.session().verify(&mut |_| {}).unwrap();
+    assert!(report.is_ok(), "{:?}", report.problems);
+}
