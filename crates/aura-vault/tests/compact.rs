@@ -17,8 +17,10 @@ use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, RecordId};
 use aura_protocol::store::{Access, BlindStore, LocalLog, StoreError};
 use aura_store::local::LocalStore;
 use aura_store::replicate::Finding;
+use aura_vault::audit::{Action, Outcome};
 use aura_vault::compact::{Compacted, Resolve};
 use aura_vault::feed::{Batch, Commit, open};
+use aura_vault::gate::Logged;
 use aura_vault::keyring::Purpose;
 use aura_vault::op::{Carried, Carry, Change, Op};
 use aura_vault::open::Unsound;
@@ -429,6 +431,18 @@ fn stolen() -> (Robbed, Thief, DeviceId, (CollectionId, Forged)) {
     (Robbed { bench, laptop, server, kit }, thief, phone_id, honest)
 }
 
+/// How many snapshots the record says were adopted, and how many refused.
+fn told(device: &Device) -> (u64, u64) {
+    let (mut done, mut refused) = (0, 0);
+    let count = &mut |logged: Logged| match (logged.event.action, logged.event.outcome) {
+        (Action::Compact, Outcome::Done) => done += logged.event.count,
+        (Action::Compact, Outcome::Refused) => refused += logged.event.count,
+        _ => {}
+    };
+    device.session().audit(count).unwrap();
+    (done, refused)
+}
+
 /// SNP-1, SNP-7, attack INT-13: a device that turned hostile makes snapshots that leave records out, change them or what
 /// they were before, bring deleted ones back, say what does not stand there, take the bytes of attachments, are not in
 /// order, have no end, or cover what is not there. Whoever has everything refuses each of them, now and when the views
@@ -509,6 +523,7 @@ fn snp_7_a_snapshot_that_changes_what_is_there_is_refused() {
         assert_eq!(laptop.vault.let_go().unwrap().entries, 0, "{what}");
         assert_eq!(laptop.state(), state, "{what}");
     }
+    assert_eq!(told(&laptop), (0, 17));
     laptop.session().rebuild().unwrap();
     assert_eq!(laptop.vault.refused_snapshots().unwrap().len(), 1);
     assert_eq!(
@@ -520,7 +535,7 @@ fn snp_7_a_snapshot_that_changes_what_is_there_is_refused() {
     laptop.sync(thief.store.as_ref());
     assert_eq!(laptop.vault.refused_snapshots().unwrap(), []);
     assert_eq!(laptop.vault.adopted_snapshots().unwrap().len(), 1);
-    assert_eq!(laptop.state(), state);
+    assert_eq!((laptop.state(), told(&laptop)), (state, (1, 17)));
     drop(bench);
 }
 
