@@ -361,6 +361,15 @@ fn a_slot_proves_its_key_and_is_opened_once() {
     }
 }
 
+#[test]
+fn a_root_key_is_wrapped_for_a_slot_or_a_device() {
+    for recipient in [Recipient::Slot(SlotId([RECOVERY; 16])), Recipient::Device(device(PHONE))] {
+        let claim = Claim::Wrap { recipient, generation: epoch(1, 1), sealed: vec![4; 32] };
+        let said = statement(claim, 1);
+        assert_eq!(decode(&said).as_ref(), Ok(&said));
+    }
+}
+
 /// AUT-12, attacks FRK-12, GRT-12.
 #[test]
 fn the_floor_only_rises() {
@@ -434,6 +443,8 @@ fn what_was_covered_is_known() {
     roster.apply(&said(later, &[LAPTOP])).unwrap();
     let of_lasts: Vec<_> = roster.bases().map(|base| base.range).collect();
     assert_eq!(of_lasts, [(7, 7)]);
+    let of_all: Vec<_> = roster.snapshots().iter().map(|base| base.range).collect();
+    assert_eq!(of_all, [(3, 5), (7, 7)]);
     for number in 0..9 {
         assert_eq!(roster.has_covered(feed, at(number)), number == 2 || number == 6, "{number}");
         assert!(!roster.has_covered(other, at(number)));
