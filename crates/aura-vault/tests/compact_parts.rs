@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use aura_protocol::id::RecordId;
 use aura_store::local::LocalStore;
 use aura_vault::compact::{Compacted, Resolve};
+use aura_vault::home::Home;
 use aura_vault::retain::Retention;
 use support::pair::Device;
 use support::{Bench, START_MS, fields, note};
@@ -26,9 +27,14 @@ fn pass_days(bench: &Bench, days: i64) {
 
 /// Lets go of what is a month old, and of no value of what was changed this week.
 fn compact(bench: &Bench, device: &Device) -> Compacted {
+    compact_deleted(bench, device, 30)
+}
+
+/// The same, but for records that were deleted fewer days ago.
+fn compact_deleted(bench: &Bench, device: &Device, days: i64) -> Compacted {
     let now_ms = START_MS + bench.clock.0.load(Ordering::Relaxed);
     let retention = Retention {
-        deleted_after_ms: now_ms - 30 * DAY_MS,
+        deleted_after_ms: now_ms - days * DAY_MS,
         replaced_after_ms: Some(now_ms - 30 * DAY_MS),
         changed_after_ms: now_ms - 7 * DAY_MS,
     };
@@ -104,4 +110,71 @@ fn a_snapshot_of_many_entries_is_read_in_parts() {
     assert_eq!(after.last().unwrap().1, 2, "{done:?}");
     let report = laptop.session().verify(&mut |_| {}).unwrap();
     assert!(report.is_ok(), "{:?}", report.problems);
+}
+
+/// SNP-3: of two snapshots that were made at once, what one has let go of stays gone, though the other one carries it.
+#[test]
+fn what_one_of_two_snapshots_lets_go_of_stays_gone() {
+    let bench = Bench::new();
+    let (mut laptop, kit) = Device::first(&bench, None);
+    let ids: Vec<_> = (0..6)
+        .map(|n| laptop.session().add(&note(&format!("n{n}"), "a", "first")).unwrap())
+        .collect();
+    for id in &ids {
+        edit(&laptop, *id, "second");
+        edit(&laptop, *id, "third");
+    }
+    ids[4..].iter().for_each(|id| laptop.session().remove(*id).unwrap());
+    pass_days(&bench, 60);
+    let path = bench.dir.path().join("server");
+    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    laptop.sync(&server);
+    let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
+    phone.sync(&server);
+    laptop.sync(&server);
+    assert_eq!(compact(&bench, &laptop).records, 2);
+    let kept = compact_deleted(&bench, &phone, 900);
+    assert!(kept.records == 0 && kept.changes > 0, "{kept:?}");
+    let in_trash = |device: &Device| device.session().trash(None, 100).unwrap().len();
+    assert_eq!([&laptop, &phone].map(in_trash), [0, 2]);
+    for _ in 0..2 {
+        phone.sync(&server);
+        laptop.sync(&server);
+    }
+    assert_eq!([&laptop, &phone].map(in_trash), [0, 0]);
+    assert_eq!(laptop.state(), phone.state());
+    for device in [&laptop, &phone] {
+        assert_eq!(device.vault.refused_snapshots().unwrap(), []);
+        device.session().rebuild().unwrap();
+        assert_eq!(in_trash(device), 0);
+        let report = device.session().verify(&mut |_| {}).unwrap();
+        assert!(report.is_ok(), "{:?}", report.problems);
+    }
+}
+
+/// SNP-7, fault F-08: where something that a snapshot must be compared with is damaged here, it is neither adopted nor refused.
+#[test]
+fn what_cannot_be_compared_waits() {
+    let bench = Bench::new();
+    let (mut laptop, kit) = Device::first(&bench, None);
+    let [kept, gone] =
+        ["kept", "gone"].map(|name| laptop.session().add(&note(name, name, "first")).unwrap());
+    laptop.session().remove(gone).unwrap();
+    pass_days(&bench, 60);
+    edit(&laptop, kept, "second");
+    let path = bench.dir.path().join("server");
+    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    laptop.sync(&server);
+    let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
+    phone.sync(&server);
+    let store = Home::new(&bench.dir.path().join("phone")).store().join("store.db");
+    let store = rusqlite::Connection::open(store).unwrap();
+    let spoil = "UPDATE entries SET body = zeroblob(length(body)) WHERE number = 1";
+    assert!(store.execute(spoil, []).unwrap() > 2);
+    assert_eq!(compact(&bench, &laptop).records, 1);
+    laptop.sync(&server);
+    phone.sync(&server);
+    assert_eq!(phone.vault.refused_snapshots().unwrap(), []);
+    assert_eq!(phone.vault.adopted_snapshots().unwrap(), []);
+    assert_eq!(laptop.vault.adopted_snapshots().unwrap().len(), 1);
 }

@@ -63,7 +63,9 @@ impl Open {
             let late = match self.try_base(views, &scope)? {
                 Ok(late) => late,
                 Err(unsound) => {
-                    lock(&self.refused).insert(base.id, unsound);
+                    if let Some(unsound) = unsound {
+                        lock(&self.refused).insert(base.id, unsound);
+                    }
                     continue;
                 }
             };

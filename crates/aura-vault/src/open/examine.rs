@@ -81,12 +81,13 @@ impl<'a> Scope<'a> {
 }
 
 impl Open {
-    /// Reads a snapshot through and changes nothing.
+    /// Reads a snapshot through and changes nothing. Without a reason it cannot be told yet: something that it must be
+    /// compared with is damaged here, or not here.
     pub(super) fn try_base(
         &self,
         views: &Views,
         scope: &Scope<'_>,
-    ) -> Result<Result<Vec<Unsaid>, Unsound>, OpenError> {
+    ) -> Result<Result<Vec<Unsaid>, Option<Unsound>>, OpenError> {
         let mut is_whole = true;
         for (feed, at) in &scope.base.covered {
             let before = scope.before.upto(*feed);
@@ -97,7 +98,7 @@ impl Open {
                 continue;
             }
             match self.log.entry(*feed, at.number) {
-                Ok(entry) if entry.hash() != at.hash => return Ok(Err(Unsound::Fork)),
+                Ok(entry) if entry.hash() != at.hash => return Ok(Err(Some(Unsound::Fork))),
                 Ok(_)
                 | Err(
                     StoreError::Forgotten { .. }
@@ -108,7 +109,7 @@ impl Open {
             }
         }
         let (mut unfaithful, mut late) = (0u64, Vec::new());
-        let (mut is_within, mut chunks) = (true, BTreeSet::new());
+        let (mut is_within, mut is_told, mut chunks) = (true, true, BTreeSet::new());
         let read = self.each_part(scope.base, &mut |after, upto, records| {
             let carried = || records.iter().flat_map(|(_, carried)| carried);
             is_within &= carried().all(|carried| scope.covers(&carried.dot));
@@ -117,31 +118,40 @@ impl Open {
                 let doubtful =
                     scope.with_part((after, upto, records), |part| views.db.doubtful(part))?;
                 for (row, carried) in doubtful {
-                    if !self.is_faithful(scope, &row, &carried)? {
-                        unfaithful = unfaithful.saturating_add(1);
-                    } else if self.is_own_and_late(scope, &row) {
-                        late.push((row.id, pairs(&row)));
+                    match self.is_faithful(scope, &row, &carried)? {
+                        None => is_told = false,
+                        Some(false) => unfaithful = unfaithful.saturating_add(1),
+                        Some(true) if self.is_own_and_late(scope, &row) => {
+                            late.push((row.id, pairs(&row)));
+                        }
+                        Some(true) => {}
                     }
                 }
             }
             Ok(())
         })?;
-        Ok(match (read, unfaithful) {
-            (Err(unsound), _) => Err(unsound),
-            (Ok(()), _) if !is_within => Err(Unsound::Form),
-            (Ok(()), 0) if !self.says_again(scope.base, chunks)? => Err(Unsound::Chunks),
-            (Ok(()), 0) => Ok(late),
-            (Ok(()), count) => Err(Unsound::Unfaithful(count)),
+        if let Err(unsound) = read {
+            return Ok(Err(Some(unsound)));
+        }
+        Ok(match (is_within, unfaithful) {
+            (false, _) => Err(Some(Unsound::Form)),
+            (true, 0) => match self.says_again(scope.base, chunks)? {
+                Some(true) if is_told => Ok(late),
+                Some(false) => Err(Some(Unsound::Chunks)),
+                Some(true) | None => Err(None),
+            },
+            (true, count) => Err(Some(Unsound::Unfaithful(count))),
         })
     }
 
     /// Whether a snapshot's entries say of these chunks what is known of them. A store that lets go of all other entries
-    /// has no other word for their bytes.
+    /// has no other word for their bytes. Nothing where that cannot be told.
     fn says_again(
         &self,
         base: &Snapshot,
         mut chunks: BTreeSet<ChunkName>,
-    ) -> Result<bool, OpenError> {
+    ) -> Result<Option<bool>, OpenError> {
+        let mut is_told = true;
         let (first, last) = base.range;
         let mut after = first.saturating_sub(1);
         while after < last && !chunks.is_empty() {
@@ -150,47 +160,56 @@ impl Open {
             let Some(end) = entries.last() else { break };
             after = end.header().number;
             for added in entries.iter().flat_map(|entry| &entry.header().added) {
-                if chunks.contains(&added.name) && self.is_known(added)? {
-                    chunks.remove(&added.name);
+                if !chunks.contains(&added.name) {
+                    continue;
+                }
+                match self.is_known(added)? {
+                    Some(true) => drop(chunks.remove(&added.name)),
+                    Some(false) => {}
+                    None => is_told = false,
                 }
             }
         }
-        Ok(chunks.is_empty())
+        Ok(if chunks.is_empty() { Some(true) } else { is_told.then_some(false) })
     }
 
     /// Whether nobody says anything else of a chunk, or its bytes are here and are those.
-    fn is_known(&self, added: &ChunkAdded) -> Result<bool, OpenError> {
+    fn is_known(&self, added: &ChunkAdded) -> Result<Option<bool>, OpenError> {
         if self.log.claims(added.name)?.len() == 1 {
-            return Ok(true);
+            return Ok(Some(true));
         }
         let sealed = match self.log.chunk(added.name) {
-            Err(StoreError::Absent | StoreError::Damaged(_)) => return Ok(false),
+            Err(StoreError::Absent | StoreError::Damaged(_)) => return Ok(None),
             sealed => sealed?,
         };
-        Ok(Hash::of(&[&sealed]) == added.hash)
+        Ok(Some(Hash::of(&[&sealed]) == added.hash))
     }
 
-    /// Whether what a snapshot covers of a record comes to what it carries: what came since is left out.
+    /// Whether what a snapshot covers of a record comes to what it carries: what came since is left out. Nothing where not
+    /// all of it can be read.
     fn is_faithful(
         &self,
         scope: &Scope<'_>,
         row: &Row,
         carried: &[Carried],
-    ) -> Result<bool, OpenError> {
+    ) -> Result<Option<bool>, OpenError> {
         let past = self.past(row)?;
         let covered = row.state.touches().iter().filter(|touch| scope.covers(&touch.dot));
         let known = || past.iter().filter(|past| scope.covers(&past.touch.dot));
         if known().count() != covered.count() {
-            return Ok(false);
+            return Ok(None);
         }
         let (before, after) = (Self::replay(known()), replay(carried));
         let is_same = before.leaf(row.id) == after.leaf(row.id);
-        // What it was before, too: somebody may want to go back to that.
+        // What it was before, too: somebody may want to go back to that. What an earlier snapshot let go of stays gone,
+        // whatever this one says of it.
+        let is_gone =
+            |carried: &Carried| scope.is_gone(&carried.dot) && !row.state.has(&carried.dot);
         let is_written = |carried: &Carried| known().any(|past| carried.is_left_of(&past.carried));
-        if !carried.iter().all(is_written) {
-            return Ok(false);
+        if !carried.iter().all(|carried| is_gone(carried) || is_written(carried)) {
+            return Ok(Some(false));
         }
-        Ok(before.is_live() == after.is_live() && (is_same || !before.is_live()))
+        Ok(Some(before.is_live() == after.is_live() && (is_same || !before.is_live())))
     }
 
     /// Whether this device changed a record after what a snapshot covers, or concurrently.
