@@ -361,15 +361,6 @@ fn a_slot_proves_its_key_and_is_opened_once() {
     }
 }
 
-#[test]
-fn a_root_key_is_wrapped_for_a_slot_or_a_device() {
-    for recipient in [Recipient::Slot(SlotId([RECOVERY; 16])), Recipient::Device(device(PHONE))] {
-        let claim = Claim::Wrap { recipient, generation: epoch(1, 1), sealed: vec![4; 32] };
-        let said = statement(claim, 1);
-        assert_eq!(decode(&said).as_ref(), Ok(&said));
-    }
-}
-
 /// AUT-12, attacks FRK-12, GRT-12.
 #[test]
 fn the_floor_only_rises() {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Canonical CBOR: one encoding for each value, and none but that is read (INT-14).
 
+use aura_protocol::authority::{Claim, Recipient, Statement};
 use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
 use aura_protocol::entry::EntryHeader;
-use aura_protocol::limits::{CBOR_DEPTH_MAX, ENTRY_HEADER_BYTES_MAX};
+use aura_protocol::id::SlotId;
+use aura_protocol::limits::{CBOR_DEPTH_MAX, ENTRY_HEADER_BYTES_MAX, STATEMENT_BYTES_MAX};
 
-use crate::sample::{cbor, header, unhex, with_member};
+use crate::sample::{PHONE, RECOVERY, cbor, device, epoch, header, statement, unhex, with_member};
 
 fn any(bytes: &[u8]) -> Result<(), CodecError> {
     let mut reader = Reader::new(bytes);
@@ -207,4 +209,14 @@ fn a_writer_counts_its_bytes() {
     assert!(writer.is_empty());
     writer.boolean(true).boolean(false).null();
     assert_eq!((writer.len(), writer.into_bytes()), (3, vec![0xf5, 0xf4, 0xf6]));
+}
+
+/// A wrapped root key is for a slot or for a device.
+#[test]
+fn recipients_are_read_as_they_were_written() {
+    for recipient in [Recipient::Slot(SlotId([RECOVERY; 16])), Recipient::Device(device(PHONE))] {
+        let claim = Claim::Wrap { recipient, generation: epoch(1, 1), sealed: vec![4; 32] };
+        let said = statement(claim, 1);
+        assert_eq!(Statement::from_bytes(&said.to_bytes(), STATEMENT_BYTES_MAX), Ok(said));
+    }
 }

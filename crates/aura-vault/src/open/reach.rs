@@ -173,7 +173,7 @@ mod tests {
         let newest = revoked(vec![at(&heads[1])]);
         assert_eq!(of(&newest, &heads, theirs), Reach::Upto(2));
         assert_eq!(of(&newest, &heads, mail), Reach::Upto(0));
-        assert_eq!(of(&newest, &[early.clone()], theirs), Reach::Upto(1), "so far");
+        assert_eq!(of(&newest, std::slice::from_ref(&early), theirs), Reach::Upto(1), "so far");
         // The head that says up to where is not here.
         assert_eq!(of(&revoked(vec![at(&early)]), &heads, theirs), Reach::Ended);
         // No head of it counts.
