@@ -131,10 +131,24 @@ enum Staged {
 }
 
 impl<R: Rows> Coverage<'_, R> {
-    /// Up to where a feed is covered. Asked only where its entries are not there.
-    fn of(&self, feed: FeedId) -> Result<Position, StoreError> {
+    /// Whether a snapshot covers a feed right up to here. Asked only where its entries are not there.
+    fn covers(&self, feed: FeedId, at: Position) -> Result<bool, StoreError> {
         let staged = self.with_staged()?;
-        Ok(staged.as_deref().unwrap_or(self.listed).covered(feed))
+        Ok(staged.as_deref().unwrap_or(self.listed).covers(feed, at))
+    }
+
+    /// After which covered entry a feed goes on that has a gap. It may be an earlier snapshot's, while not every device
+    /// has adopted the one that covers that (STO-30).
+    fn floor_of(&self, row: &FeedRow<R::Key>) -> Result<Position, StoreError> {
+        let staged = self.with_staged()?;
+        let covered = staged.as_deref().unwrap_or(self.listed).covered(row.feed);
+        for at in covered.into_iter().filter(|at| at.number > row.kept.number) {
+            let next = at.number.saturating_add(1);
+            if self.rows.has_any(row, (next, next))? {
+                return Ok(at);
+            }
+        }
+        Ok(row.held)
     }
 
     /// The devices with those that staged statements list; `None` where no statements are staged.
@@ -295,10 +309,11 @@ fn stage<R: Rows>(
             rows.unstage(&mut row, number)?;
         }
         if number > row.held.number.saturating_add(1) {
-            let covered = coverage.of(row.feed)?;
-            if entry.follows(covered.number, &covered.hash) {
+            let before =
+                Position { number: number.saturating_sub(1), hash: entry.header().previous };
+            if coverage.covers(row.feed, before)? {
                 // STO-30: what a snapshot covers is ignored for ever; the feed goes on after it.
-                rows.begin_after(&mut row, covered)?;
+                rows.begin_after(&mut row, before)?;
             }
         }
         if number != row.held.number.saturating_add(1) {
@@ -403,7 +418,7 @@ fn complete<R: Rows>(
         }
         let mut found = feeds.get(&feed).copied();
         let is_short = found.is_none_or(|row| row.held.number < position.number);
-        if is_short && coverage.of(feed)? == *position {
+        if is_short && coverage.covers(feed, *position)? {
             // STO-30: there is nothing after what a snapshot covers.
             let mut row = rows.feed_or_make(&feed)?;
             rows.begin_after(&mut row, *position)?;
@@ -422,7 +437,7 @@ fn complete<R: Rows>(
             }
             Some(mut row) => {
                 if position.number > row.kept.number && has_gap(rows, &row)? {
-                    row.floor = coverage.of(feed)?;
+                    row.floor = coverage.floor_of(&row)?;
                 }
                 reached.push((row, *position));
             }

@@ -125,11 +125,13 @@ impl Devices {
         self.roster.as_ref()?.bases().find(|base| base.id == id)
     }
 
-    /// Up to where snapshots cover a feed: of several the furthest.
-    pub fn covered(&self, feed: FeedId) -> Position {
-        let bases = self.roster.iter().flat_map(Roster::bases);
-        let covered = bases.map(|base| base.covers(feed));
-        covered.max_by_key(|at| at.number).unwrap_or(Position::NONE)
+    /// Up to where snapshots cover a feed, also those that others have covered: ascending.
+    pub fn covered(&self, feed: FeedId) -> Vec<Position> {
+        let bases = self.roster.iter().flat_map(Roster::snapshots);
+        let mut covered: Vec<_> = bases.map(|base| base.covers(feed)).collect();
+        covered.retain(|at| at.number > 0);
+        covered.sort_unstable_by_key(|at| at.number);
+        covered
     }
 
     /// Whether a snapshot, superseded or not, covers a feed right up to here.

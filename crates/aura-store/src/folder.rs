@@ -300,8 +300,8 @@ async fn covers(
 ) -> Result<bool, StoreError> {
     let feed = runs.feed();
     let judged = judge.judged().await?;
-    let base = judged.devices.roster().into_iter().flat_map(Roster::bases);
-    let Some(base) = base.into_iter().find(|base| base.covers(feed) == at) else {
+    let mut bases = judged.devices.roster().into_iter().flat_map(Roster::snapshots);
+    let Some(base) = bases.find(|base| base.covers(feed) == at) else {
         return Ok(false);
     };
     runs.mark(&at, base.id).await.map(|()| true)

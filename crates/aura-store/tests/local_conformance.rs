@@ -83,6 +83,8 @@ conformance! {
     whose_word_counts,
     what_is_no_snapshot_lets_nothing_go,
     a_feed_begins_where_a_snapshot_ends,
+    a_feed_begins_where_an_earlier_snapshot_ended,
+    what_is_covered_is_kept_where_it_is_offered,
     a_feed_goes_on_only_as_it_was,
     what_is_covered_otherwise_stays,
     what_is_only_staged_is_not_covered,

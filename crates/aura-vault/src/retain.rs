@@ -30,22 +30,13 @@ pub struct Retention {
 /// Says which ops an earlier snapshot let go of.
 pub(crate) type IsGone<'a> = &'a dyn Fn(&Dot) -> bool;
 
-/// A record's state, as ops in their places make it.
-pub(crate) fn replay<'a>(ops: impl IntoIterator<Item = &'a Carried>) -> State {
-    let mut state = State::default();
-    for carried in ops {
-        state.take_carried(carried.clone());
-    }
-    state
-}
-
 /// The ops that stay, of all that a record has. `is_gone` says which ops an earlier snapshot let go of.
 pub(crate) fn retain(
     ops: Vec<Carried>,
     retention: &Retention,
     is_gone: IsGone<'_>,
 ) -> Vec<Carried> {
-    let state = replay(&ops);
+    let state = State::replay(&ops);
     let changed_ms = physical_ms(state.modified());
     if !state.is_live() && changed_ms < retention.deleted_after_ms {
         return Vec::new();
@@ -76,7 +67,7 @@ fn stays(
     let mut stays: BTreeSet<Dot> = state.needed().into_iter().collect();
     // What an import compares with when it is run again (OPS-19).
     let imported = ops.iter().filter(|carried| carried.op.author.starts_with(IMPORT));
-    stays.extend(replay(imported).needed());
+    stays.extend(State::replay(imported).needed());
     // The kind is the greatest of any write (OPS-15).
     let kind = |carried: &&Carried| match &carried.op.change {
         Change::Write { kind, .. } => Some((*kind, carried.op.clock, carried.dot)),
@@ -175,7 +166,7 @@ mod tests {
             if *takes_in {
                 known.extend(all.iter().map(|carried| carried.dot));
             }
-            let own = replay(all.iter().filter(|carried| known.contains(&carried.dot)));
+            let own = State::replay(all.iter().filter(|carried| known.contains(&carried.dot)));
             let change = match paths {
                 Some(paths) => {
                     let fields: BTreeMap<_, _> = paths
@@ -230,8 +221,8 @@ mod tests {
             let kept = retain(before.to_vec(), &retention(day), &|_| false);
             let stays: BTreeSet<Dot> = kept.iter().map(|carried| carried.dot).collect();
             let is_dead = |dot: &Dot| known.contains(dot) && !stays.contains(dot);
-            let whole = replay(before);
-            let mut fresh = replay(&kept);
+            let whole = State::replay(before);
+            let mut fresh = State::replay(&kept);
             if whole.is_live() {
                 same(&whole, &fresh)?;
             }
@@ -240,7 +231,7 @@ mod tests {
             first.bury(&is_dead);
             kept.iter().for_each(|carried| { first.take_carried(carried.clone()); });
             same(&first, &fresh)?;
-            let mut last = replay(&ops);
+            let mut last = State::replay(&ops);
             for carried in later {
                 first.take_carried(carried.clone());
                 fresh.take_carried(carried.clone());
@@ -255,7 +246,7 @@ mod tests {
             let upto = second.min(later.len()) + kept.len();
             let again = retain(all[..upto].to_vec(), &retention(day + 5), &is_dead);
             let rest = &all[upto..];
-            let mut from_snapshot = replay(&again);
+            let mut from_snapshot = State::replay(&again);
             let covered: BTreeSet<Dot> = all[..upto].iter().map(|carried| carried.dot).chain(known).collect();
             let stays: BTreeSet<Dot> = again.iter().map(|carried| carried.dot).collect();
             rest.iter().for_each(|carried| { from_snapshot.take_carried(carried.clone()); });

@@ -150,7 +150,7 @@ impl Open {
 
     /// A record's state as some of its ops make it.
     pub(crate) fn replay<'a>(past: impl IntoIterator<Item = &'a Past>) -> State {
-        crate::retain::replay(past.into_iter().map(|past| &past.carried))
+        State::replay(past.into_iter().map(|past| &past.carried))
     }
 
     /// A record as it was before its newest op.

@@ -8,6 +8,7 @@
 
 mod fields;
 mod bury;
+mod shown;
 
 use std::collections::BTreeMap;
 

@@ -5,38 +5,26 @@
 
 mod support;
 
-use std::sync::atomic::Ordering;
-
 use aura_protocol::id::RecordId;
 use aura_store::local::LocalStore;
 use aura_vault::compact::{Compacted, Resolve};
 use aura_vault::home::Home;
 use aura_vault::retain::Retention;
 use support::pair::Device;
-use support::{Bench, START_MS, fields, note};
+use support::snapshots::{DAY_MS, compact, edit, pass_days, retention};
+use support::{Bench, START_MS, note};
 
-const DAY_MS: i64 = 86_400_000;
 /// Several to an entry of a snapshot.
 const LONG: usize = 90_000;
 /// Two are more than one op of a snapshot carries.
 const HUGE: usize = 2_500_000;
 
-fn pass_days(bench: &Bench, days: i64) {
-    bench.clock.0.fetch_add(days * DAY_MS, Ordering::Relaxed);
-}
-
-/// Lets go of what is a month old, and of no value of what was changed this week.
-fn compact(bench: &Bench, device: &Device) -> Compacted {
-    compact_deleted(bench, device, 30)
-}
-
-/// The same, but for records that were deleted fewer days ago.
+/// Lets go of what is a month old, but of no record that was deleted fewer than so many days ago.
 fn compact_deleted(bench: &Bench, device: &Device, days: i64) -> Compacted {
-    let now_ms = START_MS + bench.clock.0.load(Ordering::Relaxed);
+    let of_a_month = retention(bench);
     let retention = Retention {
-        deleted_after_ms: now_ms - days * DAY_MS,
-        replaced_after_ms: Some(now_ms - 30 * DAY_MS),
-        changed_after_ms: now_ms - 7 * DAY_MS,
+        deleted_after_ms: of_a_month.deleted_after_ms - (days - 30) * DAY_MS,
+        ..of_a_month
     };
     device.session().compact(&retention, Resolve::Act).unwrap()
 }
@@ -45,10 +33,6 @@ fn text(word: &str, length: usize) -> String {
     let mut text = format!("{word} ").repeat(length / (word.len() + 1) + 1);
     text.truncate(length);
     text
-}
-
-fn edit(device: &Device, id: RecordId, text: &str) {
-    device.session().edit(id, &fields(serde_json::json!({ "text": text })), &[]).unwrap();
 }
 
 /// What each record says, and how many changes of it are known.
@@ -95,7 +79,8 @@ fn a_snapshot_of_many_entries_is_read_in_parts() {
     assert_eq!((read(&phone, &ids), phone.state()), (before, state));
 
     // The next one is made of it.
-    edit(&laptop, ids[2], "after it");
+    // Of what the first one carries: the text of a note is replaced by an op that the next one does not carry.
+    ["soon gone", "after it"].into_iter().for_each(|text| edit(&laptop, ids[2], text));
     laptop.session().remove(ids[9]).unwrap();
     ids.remove(9);
     pass_days(&bench, 60);
@@ -108,6 +93,10 @@ fn a_snapshot_of_many_entries_is_read_in_parts() {
     assert_eq!(texts(&after), texts(&before));
     // What names the record stays with its last text.
     assert_eq!(after.last().unwrap().1, 2, "{done:?}");
+    // Who comes now reads both, one on top of the other.
+    laptop.sync(&server);
+    let tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    assert_eq!((read(&tablet, &ids), tablet.state()), (after, laptop.state()));
     let report = laptop.session().verify(&mut |_| {}).unwrap();
     assert!(report.is_ok(), "{:?}", report.problems);
 }

@@ -5,17 +5,21 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
 use aura_crypto::kdf::Argon2Params;
 use aura_protocol::authority::Recipient;
-use aura_protocol::id::DeviceId;
+use aura_protocol::head::Position;
+use aura_protocol::id::{CollectionId, DeviceId, FeedId};
 use aura_protocol::store::{Access, LocalLog};
+use aura_store::local::LocalStore;
 use aura_store::replicate::{Mark, replicate};
 use aura_vault::vault::{Kit, Loss, Vault, VaultError};
+use support::altered::{Altered, Harm};
 use support::several::{Device, first, join, recovery, reopened, sync};
-use support::{Bench, PASSWORD, password};
+use support::{Bench, PASSWORD, START_MS, owner, password};
 use zeroize::Zeroizing;
 
 const SECOND: &str = "a second one for what is nobody's business";
@@ -338,6 +342,47 @@ fn rep_15_what_was_applied_too_early_is_taken_back() {
     assert_eq!(tablet.finds("thief"), 0);
     tablet.session().rebuild().unwrap();
     assert_eq!(tablet.state(), laptop.state());
+}
+
+/// REP-15: what a revoked device wrote beyond what counts may be anything, and a check has nothing to say of it; of what
+/// counts it has.
+#[test]
+fn what_a_revoked_device_wrote_too_late_is_no_fault_of_the_vault() {
+    let (bench, [mut laptop, mut phone, mut tablet], _) = three();
+    let lost = own(&phone);
+    phone.add("b", "from the phone, before");
+    meet(&mut laptop, &mut phone);
+    let counted: BTreeMap<FeedId, u64> =
+        laptop.store.feeds().unwrap().into_iter().map(|(feed, at)| (feed, at.number)).collect();
+    phone.add("t", "written by the thief");
+    phone.add("u", "and more");
+    meet(&mut tablet, &mut phone);
+    revoke(&mut laptop, lost).unwrap().unwrap();
+    meet(&mut tablet, &mut laptop);
+    tablet.verify();
+    let home = tablet.vault.home().clone();
+    let late = |(feed, at): (FeedId, Position)| {
+        let counted = *counted.get(&feed)?;
+        let is_late = feed.device == lost && counted > 0 && counted < at.number;
+        (is_late && feed.collection != CollectionId::AUTHORITY).then_some((feed, counted))
+    };
+    let late: Vec<_> = tablet.store.feeds().unwrap().into_iter().filter_map(late).collect();
+    assert!(!late.is_empty());
+    drop((tablet.vault.lock(), tablet.store));
+    for (feed, counted) in late {
+        for (number, is_told) in [(counted, true), (counted + 1, false)] {
+            let store = LocalStore::open(&home.store(), Box::new(|| START_MS)).unwrap();
+            let log = Arc::new(Altered::new(store, (feed, number), Harm::Byte(9)));
+            let vault = Vault::load(home.path(), Arc::clone(&log) as Arc<dyn LocalLog>).unwrap();
+            let opened = vault.unlock(&password(PASSWORD), bench.environment());
+            let vault = opened.map_err(|(_, error)| error).unwrap();
+            log.begin();
+            let problems = owner(&vault).verify(&mut |_| {}).unwrap().problems;
+            let told = format!(": entry {number}: it does not open");
+            let found = problems.iter().any(|problem| problem.contains(&told));
+            assert_eq!(found, is_told, "{feed:?} {number} {problems:?}");
+        }
+    }
 }
 
 /// AUT-25: who had joined with a recovery code that is replaced stays what it was.

@@ -9,14 +9,16 @@ use std::sync::Arc;
 
 use aura_protocol::head::Position;
 use aura_protocol::id::{CollectionId, FeedId, RecordId};
-use aura_protocol::store::LocalLog;
+use aura_protocol::store::{Access, LocalLog};
 use aura_store::local::LocalStore;
+use aura_store::replicate::{Mark, replicate};
 use aura_vault::home::Home;
 use aura_vault::record::Attachment;
 use aura_vault::search::Typing;
 use aura_vault::vault::{Unlocked, Vault, VaultError};
 use serde_json::json;
 use support::altered::{Altered, Harm};
+use support::pair::Device;
 use support::{Bench, PASSWORD, START_MS, fields, note, owner, password};
 
 fn flip(path: &Path, at: usize) {
@@ -285,13 +287,16 @@ fn a_log_that_shows_something_else_is_found_out() {
     let (feed, ids) = four_entries(&bench);
     let name = format!("feed {} of device {}", feed.collection, feed.device);
     let lost = |n: usize| format!("record {} is not in the log", ids[n]);
+    let unlinked = |number| format!("{name}: entry {number} does not follow");
     for (number, harm, told) in [
+        (1, Harm::Header(|header| header.previous.0[0] ^= 1), vec![unlinked(1), unlinked(2)]),
         (
-            1,
-            Harm::Byte(9),
-            vec![format!("{name}: entry 2 does not follow"), format!("{name}: entry 1: it")],
+            3,
+            Harm::Header(|header| header.epoch.counter += 7),
+            vec![unlinked(4), format!("{name}: entry 3: there is no key"), lost(2)],
         ),
-        (3, Harm::Byte(9), vec![format!("{name}: entry 4 does not follow"), lost(2)]),
+        (1, Harm::Byte(9), vec![unlinked(2), format!("{name}: entry 1: it")]),
+        (3, Harm::Byte(9), vec![unlinked(4), lost(2)]),
         (
             4,
             Harm::Byte(9),
@@ -312,6 +317,9 @@ fn a_log_that_shows_something_else_is_found_out() {
         }
         let hash = "the database's state hash is not the log's".to_owned();
         assert!(found.contains(&hash), "{found:?}");
+        // A record that the log lacks does not make the others look missing.
+        let is_wrong = |text: &&String| text.ends_with("but not in the database");
+        assert_eq!(found.iter().find(is_wrong), None);
     }
 }
 
@@ -335,6 +343,37 @@ fn views_that_lack_something_are_found_out() {
         vault.try_again().unwrap();
         assert_eq!(problems(&vault), Vec::<String>::new());
     }
+}
+
+/// A disk that fails is told, and no reason to throw the views away.
+#[test]
+fn a_log_that_fails_once_is_read_again() {
+    let bench = Bench::new();
+    let (mut laptop, kit) = Device::first(&bench, None);
+    let path = bench.dir.path().join("server");
+    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    laptop.sync(&server);
+    let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
+    phone.sync(&server);
+    laptop.sync(&server);
+    let known = laptop.store.feeds().unwrap();
+    phone.session().add(&note("a", "Otter", "from the phone")).unwrap();
+    phone.sync(&server);
+    drop((laptop.vault.lock(), laptop.store));
+    // The first entry of the phone's in its notes.
+    let is_new = |feed: &FeedId| known.iter().all(|(known, _)| known != feed);
+    let feeds = phone.store.feeds().unwrap();
+    let feed = feeds.into_iter().map(|(feed, _)| feed).find(is_new).unwrap();
+    let (log, mut vault) = over(&bench, (feed, 1), Harm::Fails);
+    let access = Access::Vault(vault.id());
+    let done = pollster::block_on(replicate(&log.inner, &server, &access, &Mark::new()));
+    assert!(done.stopped.is_none(), "{done:?}");
+    log.begin();
+    assert!(vault.take_in().is_err());
+    assert_eq!(owner(&vault).search("otter", Typing::Done, 9).unwrap().len(), 0);
+    vault.take_in().unwrap();
+    assert_eq!(owner(&vault).search("otter", Typing::Done, 9).unwrap().len(), 1);
+    assert_eq!(problems(&vault), Vec::<String>::new());
 }
 
 /// Fault F-08: the device's own head rotted. To begin at 1 again would fork it; so this is told.

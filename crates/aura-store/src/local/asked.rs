@@ -207,6 +207,19 @@ fn avl_05_statements_are_judged_once_with_a_push() {
     let taken = admit(&rows, &listed, &Offer::new(rows.vault, &head).unwrap(), &[note]).unwrap();
     assert!(matches!(taken, Admission::Taken(_, Authority::Unchanged)));
 
+    // Nor one of a device that was revoked, which has said something before.
+    let (mut lost, add) = author.pair(&mut seed);
+    let said = lost.confirm(lost.device());
+    assert_eq!(rows.takes(&author.head(), &[add]), 0);
+    assert_eq!(rows.takes(&lost.head(), &[said]), 0);
+    let revoke = author.revoke(lost.device(), Vec::new());
+    assert_eq!(rows.takes(&author.head(), &[revoke]), 0);
+    let note = lost.entry(NOTES, vec![1; 60]);
+    let (listed, head) = (rows.devices().unwrap(), lost.head());
+    rows.judgements.set(0);
+    drop(admit(&rows, &listed, &Offer::new(rows.vault, &head).unwrap(), &[note]));
+    assert_eq!(rows.judgements.get(), 0);
+
     // A snapshot that comes last in a push counts for what stands before it.
     author.entry(NOTES, vec![1; 60]);
     let covered = vec![(author.feed(NOTES), author.position(NOTES))];

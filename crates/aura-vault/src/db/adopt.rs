@@ -15,7 +15,6 @@ use super::turn::{LOAD, load};
 use super::{Db, DbError, Row, Tally, origins, read_row};
 use crate::op::{Carried, Dot};
 use crate::record::Category;
-use crate::retain::replay;
 use crate::state::State;
 use crate::view;
 
@@ -64,18 +63,6 @@ impl Part<'_> {
             is_changed |= state.take_carried(carried.clone());
         }
         (state, is_changed)
-    }
-
-    /// Whether it is plain from its state alone that what is carried of a record is what is here of it: it comes to the
-    /// same, by ops that stand so in the log.
-    fn is_plain(row: Option<&Row>, carried: &[Carried], id: RecordId) -> bool {
-        let none = State::default();
-        let (known, said) = (row.map_or(&none, |row| &row.state), replay(carried));
-        let is_same = match (known.is_live(), said.is_live()) {
-            (true, true) => known.leaf(id) == said.leaf(id),
-            (known, said) => known == said,
-        };
-        is_same && carried.iter().all(|carried| known.shows(carried))
     }
 }
 
@@ -141,10 +128,10 @@ impl Db {
         let mut doubtful = Vec::new();
         self.each_of(part, &mut |id, row, carried| {
             let row = row.filter(|row| row.category == part.category);
-            if !Part::is_plain(row.as_ref(), carried, id) {
-                let none =
-                    || Row { id, category: part.category, time_ms: 0, state: State::default() };
-                doubtful.push((row.unwrap_or_else(none), carried.to_vec()));
+            let none = || Row { id, category: part.category, time_ms: 0, state: State::default() };
+            let row = row.unwrap_or_else(none);
+            if !row.state.is_plainly(carried) {
+                doubtful.push((row, carried.to_vec()));
             }
             Ok(())
         })?;

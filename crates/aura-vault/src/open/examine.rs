@@ -14,8 +14,7 @@ use super::{Open, OpenError};
 use crate::db::{Part, Row};
 use crate::op::{Carried, Carry, Change, Dot};
 use crate::record::Category;
-use crate::retain::replay;
-use crate::state::Touch;
+use crate::state::{State, Touch};
 use crate::view::chunk_names;
 use crate::views::Views;
 
@@ -199,8 +198,6 @@ impl Open {
         if known().count() != covered.count() {
             return Ok(None);
         }
-        let (before, after) = (Self::replay(known()), replay(carried));
-        let is_same = before.leaf(row.id) == after.leaf(row.id);
         // What it was before, too: somebody may want to go back to that. What an earlier snapshot let go of stays gone,
         // whatever this one says of it.
         let is_gone =
@@ -209,7 +206,17 @@ impl Open {
         if !carried.iter().all(|carried| is_gone(carried) || is_written(carried)) {
             return Ok(Some(false));
         }
-        Ok(Some(before.is_live() == after.is_live() && (is_same || !before.is_live())))
+        let (before, after) = (Self::replay(known()), State::replay(carried));
+        let is_deleted = !before.is_live() && !after.is_live();
+        Ok(match before.current() == after.current() {
+            true => Some(true),
+            // Deleted long ago: nothing of it needs to be carried, and nothing that is carried is taken in.
+            false if is_deleted && carried.iter().all(is_gone) => Some(true),
+            // It carries what an earlier one let go of and what came since: who made it had not adopted that one, and
+            // what it comes to cannot be had here. The next snapshot covers both.
+            false if carried.iter().any(is_gone) => None,
+            false => Some(false),
+        })
     }
 
     /// Whether this device changed a record after what a snapshot covers, or concurrently.
@@ -263,7 +270,7 @@ impl Open {
         // The first entry whose last record is not before this one. Entries without records are stepped over.
         let (mut low, mut high) = base.range;
         while low < high {
-            let middle = low + (high - low) / 2;
+            let middle = u64::midpoint(low, high);
             let mut at = middle;
             let mut found = carries(at)?;
             while found.is_empty() && at < high {
@@ -308,7 +315,7 @@ impl Reading {
         let is_next = !self.has_ended && after == last;
         match record {
             // More of the same.
-            Some(record) if after == Some(record) && is_next && !self.records.is_empty() => {
+            Some(record) if after == Some(record) && is_next => {
                 if let Some((_, known)) = self.records.last_mut() {
                     known.extend(ops);
                 }
@@ -321,11 +328,8 @@ impl Reading {
         }
     }
 
-    /// What can be handed on: all but the last record.
+    /// What can be handed on: all but the last record. Of one that turns out to be in disorder nothing is adopted later.
     fn part(&mut self) -> Option<(Option<RecordId>, RecordId, Records)> {
-        if self.is_disordered || self.records.len() < 2 {
-            return None;
-        }
         let last = self.records.split_off(self.records.len().saturating_sub(1));
         let records = core::mem::replace(&mut self.records, last);
         let after = self.done;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aura_protocol::entry::{ChunkAdded, Entry};
+use aura_protocol::entry::{ChunkAdded, Entry, EntryHeader};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{ChunkName, DeviceId, FeedId, Hash, Incarnation};
 use aura_protocol::signed::Signed;
@@ -11,17 +11,21 @@ use aura_protocol::store::{LocalLog, StoreError};
 use aura_store::local::LocalStore;
 
 /// What it does to the entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Harm {
     /// This byte of its body is another.
     Byte(usize),
+    /// Its header says something else.
+    Header(fn(&mut EntryHeader)),
+    /// Its feed cannot be read, once.
+    Fails,
     /// It is not there, nor is what comes after it in its feed.
     Gone,
 }
 
 /// The log.
 pub struct Altered {
-    inner: LocalStore,
+    pub inner: LocalStore,
     place: (FeedId, u64),
     harm: Harm,
     has_begun: AtomicBool,
@@ -50,7 +54,13 @@ impl Altered {
         }
         match self.harm {
             Harm::Gone => None,
-            Harm::Byte(_) if header.number > number => Some(entry),
+            Harm::Fails => Some(entry),
+            _ if header.number > number => Some(entry),
+            Harm::Header(change) => {
+                let mut header = header.clone();
+                change(&mut header);
+                Some(Entry::new(header, entry.body().to_vec()))
+            }
             Harm::Byte(at) => {
                 let mut body = entry.body().to_vec();
                 body[at] ^= 1;
@@ -66,6 +76,12 @@ impl LocalLog for Altered {
     }
 
     fn read(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        if matches!(self.harm, Harm::Fails)
+            && feed == self.place.0
+            && self.has_begun.swap(false, Ordering::SeqCst)
+        {
+            return Err(StoreError::Io(std::io::Error::other("a failing disk")));
+        }
         let read = LocalLog::read(&self.inner, feed, after, limit)?;
         Ok(read.into_iter().filter_map(|entry| self.alter(entry)).collect())
     }

@@ -5,6 +5,7 @@
 pub mod altered;
 pub mod pair;
 pub mod several;
+pub mod snapshots;
 pub mod thief;
 
 use std::path::Path;

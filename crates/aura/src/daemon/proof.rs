@@ -57,7 +57,7 @@ pub(super) fn status(vault: &Vault<Unlocked>, session: &Session) -> Result<view:
 fn refused((device, why): (DeviceId, Unsound)) -> String {
     let what = match why {
         Unsound::Unfaithful(records) => format!(
-            "with it {} would look different or be gone",
+            "of {} it says something else than is here",
             if records == 1 {
                 "1 record".to_owned()
             } else {

@@ -305,6 +305,70 @@ pub async fn a_feed_begins_where_a_snapshot_ends<S: BlindStore>(make: &dyn Fn(Va
     assert_eq!(empty.forget(access, snapped.base).await.unwrap(), 2, "the part that it had");
 }
 
+/// STO-30: a second snapshot covers the first one, and not every device has adopted it: stores that let go under the first
+/// one go on from there, and a store that has nothing is filled by them.
+pub async fn a_feed_begins_where_an_earlier_snapshot_ended<S: BlindStore>(
+    make: &dyn Fn(VaultId) -> S,
+) {
+    let snapped = Snapped::new(make).await;
+    let [(own, own_at), theirs] = snapped.covered;
+    let Snapped { mut scene, rest, statements, chunks, their_head, .. } = snapped;
+    let genesis = scene.store.read(&scene.access, scene.author.feed(CollectionId::AUTHORITY), 0, 1);
+    let genesis = genesis.await.unwrap();
+    let mail = scene.read_all(MAIL).await.unwrap();
+    let ended = scene.author.position(NOTES);
+    let next = scene.author.entry_with(NOTES, vec![6; 90], vec![chunks[1].clone()]);
+    let (base, _) = scene.author.base(NOTES, (9, 9), vec![(own, ended), theirs]);
+    let head = scene.author.head();
+    let rest = [rest, vec![next]].concat();
+    let empty = make(scene.author.vault());
+    let with = |rest: &[Entry]| {
+        [&genesis[..], &statements, core::slice::from_ref(&base), &mail, rest].concat()
+    };
+    // Where neither of them ends covering, no feed begins.
+    let answer = empty.push(&scene.access, &head, &with(&rest[1..])).await;
+    assert!(matches!(answer, Err(StoreError::Gap { expected: 1, .. })), "{answer:?}");
+    let receipt = empty.push(&scene.access, &head, &with(&rest)).await.unwrap();
+    assert_eq!(receipt, Receipt { missing: vec![] });
+    let receipt = empty.push(&scene.access, &their_head, &[]).await.unwrap();
+    assert_eq!(receipt, Receipt { missing: vec![] });
+    let read = empty.read(&scene.access, own, 0, 9).await;
+    let is_said = matches!(&read, Err(StoreError::Forgotten { feed, upto }) if (*feed, *upto) == (own, own_at.number));
+    assert!(is_said, "{read:?}");
+    assert_eq!(empty.read(&scene.access, own, own_at.number, 9).await.unwrap(), rest);
+    // Whoever let go under the second one begins there.
+    let empty = make(scene.author.vault());
+    let receipt = empty.push(&scene.access, &head, &with(&rest[3..])).await.unwrap();
+    assert_eq!(receipt, Receipt { missing: vec![] });
+    assert_eq!(empty.read(&scene.access, own, ended.number, 9).await.unwrap(), rest[3..]);
+}
+
+/// STO-30: what a snapshot covers is kept all the same where it is offered, at once or piece by piece.
+pub async fn what_is_covered_is_kept_where_it_is_offered<S: BlindStore>(
+    make: &dyn Fn(VaultId) -> S,
+) {
+    let snapped = Snapped::new(make).await;
+    let empty = make(snapped.scene.author.vault());
+    let Snapped { scene, covered, head, statements, their_head, .. } = snapped;
+    let [(own, own_at), (theirs, _)] = covered;
+    let access = &scene.access;
+    let genesis = scene.store.read(access, scene.author.feed(CollectionId::AUTHORITY), 0, 1);
+    let mail = scene.read_all(MAIL).await.unwrap();
+    let notes = scene.read_all(NOTES).await.unwrap();
+    let (early, late) = notes.split_at(usize::try_from(own_at.number).unwrap());
+    let first = [genesis.await.unwrap(), statements, mail, early.to_vec()].concat();
+    let receipt = empty.push(access, &head, &first).await.unwrap();
+    assert_eq!(receipt, Receipt { missing: vec![(own, own_at.number)] });
+    let receipt = empty.push(access, &head, late).await.unwrap();
+    assert_eq!(receipt, Receipt { missing: vec![] });
+    let of_other = scene.store.read(access, theirs, 0, 99).await.unwrap();
+    let receipt = empty.push(access, &their_head, &of_other).await.unwrap();
+    assert_eq!(receipt, Receipt { missing: vec![] });
+    for (feed, entries) in [(own, notes), (theirs, of_other)] {
+        assert_eq!(empty.read(access, feed, 0, 99).await.unwrap(), entries);
+    }
+}
+
 /// STO-30: what stands there after the floor must link to it.
 pub async fn a_feed_goes_on_only_as_it_was<S: BlindStore>(make: &dyn Fn(VaultId) -> S) {
     let mut snapped = Snapped::new(make).await;

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Snapshots that a listed device makes which turned hostile: nobody who has what they cover adopts one that says anything
+//! else than stands there.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step ends the test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use aura_crypto::sign::LabelledSigner as _;
+use aura_protocol::authority::{Claim, SignedStatement, Statement};
+use aura_protocol::codec::{Encode as _, Extra};
+use aura_protocol::entry::ChunkAdded;
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, RecordId};
+use aura_protocol::store::LocalLog;
+use aura_store::local::LocalStore;
+use aura_vault::audit::{Action, Outcome};
+use aura_vault::feed::{Batch, Commit, open};
+use aura_vault::gate::Logged;
+use aura_vault::keyring::Purpose;
+use aura_vault::op::{Carried, Carry, Change, Op};
+use aura_vault::open::Unsound;
+use aura_vault::record::Category;
+use aura_vault::vault::Kit;
+use support::pair::Device;
+use support::snapshots::{DAY_MS, Scene, add, compact, edit, pass_days, scene};
+use support::thief::Thief;
+use support::{Bench, START_MS};
+
+/// Without the phone.
+struct Robbed {
+    bench: Bench,
+    laptop: Device,
+    server: LocalStore,
+    kit: Kit,
+}
+
+/// A snapshot, as somebody writes it.
+#[derive(Clone)]
+struct Forged {
+    carries: Vec<Carry>,
+    added: Vec<ChunkAdded>,
+    /// What is said of chunks after its end.
+    later: Vec<ChunkAdded>,
+    /// Before so many of its ops the range has an entry that says nothing of it.
+    breaks: Vec<usize>,
+    /// Whether it says that other feeds have other entries than they have.
+    is_fork: bool,
+}
+
+impl Forged {
+    fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
+        let mut forged = self.clone();
+        change(&mut forged);
+        forged
+    }
+
+    /// The one with this many ops, so many records after the first.
+    fn carry(&mut self, ops: usize, skip: usize) -> &mut Carry {
+        let mut found = self.carries.iter_mut().filter(|carry| carry.ops.len() == ops);
+        found.nth(skip).unwrap()
+    }
+
+    /// Each record after the one before, and the end after the last.
+    fn linked(mut self) -> Self {
+        let mut last = None;
+        for carry in &mut self.carries {
+            carry.after = last;
+            last = carry.record;
+        }
+        self
+    }
+}
+
+fn texts(carried: &mut Carried) -> &mut BTreeMap<String, Option<String>> {
+    let Change::Write { fields, .. } = &mut carried.op.change else { panic!("no write") };
+    fields
+}
+
+/// The notes' collection, and what an honest snapshot of it has: this device makes one.
+fn honest(bench: &Bench, other: &Device, thief: &Thief) -> (CollectionId, Forged) {
+    assert!(compact(bench, other).changes > 0);
+    let (device, incarnation) = other.vault.life();
+    let mut of_notes = thief.keyring.collections(Purpose::Category(Category::Notes));
+    let collection = of_notes.next().unwrap();
+    let feed = FeedId { collection, device, incarnation };
+    let feeds = LocalLog::feeds(other.store.as_ref()).unwrap();
+    let upto = feeds.iter().find(|(of, _)| *of == feed).unwrap().1.number;
+    let (mut carries, mut added) = (Vec::new(), Vec::new());
+    for number in 1..=upto {
+        let entry = LocalLog::entry(other.store.as_ref(), feed, number).unwrap();
+        added.extend(entry.header().added.clone());
+        for op in open(&entry, &thief.keyring, thief.vault).unwrap() {
+            if let Change::Carry(carry) = op.change {
+                carries.push(carry);
+            }
+        }
+    }
+    (collection, Forged { carries, added, later: Vec::new(), breaks: Vec::new(), is_fork: false })
+}
+
+impl Thief {
+    /// Writes a snapshot, and says that it covers everything up to where the store goes.
+    fn snapshot(&mut self, of: CollectionId, forged: Forged) {
+        let mut entropy = Bench::new().environment().entropy.as_ref()();
+        let clock = self.pen.tick(START_MS + 200 * DAY_MS);
+        let mut covered = LocalLog::feeds(self.store.as_ref()).unwrap();
+        covered.retain(|(feed, _)| feed.collection == of);
+        covered.sort_unstable_by_key(|(feed, _)| *feed);
+        let (feed, first) = (self.pen.feed(of), self.pen.next_number(of));
+        for (_, at) in covered.iter_mut().filter(|(other, _)| forged.is_fork && *other != feed) {
+            at.hash = Hash([7; 32]);
+        }
+        let op = |carry| Op { clock, author: String::new(), change: Change::Carry(carry) };
+        let mut batches = vec![Batch {
+            collection: of,
+            ops: Vec::new(),
+            added: forged.added,
+            dropped: Vec::new(),
+        }];
+        for (at, carry) in forged.carries.into_iter().enumerate() {
+            if forged.breaks.contains(&at) {
+                let empty = || Batch {
+                    collection: of,
+                    ops: Vec::new(),
+                    added: Vec::new(),
+                    dropped: Vec::new(),
+                };
+                batches.extend([empty(), empty()]);
+            }
+            batches.last_mut().unwrap().ops.push(op(carry));
+        }
+        let last = first + batches.len() as u64 - 1;
+        for batch in batches {
+            self.write(&Commit { batches: vec![batch], ..Commit::default() }, entropy.as_mut());
+        }
+        let claim = Claim::Base { feed, range: (first, last), covered };
+        let statement =
+            Statement { vault: Some(self.vault), claim, clock, extra: Extra::default() };
+        let payload = statement.to_bytes();
+        let signature = self.sign.sign(SignedStatement::label(&statement.claim), &payload);
+        let signatures = vec![(self.sign.verifying_key(), signature)];
+        let statements = vec![SignedStatement { payload, signatures }];
+        let later =
+            Batch { collection: of, ops: Vec::new(), added: forged.later, dropped: Vec::new() };
+        let batches = if later.added.is_empty() { Vec::new() } else { vec![later] };
+        self.write(&Commit { statements, batches, ..Commit::default() }, entropy.as_mut());
+    }
+}
+
+/// A scene with a note whose old text is kept, one that both devices edited at once, one that was deleted lately, the phone in the hands of a thief, and an honest snapshot for the thief
+/// to bend. Also who the phone is.
+fn stolen() -> (Robbed, Thief, DeviceId, (CollectionId, Forged)) {
+    let mut scene = scene();
+    let lately = add(&scene.laptop, "lately", "one");
+    edit(&scene.laptop, lately, "two");
+    let both = add(&scene.laptop, "both", "one");
+    scene.laptop.sync(&scene.server);
+    scene.phone.sync(&scene.server);
+    edit(&scene.laptop, both, "of the laptop");
+    edit(&scene.phone, both, "of the phone");
+    let trashed = add(&scene.laptop, "trashed", "one");
+    ["two", "three"].into_iter().for_each(|text| edit(&scene.laptop, trashed, text));
+    scene.laptop.session().remove(trashed).unwrap();
+    scene.laptop.sync(&scene.server);
+    scene.phone.sync(&scene.server);
+    scene.laptop.sync(&scene.server);
+    let phone_id = scene.phone.vault.life().0;
+    // It never reaches anybody.
+    let joined = (scene.laptop.vault.id(), &scene.kit);
+    let other = Device::join(&scene.bench, "other", joined, &scene.server);
+    let Scene { bench, laptop, phone, server, kit, .. } = scene;
+    let thief = Thief::of(phone.store, phone.vault, &kit);
+    let honest = honest(&bench, &other, &thief);
+    (Robbed { bench, laptop, server, kit }, thief, phone_id, honest)
+}
+
+/// How many snapshots the record says were adopted, and how many refused.
+fn told(device: &Device) -> (u64, u64) {
+    let (mut done, mut refused) = (0, 0);
+    let count = &mut |logged: Logged| match (logged.event.action, logged.event.outcome) {
+        (Action::Compact, Outcome::Done) => done += logged.event.count,
+        (Action::Compact, Outcome::Refused) => refused += logged.event.count,
+        _ => {}
+    };
+    device.session().audit(count).unwrap();
+    (done, refused)
+}
+
+/// SNP-1, SNP-7, attack INT-13: a device that turned hostile makes snapshots that leave records out, change them or what
+/// they were before, bring deleted ones back, say what does not stand there, take the bytes of attachments, are not in
+/// order, have no end, or cover what is not there. Whoever has everything refuses each of them, now and when the views
+/// are built anew, and nobody lets go of anything under it.
+#[test]
+fn snp_7_a_snapshot_that_changes_what_is_there_is_refused() {
+    let (Robbed { bench, mut laptop, .. }, mut thief, phone_id, (notes, honest)) = stolen();
+    assert!(honest.carries.len() > 10 && !honest.added.is_empty());
+    // Without the end, and the one that was deleted: of that nothing needs to be carried.
+    let records = honest.carries.len() as u64 - 2;
+    let forge = |carried: &mut Carried| {
+        texts(carried).insert("text".to_owned(), Some("\"forged\"".to_owned()));
+    };
+    let state = laptop.state();
+    for (what, forged, reason) in [
+        (
+            "all gone",
+            honest.with(|it| drop(it.carries.drain(..it.carries.len() - 1))).linked(),
+            Unsound::Unfaithful(records),
+        ),
+        ("one gone", honest.with(|it| drop(it.carries.remove(3))).linked(), Unsound::Unfaithful(1)),
+        (
+            "another text",
+            honest.with(|it| forge(&mut it.carry(1, 2).ops[0])),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "another text of one that was edited",
+            honest.with(|it| forge(&mut it.carry(2, 0).ops[1])),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "another old text",
+            honest.with(|it| forge(&mut it.carry(2, 0).ops[0])),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "another author",
+            honest.with(|it| it.carry(1, 0).ops[0].op.author = "assistant:x".to_owned()),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "another time",
+            honest.with(|it| it.carry(1, 0).ops[0].op.clock += 1),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "another place",
+            honest.with(|it| it.carry(1, 0).ops[0].dot.index += 7),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "a place that is not covered",
+            honest.with(|it| it.carry(1, 0).ops[0].dot.number += 1000),
+            Unsound::Form,
+        ),
+        (
+            "as replaced",
+            honest.with(|it| it.carry(1, 0).ops[0].replaced.push("text".to_owned())),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "one of two texts as replaced",
+            honest.with(|it| it.carry(3, 0).ops[1].replaced.push("text".to_owned())),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "one of two texts as seen",
+            honest.with(|it| it.carry(3, 0).ops[1].is_named = true),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "deleted, as replaced",
+            honest.with(|it| it.carry(4, 0).ops[2].replaced.push("text".to_owned())),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "deleted, another text",
+            honest.with(|it| forge(&mut it.carry(4, 0).ops[2])),
+            Unsound::Unfaithful(1),
+        ),
+        (
+            "deleted, without its last text",
+            honest.with(|it| drop(it.carry(4, 0).ops.remove(2))),
+            Unsound::Unfaithful(1),
+        ),
+        ("no bytes", honest.with(|it| it.added.clear()), Unsound::Chunks),
+        (
+            "bytes that are said after it",
+            honest.with(|it| it.later = core::mem::take(&mut it.added)),
+            Unsound::Chunks,
+        ),
+        ("other bytes", honest.with(|it| it.added[0].hash = Hash([7; 32])), Unsound::Chunks),
+        ("disorder", honest.with(|it| it.carries.swap(3, 4)), Unsound::Form),
+        ("a gap", honest.with(|it| drop(it.carries.remove(3))), Unsound::Form),
+        (
+            "an end elsewhere",
+            honest.with(|it| it.carries.last_mut().unwrap().after = None),
+            Unsound::Form,
+        ),
+        ("no end", honest.with(|it| drop(it.carries.pop())), Unsound::Form),
+        (
+            "more after the end",
+            honest.with(|it| it.carries.extend(it.carries.clone())),
+            Unsound::Form,
+        ),
+        ("a fork", honest.with(|it| it.is_fork = true), Unsound::Fork),
+    ] {
+        thief.snapshot(notes, forged);
+        let done = laptop.sync(thief.store.as_ref());
+        assert!(done.findings.is_empty(), "{what}: {done:?}");
+        assert_eq!(laptop.vault.refused_snapshots().unwrap(), [(phone_id, reason)], "{what}");
+        assert_eq!(laptop.vault.adopted_snapshots().unwrap(), [], "{what}");
+        assert_eq!(laptop.vault.let_go().unwrap().entries, 0, "{what}");
+        assert_eq!(laptop.state(), state, "{what}");
+    }
+    assert_eq!(told(&laptop), (0, 24));
+    laptop.session().rebuild().unwrap();
+    assert_eq!(laptop.vault.refused_snapshots().unwrap().len(), 1);
+    assert_eq!(
+        (laptop.state(), laptop.vault.adopted_snapshots().unwrap()),
+        (state.clone(), vec![])
+    );
+    // The same without a lie is adopted.
+    thief.snapshot(notes, honest);
+    laptop.sync(thief.store.as_ref());
+    assert_eq!(laptop.vault.refused_snapshots().unwrap(), []);
+    assert_eq!(laptop.vault.adopted_snapshots().unwrap().len(), 1);
+    assert_eq!((laptop.state(), told(&laptop)), (state, (1, 24)));
+    drop(bench);
+}
+
+/// SNP-7: entries were let go of under an honest snapshot. A hostile one that covers that one is still compared with it: by who
+/// has adopted the first, when its views are built anew, and by a newcomer.
+#[test]
+fn snp_7_what_an_earlier_snapshot_carries_is_not_changed_by_a_later_one() {
+    let (Robbed { bench, mut laptop, server, kit }, mut thief, phone_id, (notes, honest)) =
+        stolen();
+    thief.snapshot(notes, honest.clone());
+    laptop.sync(thief.store.as_ref());
+    laptop.vault.retire_device(phone_id).unwrap();
+    assert!(laptop.vault.let_go().unwrap().entries > 20);
+    let state = laptop.state();
+    laptop.sync(&server);
+    thief.snapshot(notes, honest.with(|it| drop(it.carries.remove(3))).linked());
+    laptop.sync(thief.store.as_ref());
+    laptop.sync(&server);
+    let refused = [(phone_id, Unsound::Unfaithful(1))];
+    assert_eq!(laptop.vault.refused_snapshots().unwrap(), refused);
+    laptop.session().rebuild().unwrap();
+    assert_eq!(laptop.vault.refused_snapshots().unwrap(), refused);
+    assert_eq!(laptop.state(), state);
+    let tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    assert_eq!(tablet.vault.refused_snapshots().unwrap(), refused);
+    assert_eq!(tablet.state(), state);
+    // What this device makes next covers both, and is adopted.
+    laptop.session().remove(add(&laptop, "gone", "soon")).unwrap();
+    pass_days(&bench, 60);
+    assert_eq!(compact(&bench, &laptop).records, 2, "and the one in the trash");
+    assert_eq!(laptop.vault.refused_snapshots().unwrap(), []);
+    assert_eq!(laptop.vault.adopted_snapshots().unwrap().len(), 1);
+    assert_eq!(laptop.state(), state);
+}
+
+/// SNP-1: entries of a snapshot's range that say nothing of it are passed over, wherever they stand, also when one record is
+/// looked for in it.
+#[test]
+fn snp_1_a_record_is_found_between_entries_that_say_something_else() {
+    for breaks in [vec![1], vec![3, 5], vec![0, 4, 8, 9, 13], (0..14).collect()] {
+        let (Robbed { bench, mut laptop, .. }, mut thief, phone_id, (notes, honest)) = stolen();
+        let (state, ids) = (laptop.state(), honest.carries.iter().filter_map(|carry| carry.record));
+        let histories = |of: &Device| -> Vec<usize> {
+            let is_live = |id: &RecordId| matches!(of.session().get(*id), Ok(Some(_)));
+            ids.clone().filter(is_live).map(|id| of.session().history(id).unwrap().len()).collect()
+        };
+        let carried = honest
+            .carries
+            .iter()
+            .filter(|carry| carry.record.is_some())
+            .map(|carry| carry.ops.len());
+        let carried: usize = carried.sum();
+        thief.snapshot(notes, honest.with(|it| it.breaks.clone_from(&breaks)));
+        laptop.sync(thief.store.as_ref());
+        laptop.vault.retire_device(phone_id).unwrap();
+        assert_eq!(laptop.vault.refused_snapshots().unwrap(), [], "{breaks:?}");
+        assert!(laptop.vault.let_go().unwrap().entries > 20, "{breaks:?}");
+        // All but the four of the one in the trash.
+        assert_eq!(histories(&laptop).iter().sum::<usize>(), carried - 4, "{breaks:?}");
+        laptop.session().rebuild().unwrap();
+        assert_eq!(laptop.state(), state);
+        assert_eq!(histories(&laptop).iter().sum::<usize>(), carried - 4, "{breaks:?}");
+        drop(bench);
+    }
+}
