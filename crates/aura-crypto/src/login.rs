@@ -4,7 +4,7 @@
 //! The secret key is part of it, so that whoever has a server's records cannot try passwords on them; the
 //! stretching makes the same dear for whoever has the secret key too. Source: spec/http.md, rule ACC-6.
 
-use aura_protocol::auth::opaque::Stretch;
+use aura_protocol::auth::login::Stretch;
 use aura_protocol::label::Label;
 use zeroize::Zeroizing;
 

@@ -31,7 +31,7 @@ use aura_crypto::slot::{
     unwrap_from_second_lock, unwrap_from_slot, wrap_to_second_lock, wrap_to_slot,
 };
 use aura_crypto::tree;
-use aura_protocol::auth::opaque::Stretch as _;
+use aura_protocol::auth::login::Stretch as _;
 use aura_protocol::auth::{AccountName, ServerKey};
 use aura_protocol::authority::PasswordParams;
 use aura_protocol::codec::{Encode, Writer};

@@ -21,7 +21,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aura_protocol::auth::opaque::{self, LoggingIn, Registering, Setup, Stretch};
+use aura_protocol::auth::login::{self, LoggingIn, Registering, Setup, Stretch};
 use aura_protocol::auth::{AccountName, Challenge, Registration, ServerKey, Token};
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::http::{
@@ -312,7 +312,7 @@ fn primitive(count: usize) {
     let (registering, request) = Registering::<Cheap>::start(&mut fill, INPUT).unwrap();
     let response = setup.register(&name(0), &request).unwrap();
     let upload = registering.finish(&mut fill, (&name(0), INPUT), &response, Cheap).unwrap();
-    let record = opaque::record(&upload).unwrap();
+    let record = login::record(&upload).unwrap();
     let server = ServerKey(aura_protocol::id::Hash([1; 32]));
     let mut took = Duration::ZERO;
     for _ in 0..count {

@@ -7,7 +7,7 @@ mod closing;
 mod file;
 
 use aura_protocol::auth::AccountName;
-use aura_protocol::auth::opaque::RECORD_BYTES;
+use aura_protocol::auth::login::RECORD_BYTES;
 use aura_protocol::http::Invitation;
 use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::store::StoreError;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aura_protocol::auth::ServerKey;
-use aura_protocol::auth::opaque::Setup;
+use aura_protocol::auth::login::Setup;
 use aura_protocol::id::Hash;
 use aura_protocol::signed::Signature;
 use rustls::crypto::CryptoProvider;
@@ -41,6 +41,12 @@ pub enum SecretError {
         "{0} is damaged or not what it should be; it was left as it is: restore it from a backup"
     )]
     Damaged(PathBuf),
+    /// Another program's, or a damaged one's.
+    #[error(
+        "{0} is damaged, or of a server that was built with another way to log in; it was left as it is, and no account \
+         was touched: restore it from a backup, or start the server that made it"
+    )]
+    Logins(PathBuf),
     /// What all logins rest on is gone, and there are accounts.
     #[error("{0} is gone, and the accounts' logins rest on it; restore it from a backup")]
     Lost(PathBuf),
@@ -105,7 +111,7 @@ pub fn logins_path(config: &Config) -> PathBuf {
 pub fn logins(config: &Config) -> Result<Setup, SecretError> {
     let path = logins_path(config);
     if let Some(bytes) = read(&path)? {
-        return Setup::from_bytes(&bytes).map_err(|_| SecretError::Damaged(path));
+        return Setup::from_bytes(&bytes).map_err(|_| SecretError::Logins(path));
     }
     if config.logins_key.is_some() {
         return Err(failed(&path)(io::ErrorKind::NotFound.into()));
@@ -284,7 +290,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = Config { data: folder.path().to_owned(), ..Config::default() };
         fs::write(folder.path().join("logins.key"), [7; 127]).unwrap();
-        assert!(matches!(logins(&config), Err(SecretError::Damaged(_))));
+        assert!(matches!(logins(&config), Err(SecretError::Logins(_))));
         assert_eq!(fs::read(folder.path().join("logins.key")).unwrap(), [7; 127]);
         Certificate::load(&config).unwrap();
         fs::write(folder.path().join("tls.key"), "-----BEGIN NOTHING-----").unwrap();

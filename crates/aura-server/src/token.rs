@@ -9,7 +9,7 @@ use std::hash::Hash as Key;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use aura_protocol::auth::opaque::Halfway;
+use aura_protocol::auth::login::Halfway;
 use aura_protocol::auth::{AccountName, Token};
 use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::store::StoreError;

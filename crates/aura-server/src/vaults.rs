@@ -8,7 +8,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aura_protocol::auth::opaque::Setup;
+use aura_protocol::auth::login::Setup;
 use aura_protocol::entry::Entry;
 use aura_protocol::head::Head;
 use aura_protocol::id::{ChunkName, CollectionId, DeviceId, Hash, Incarnation, VaultId};

@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use aura_protocol::auth::AccountName;
-use aura_protocol::auth::opaque::RECORD_BYTES;
+use aura_protocol::auth::login::RECORD_BYTES;
 use aura_protocol::http::Invitation;
 use aura_protocol::id::{CollectionId, VaultId};
 use aura_protocol::store::{Access, BlindStore as _};

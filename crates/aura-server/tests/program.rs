@@ -336,7 +336,7 @@ fn account(author: &Author) -> Account {
     Account {
         vault: author.vault(),
         name: aura_protocol::auth::AccountName::parse("ada").unwrap(),
-        record: [0; aura_protocol::auth::opaque::RECORD_BYTES],
+        record: [0; aura_protocol::auth::login::RECORD_BYTES],
         device: author.device(),
         transport: author.transport_key(),
         quota_bytes: None,

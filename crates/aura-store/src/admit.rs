@@ -143,9 +143,17 @@ impl<R: Rows> Coverage<'_, R> {
         let staged = self.with_staged()?;
         let covered = staged.as_deref().unwrap_or(self.listed).covered(row.feed);
         for at in covered.into_iter().filter(|at| at.number > row.kept.number) {
+            let mut follows = false;
             let next = at.number.saturating_add(1);
-            if self.rows.has_any(row, (next, next))? {
-                return Ok(at);
+            // One whose hash is made up is nobody's floor. What rotted is healed later, and then tells.
+            let read = self.rows.scan(row, (at.number, next), 1, &mut |entry| {
+                follows = entry.follows(at.number, &at.hash);
+                false
+            });
+            match read {
+                Ok(()) | Err(StoreError::DamagedEntry { .. }) if follows => return Ok(at),
+                Ok(()) | Err(StoreError::DamagedEntry { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(row.held)

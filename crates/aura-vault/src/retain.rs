@@ -38,13 +38,15 @@ pub(crate) fn retain(
 ) -> Vec<Carried> {
     let state = State::replay(&ops);
     let changed_ms = physical_ms(state.modified());
+    let known: BTreeSet<Dot> = ops.iter().map(|carried| carried.dot).collect();
     if !state.is_live() && changed_ms < retention.deleted_after_ms {
-        return Vec::new();
+        // What is named by it may come yet, and is deleted by it only as long as that is said.
+        let is_awaiting = ops.iter().any(|carried| is_awaiting(carried, (&known, is_gone)));
+        return if is_awaiting { ops } else { Vec::new() };
     }
     if !state.is_live() || changed_ms >= retention.changed_after_ms {
         return ops;
     }
-    let known: BTreeSet<Dot> = ops.iter().map(|carried| carried.dot).collect();
     let stays = stays(&ops, &state, (&known, is_gone));
     let old = old(&ops, &stays, retention);
     let (mut kept, dead): (Vec<_>, Vec<_>) = ops
@@ -75,11 +77,14 @@ fn stays(
     };
     stays.extend(ops.iter().max_by_key(kind).map(|carried| carried.dot));
     // One that names what has not come yet says something about it.
-    let is_awaiting = |carried: &&Carried| {
-        carried.op.seen().iter().any(|dot| !known.contains(dot) && !is_gone(dot))
-    };
-    stays.extend(ops.iter().filter(is_awaiting).map(|carried| carried.dot));
+    let awaiting = ops.iter().filter(|carried| is_awaiting(carried, (known, is_gone)));
+    stays.extend(awaiting.map(|carried| carried.dot));
     stays
+}
+
+/// Whether an op names one that has not come, nor was let go of.
+fn is_awaiting(carried: &Carried, (known, is_gone): (&BTreeSet<Dot>, IsGone<'_>)) -> bool {
+    carried.op.seen().iter().any(|dot| !known.contains(dot) && !is_gone(dot))
 }
 
 /// SNP-5: of the others those that were replaced too long ago, or are too much.
@@ -145,6 +150,30 @@ mod tests {
 
     fn clock(day: u64) -> Clock {
         (day * DAY) << 16
+    }
+
+    /// SNP-4, SNP-6: a delete that names what has not come yet stays, however old it is: what comes would be live.
+    #[test]
+    fn snp_4_a_delete_of_what_has_not_come_stays() {
+        let delete = |seen: Vec<Dot>| {
+            let op = Op {
+                clock: clock(1),
+                author: String::new(),
+                change: Change::Delete { record: RECORD, seen },
+            };
+            Carried { dot: dot(1, 1), is_named: false, replaced: Vec::new(), op }
+        };
+        let year = i64::try_from(365 * DAY).unwrap_or_default();
+        let retention = Retention {
+            deleted_after_ms: year,
+            replaced_after_ms: Some(year),
+            changed_after_ms: year,
+        };
+        let (unknown, no) = (dot(2, 1), &|_: &Dot| false);
+        assert_eq!(retain(vec![delete(Vec::new())], &retention, no), []);
+        let waiting = vec![delete(vec![unknown])];
+        assert_eq!(retain(waiting.clone(), &retention, no), waiting);
+        assert_eq!(retain(waiting, &retention, &|dot| *dot == unknown), []);
     }
 
     /// What one device does next: which device, when, the paths it writes or `None` to delete, and whether it has

@@ -5,8 +5,11 @@
 
 mod support;
 
-use aura_protocol::id::RecordId;
+use aura_protocol::head::Position;
+use aura_protocol::id::{FeedId, RecordId};
+use aura_protocol::store::{Access, LocalLog as _};
 use aura_store::local::LocalStore;
+use aura_store::replicate::{Mark, replicate};
 use aura_vault::compact::{Compacted, Resolve};
 use aura_vault::home::Home;
 use aura_vault::retain::Retention;
@@ -141,7 +144,7 @@ fn what_one_of_two_snapshots_lets_go_of_stays_gone() {
     }
 }
 
-/// SNP-7, fault F-08: where something that a snapshot must be compared with is damaged here, it is neither adopted nor refused.
+/// SNP-8, fault F-08: where something that a snapshot must be compared with is damaged here, it is neither adopted nor refused.
 #[test]
 fn what_cannot_be_compared_waits() {
     let bench = Bench::new();
@@ -166,4 +169,76 @@ fn what_cannot_be_compared_waits() {
     assert_eq!(phone.vault.refused_snapshots().unwrap(), []);
     assert_eq!(phone.vault.adopted_snapshots().unwrap(), []);
     assert_eq!(laptop.vault.adopted_snapshots().unwrap().len(), 1);
+    // Nor where views were built without it.
+    phone.session().rebuild().unwrap();
+    phone.sync(&server);
+    assert_eq!(phone.vault.refused_snapshots().unwrap(), []);
+    assert_eq!(phone.vault.adopted_snapshots().unwrap(), []);
+}
+
+/// SNP-8, fault F-08: an entry of a snapshot itself is damaged here. It is no lie of whoever made it.
+#[test]
+fn a_snapshot_that_is_damaged_here_waits() {
+    let bench = Bench::new();
+    let (mut laptop, kit) = Device::first(&bench, None);
+    let add =
+        |name: String| laptop.session().add(&note(&name, &name, &text("long", LONG))).unwrap();
+    let ids: Vec<_> = (0..14).map(|n| add(format!("n{n}"))).collect();
+    laptop.session().remove(ids[0]).unwrap();
+    pass_days(&bench, 60);
+    let path = bench.dir.path().join("server");
+    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    laptop.sync(&server);
+    let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
+    phone.sync(&server);
+    laptop.sync(&server);
+    let state = phone.state();
+    assert_eq!(compact(&bench, &laptop).records, 1);
+    laptop.sync(&server);
+    let feeds = phone.store.feeds().unwrap();
+    let access = Access::Vault(phone.vault.id());
+    let done = pollster::block_on(replicate(phone.store.as_ref(), &server, &access, &Mark::new()));
+    assert!(done.stopped.is_none(), "{done:?}");
+    // The feed that has grown by most has the snapshot; not its last entry, which is read first.
+    let grown = |(feed, at): &(FeedId, Position)| {
+        let before = feeds.iter().find(|(of, _)| of == feed).map_or(0, |(_, at)| at.number);
+        (at.number - before, at.number)
+    };
+    let (more, last) = phone.store.feeds().unwrap().iter().map(grown).max().unwrap();
+    assert!(more > 2, "{more}");
+    let store = Home::new(&bench.dir.path().join("phone")).store().join("store.db");
+    let store = rusqlite::Connection::open(store).unwrap();
+    let spoil = "UPDATE entries SET body = zeroblob(length(body)) WHERE number = ?1";
+    assert!(store.execute(spoil, [i64::try_from(last - 1).unwrap()]).unwrap() > 0);
+    phone.vault.take_in().unwrap();
+    assert_eq!(phone.vault.refused_snapshots().unwrap(), []);
+    assert_eq!(phone.vault.adopted_snapshots().unwrap(), []);
+    assert_eq!(phone.state(), state);
+}
+
+/// SNP-9: who has not what a snapshot covers takes it at its word when all others have compared it, and not before.
+#[test]
+fn a_newcomer_believes_what_everybody_else_has_adopted() {
+    let bench = Bench::new();
+    let (mut laptop, kit) = Device::first(&bench, None);
+    let kept = laptop.session().add(&note("kept", "kept", "first")).unwrap();
+    let gone = laptop.session().add(&note("gone", "gone", "first")).unwrap();
+    laptop.session().remove(gone).unwrap();
+    pass_days(&bench, 60);
+    assert_eq!(compact(&bench, &laptop).records, 1);
+    assert!(laptop.vault.let_go().unwrap().entries > 2);
+    let path = bench.dir.path().join("server");
+    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    laptop.sync(&server);
+    let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
+    assert_eq!(phone.state(), laptop.state());
+    // What is there then lists the phone, and not yet what it says of the snapshot.
+    phone.sync(&server);
+    let mut tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    assert!(!matches!(tablet.session().get(kept), Ok(Some(_))));
+    assert_eq!(tablet.vault.refused_snapshots().unwrap(), []);
+    phone.sync(&server);
+    tablet.sync(&server);
+    assert!(matches!(tablet.session().get(kept), Ok(Some(_))));
+    assert_eq!(tablet.state(), laptop.state());
 }

@@ -11,7 +11,8 @@ use aura_crypto::sign::LabelledSigner as _;
 use aura_protocol::authority::{Claim, SignedStatement, Statement};
 use aura_protocol::codec::{Encode as _, Extra};
 use aura_protocol::entry::ChunkAdded;
-use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, RecordId};
+use aura_protocol::head::Position;
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation, RecordId};
 use aura_protocol::store::LocalLog;
 use aura_store::local::LocalStore;
 use aura_vault::audit::{Action, Outcome};
@@ -44,6 +45,8 @@ struct Forged {
     later: Vec<ChunkAdded>,
     /// Before so many of its ops the range has an entry that says nothing of it.
     breaks: Vec<usize>,
+    /// What it says that it covers beside what is there.
+    more: Vec<(FeedId, Position)>,
     /// Whether it says that other feeds have other entries than they have.
     is_fork: bool,
 }
@@ -96,7 +99,17 @@ fn honest(bench: &Bench, other: &Device, thief: &Thief) -> (CollectionId, Forged
             }
         }
     }
-    (collection, Forged { carries, added, later: Vec::new(), breaks: Vec::new(), is_fork: false })
+    (
+        collection,
+        Forged {
+            carries,
+            added,
+            later: Vec::new(),
+            breaks: Vec::new(),
+            more: Vec::new(),
+            is_fork: false,
+        },
+    )
 }
 
 impl Thief {
@@ -106,6 +119,8 @@ impl Thief {
         let clock = self.pen.tick(START_MS + 200 * DAY_MS);
         let mut covered = LocalLog::feeds(self.store.as_ref()).unwrap();
         covered.retain(|(feed, _)| feed.collection == of);
+        covered.retain(|(feed, _)| forged.more.iter().all(|(other, _)| feed != other));
+        covered.extend(forged.more);
         covered.sort_unstable_by_key(|(feed, _)| *feed);
         let (feed, first) = (self.pen.feed(of), self.pen.next_number(of));
         for (_, at) in covered.iter_mut().filter(|(other, _)| forged.is_fork && *other != feed) {
@@ -380,4 +395,73 @@ fn snp_1_a_record_is_found_between_entries_that_say_something_else() {
         assert_eq!(histories(&laptop).iter().sum::<usize>(), carried - 4, "{breaks:?}");
         drop(bench);
     }
+}
+
+/// SNP-8, attack INT-13: a snapshot that says that it covers what is nowhere cannot be compared with everything that it
+/// covers: nobody takes it at its word, whatever else it says.
+#[test]
+fn snp_8_what_covers_more_than_there_is_waits() {
+    let (Robbed { bench, mut laptop, .. }, mut thief, _, (notes, honest)) = stolen();
+    let state = laptop.state();
+    let at = |number| Position { number, hash: Hash([7; 32]) };
+    let of = |device, incarnation| FeedId { collection: notes, device, incarnation };
+    let nobody = of(DeviceId([9; 16]), Incarnation([9; 8]));
+    let (own, incarnation) = laptop.vault.life();
+    let mut earlier = incarnation;
+    earlier.0[0] ^= 1;
+    let none = honest.with(|it| drop(it.carries.drain(..it.carries.len() - 1))).linked();
+    for more in [(nobody, at(1)), (of(own, incarnation), at(1000)), (of(own, earlier), at(1))] {
+        for forged in [&none, &honest] {
+            thief.snapshot(notes, forged.with(|it| it.more.push(more)));
+            laptop.sync(thief.store.as_ref());
+            laptop.vault.let_go().unwrap();
+            assert_eq!(laptop.vault.adopted_snapshots().unwrap(), [], "{more:?}");
+            assert_eq!(laptop.vault.refused_snapshots().unwrap(), [], "{more:?}");
+            assert_eq!(
+                (laptop.vault.let_go().unwrap().entries, laptop.state()),
+                (0, state.clone())
+            );
+        }
+    }
+    laptop.session().rebuild().unwrap();
+    assert_eq!((laptop.vault.adopted_snapshots().unwrap(), laptop.state()), (vec![], state));
+    drop(bench);
+}
+
+/// SNP-8, attack INT-13: what an earlier snapshot let go of is not taken from a later one, nor anything that is said to
+/// have stood there.
+#[test]
+fn snp_8_what_is_gone_is_in_no_later_snapshot() {
+    let (Robbed { bench, mut laptop, server, kit }, mut thief, phone_id, (notes, honest)) =
+        stolen();
+    thief.snapshot(notes, honest.clone());
+    laptop.sync(thief.store.as_ref());
+    laptop.vault.retire_device(phone_id).unwrap();
+    assert!(laptop.vault.let_go().unwrap().entries > 20);
+    laptop.sync(&server);
+    let (state, trash) = (laptop.state(), laptop.session().trash(None, 100).unwrap().len());
+    let adopted = laptop.vault.adopted_snapshots().unwrap();
+    // A write that the first one does not carry, of a record that there never was.
+    let forged = honest.with(|it| {
+        let mut carried = it.carry(1, 0).ops[0].clone();
+        carried.dot.index = 99;
+        carried.is_named = true;
+        let record = RecordId([0xff; 16]);
+        let Change::Write { record: of, .. } = &mut carried.op.change else { panic!("no write") };
+        *of = record;
+        let end = it.carries.len() - 1;
+        it.carries.insert(end, Carry { after: None, record: Some(record), ops: vec![carried] });
+    });
+    thief.snapshot(notes, forged.linked());
+    laptop.sync(thief.store.as_ref());
+    laptop.sync(&server);
+    let tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    laptop.session().rebuild().unwrap();
+    for device in [&laptop, &tablet] {
+        assert_eq!(device.session().trash(None, 100).unwrap().len(), trash);
+        assert_eq!(device.state(), state);
+        assert!(device.vault.adopted_snapshots().unwrap().is_empty());
+        assert_eq!(device.vault.refused_snapshots().unwrap(), []);
+    }
+    assert_eq!(adopted.len(), 1);
 }

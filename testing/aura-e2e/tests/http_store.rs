@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use aura_protocol::auth::opaque::{Registering, Stretch};
+use aura_protocol::auth::login::{Registering, Stretch};
 use aura_protocol::auth::{AccountName, Challenge, Registration};
 use aura_protocol::codec::Decode as _;
 use aura_protocol::id::{DeviceId, VaultId};

@@ -17,8 +17,8 @@ use opaque_ke::{
 };
 use zeroize::Zeroizing;
 
+use super::method::{Fill, LoginError, Stretch, array, context};
 use crate::auth::{AccountName, ServerKey};
-use crate::label::Label;
 
 /// Bytes of what begins a registration.
 pub const REGISTRATION_REQUEST_BYTES: usize = 32;
@@ -36,24 +36,6 @@ pub const LOGIN_PROOF_BYTES: usize = 64;
 const LOGIN_STATE_BYTES: usize = 128;
 /// Bytes of a server's own secret.
 const SETUP_BYTES: usize = 128;
-
-/// Why a registration or a login came to nothing. One kind for all that a stranger can bring about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpaqueError {
-    /// A message is not one.
-    #[error("expected a well-formed message of a login")]
-    Malformed,
-    /// Name, password, secret key or server are not those of the account.
-    #[error("the account and what was given for it do not fit together")]
-    Refused,
-    /// The password could not be stretched: too little memory.
-    #[error("expected more free memory for hashing a password")]
-    Memory,
-}
-
-/// Where random bytes come from: an argument, as everywhere.
-pub type Fill<'a> = &'a mut dyn FnMut(&mut [u8]);
 
 struct Random<'a>(Fill<'a>);
 
@@ -82,12 +64,6 @@ impl RngCore for Random<'_> {
 
 impl CryptoRng for Random<'_> {}
 
-/// Makes guessing dear. Only clients do.
-pub trait Stretch: Default {
-    /// 64 bytes of these 64, at the price of an Argon2id; nothing where the device has too little memory.
-    fn stretch(&self, input: &[u8; 64]) -> Option<Zeroizing<[u8; 64]>>;
-}
-
 #[derive(Default)]
 struct Stretched<S>(S);
 
@@ -115,24 +91,15 @@ type Server = Suite<Identity>;
 type Client<S> = Suite<Stretched<S>>;
 type Fault = opaque_ke::errors::ProtocolError;
 
-fn malformed(_: Fault) -> OpaqueError {
-    OpaqueError::Malformed
+fn malformed(_: Fault) -> LoginError {
+    LoginError::Malformed
 }
 
-fn refused(error: Fault) -> OpaqueError {
+fn refused(error: Fault) -> LoginError {
     match error {
-        Fault::LibraryError(InternalError::KsfError) => OpaqueError::Memory,
-        _ => OpaqueError::Refused,
+        Fault::LibraryError(InternalError::KsfError) => LoginError::Memory,
+        _ => LoginError::Refused,
     }
-}
-
-/// ACC-8: a login is between one server and one new device.
-fn context(server: ServerKey, device: &[u8; 32]) -> Vec<u8> {
-    [Label::Login.as_str().as_bytes(), &[0], &server.0.0, device].concat()
-}
-
-fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], OpaqueError> {
-    bytes.try_into().map_err(|_| OpaqueError::Malformed)
 }
 
 fn identifiers(name: &AccountName) -> Identifiers<'_> {
@@ -172,9 +139,9 @@ impl Setup {
     ///
     /// # Errors
     /// When these bytes are none.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, OpaqueError> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoginError> {
         if bytes.len() != SETUP_BYTES {
-            return Err(OpaqueError::Malformed);
+            return Err(LoginError::Malformed);
         }
         ServerSetup::deserialize(bytes).map(Self).map_err(malformed)
     }
@@ -187,7 +154,7 @@ impl Setup {
         &self,
         name: &AccountName,
         request: &[u8; REGISTRATION_REQUEST_BYTES],
-    ) -> Result<[u8; REGISTRATION_RESPONSE_BYTES], OpaqueError> {
+    ) -> Result<[u8; REGISTRATION_RESPONSE_BYTES], LoginError> {
         let request = RegistrationRequest::<Server>::deserialize(request).map_err(malformed)?;
         let started = ServerRegistration::start(&self.0, request, name.as_str().as_bytes());
         array(&started.map_err(malformed)?.message.serialize())
@@ -204,7 +171,7 @@ impl Setup {
         (name, record): (&AccountName, Option<&[u8; RECORD_BYTES]>),
         request: &[u8; LOGIN_REQUEST_BYTES],
         (server, device): (ServerKey, &[u8; 32]),
-    ) -> Result<(Halfway, [u8; LOGIN_RESPONSE_BYTES]), OpaqueError> {
+    ) -> Result<(Halfway, [u8; LOGIN_RESPONSE_BYTES]), LoginError> {
         let request = CredentialRequest::<Server>::deserialize(request).map_err(malformed)?;
         let record = record.map(|bytes| ServerRegistration::deserialize(bytes)).transpose();
         let context = context(server, device);
@@ -228,7 +195,7 @@ impl Setup {
 ///
 /// # Errors
 /// When it is malformed.
-pub fn record(upload: &[u8]) -> Result<[u8; RECORD_BYTES], OpaqueError> {
+pub fn record(upload: &[u8]) -> Result<[u8; RECORD_BYTES], LoginError> {
     let upload: [u8; RECORD_BYTES] = array(upload)?;
     let upload = RegistrationUpload::<Server>::deserialize(&upload).map_err(malformed)?;
     array(&ServerRegistration::<Server>::finish(upload).serialize())
@@ -244,7 +211,7 @@ impl Halfway {
     ///
     /// # Errors
     /// When these bytes are none.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, OpaqueError> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoginError> {
         Ok(Self(Zeroizing::new(array(bytes)?)))
     }
 
@@ -257,7 +224,7 @@ impl Halfway {
         name: &AccountName,
         proof: &[u8; LOGIN_PROOF_BYTES],
         (server, device): (ServerKey, &[u8; 32]),
-    ) -> Result<(), OpaqueError> {
+    ) -> Result<(), LoginError> {
         let state = ServerLogin::<Server>::deserialize(self.0.as_slice()).map_err(malformed)?;
         let proof = CredentialFinalization::deserialize(proof).map_err(malformed)?;
         let context = context(server, device);
@@ -278,7 +245,7 @@ impl<S: Stretch> Registering<S> {
     pub fn start(
         fill: Fill<'_>,
         input: &[u8],
-    ) -> Result<(Self, [u8; REGISTRATION_REQUEST_BYTES]), OpaqueError> {
+    ) -> Result<(Self, [u8; REGISTRATION_REQUEST_BYTES]), LoginError> {
         let started = ClientRegistration::start(&mut Random(fill), input).map_err(refused)?;
         Ok((Self(started.state), array(&started.message.serialize())?))
     }
@@ -293,7 +260,7 @@ impl<S: Stretch> Registering<S> {
         (name, input): (&AccountName, &[u8]),
         response: &[u8],
         stretch: S,
-    ) -> Result<[u8; RECORD_BYTES], OpaqueError> {
+    ) -> Result<[u8; RECORD_BYTES], LoginError> {
         let response: [u8; REGISTRATION_RESPONSE_BYTES] = array(response)?;
         let response = RegistrationResponse::deserialize(&response).map_err(malformed)?;
         let stretch = Stretched(stretch);
@@ -314,7 +281,7 @@ impl<S: Stretch> LoggingIn<S> {
     pub fn start(
         fill: Fill<'_>,
         input: &[u8],
-    ) -> Result<(Self, [u8; LOGIN_REQUEST_BYTES]), OpaqueError> {
+    ) -> Result<(Self, [u8; LOGIN_REQUEST_BYTES]), LoginError> {
         let started = ClientLogin::start(&mut Random(fill), input).map_err(refused)?;
         Ok((Self(started.state), array(&started.message.serialize())?))
     }
@@ -330,7 +297,7 @@ impl<S: Stretch> LoggingIn<S> {
         (name, input): (&AccountName, &[u8]),
         (server, device): (ServerKey, &[u8; 32]),
         (response, stretch): (&[u8], S),
-    ) -> Result<[u8; LOGIN_PROOF_BYTES], OpaqueError> {
+    ) -> Result<[u8; LOGIN_PROOF_BYTES], LoginError> {
         let response: [u8; LOGIN_RESPONSE_BYTES] = array(response)?;
         let response = CredentialResponse::deserialize(&response).map_err(malformed)?;
         let stretch = Stretched(stretch);

@@ -2,7 +2,7 @@
 //! Bodies of requests and answers: arrays of fixed length, each member in its place.
 //! Source: spec/http.md, rules HTP-4 and HTP-7 to HTP-15.
 
-use crate::auth::opaque::{
+use crate::auth::login::{
     LOGIN_PROOF_BYTES, LOGIN_REQUEST_BYTES, LOGIN_RESPONSE_BYTES, RECORD_BYTES,
     REGISTRATION_REQUEST_BYTES, REGISTRATION_RESPONSE_BYTES,
 };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Bodies of the protocol over HTTPS, and a login from both sides.
 
-use aura_protocol::auth::opaque::{
-    self, Halfway, LoggingIn, OpaqueError, RECORD_BYTES, Registering, Setup, Stretch,
+use aura_protocol::auth::login::{
+    self, Halfway, LOGIN_PROOF_BYTES, LoggingIn, LoginError, RECORD_BYTES,
+    REGISTRATION_REQUEST_BYTES, Registering, Setup, Stretch,
 };
 use aura_protocol::auth::{AccountName, ServerKey, Token};
 use aura_protocol::codec::{CodecError, Decode, Encode};
@@ -59,7 +60,7 @@ fn register(setup: &Setup, account: &str, input: &[u8]) -> [u8; RECORD_BYTES] {
     let (registering, request) = Registering::<Cheap>::start(&mut fill, input).unwrap();
     let response = setup.register(&name(account), &request).unwrap();
     let upload = registering.finish(&mut fill, (&name(account), input), &response, Cheap).unwrap();
-    opaque::record(&upload).unwrap()
+    login::record(&upload).unwrap()
 }
 
 /// What a client makes of an account, an input and a pair of keys.
@@ -82,7 +83,7 @@ impl Try {
         &self,
         setup: &Setup,
         record: Option<&[u8; RECORD_BYTES]>,
-    ) -> (Halfway, Result<[u8; 64], OpaqueError>) {
+    ) -> (Halfway, Result<[u8; LOGIN_PROOF_BYTES], LoginError>) {
         let mut fill = counter(9);
         let (logging, request) = LoggingIn::<Cheap>::start(&mut fill, self.input).unwrap();
         let with = (self.server.0, &self.server.1);
@@ -95,7 +96,7 @@ impl Try {
         (halfway, proof)
     }
 
-    fn login(&self, setup: &Setup, record: Option<&[u8; RECORD_BYTES]>) -> Result<(), OpaqueError> {
+    fn login(&self, setup: &Setup, record: Option<&[u8; RECORD_BYTES]>) -> Result<(), LoginError> {
         let (halfway, proof) = self.begin(setup, record);
         halfway.finish(&name("ada"), &proof?, (self.server.0, &self.server.1))
     }
@@ -120,12 +121,15 @@ fn a_login_needs_the_same_input_server_and_device() {
         Try { server: other_server, ..Try::RIGHT },
         Try { server: other_device, ..Try::RIGHT },
     ] {
-        assert_eq!(wrong.login(&setup, Some(&record)), Err(OpaqueError::Refused));
+        assert_eq!(wrong.login(&setup, Some(&record)), Err(LoginError::Refused));
     }
-    // A name that is not known, and the record of another server.
-    assert_eq!(Try::RIGHT.login(&setup, None), Err(OpaqueError::Refused));
+    // A name that is not known, and, by OPAQUE, the record of another server.
+    assert_eq!(Try::RIGHT.login(&setup, None), Err(LoginError::Refused));
+    if cfg!(feature = "srp") {
+        return;
+    }
     let foreign = Setup::new(&mut counter(4));
-    assert_eq!(Try::RIGHT.login(&foreign, Some(&record)), Err(OpaqueError::Refused));
+    assert_eq!(Try::RIGHT.login(&foreign, Some(&record)), Err(LoginError::Refused));
 }
 
 /// Every byte of a proof counts.
@@ -133,7 +137,7 @@ fn a_login_needs_the_same_input_server_and_device() {
 fn a_changed_proof_is_refused() {
     let setup = Setup::new(&mut counter(3));
     let record = register(&setup, "ada", b"input");
-    for at in 0..64 {
+    for at in 0..LOGIN_PROOF_BYTES {
         let (halfway, proof) = Try::RIGHT.begin(&setup, Some(&record));
         let mut proof = proof.unwrap();
         proof[at] ^= 1;
@@ -145,14 +149,16 @@ fn a_changed_proof_is_refused() {
 #[test]
 fn what_cannot_be_used_is_told_apart() {
     let setup = Setup::new(&mut counter(3));
-    assert!(matches!(Setup::from_bytes(&[0; 127]), Err(OpaqueError::Malformed)));
-    assert_eq!(setup.register(&name("ada"), &[0xff; 32]), Err(OpaqueError::Malformed));
-    assert_eq!(opaque::record(&[0; 191]), Err(OpaqueError::Malformed));
+    assert!(matches!(Setup::from_bytes(&[0; 127]), Err(LoginError::Malformed)));
+    let noise = setup.register(&name("ada"), &[0xff; REGISTRATION_REQUEST_BYTES]);
+    assert_eq!(noise.err(), (!cfg!(feature = "srp")).then_some(LoginError::Malformed));
+    assert_eq!(login::record(&[0; RECORD_BYTES - 1]), Err(LoginError::Malformed));
+    assert_eq!(login::record(&[0; RECORD_BYTES]), Err(LoginError::Malformed));
     let mut fill = counter(1);
     let (registering, request) = Registering::<Poor>::start(&mut fill, b"input").unwrap();
     let response = setup.register(&name("ada"), &request).unwrap();
     let done = registering.finish(&mut fill, (&name("ada"), b"input"), &response, Poor);
-    assert_eq!(done, Err(OpaqueError::Memory));
+    assert_eq!(done, Err(LoginError::Memory));
     assert!(!format!("{setup:?}").contains(char::is_numeric));
 }
 
@@ -177,10 +183,18 @@ fn bodies_come_back_as_they_were() {
         incarnation: Incarnation([3; 8]),
     };
     let at = Position { number: 4, hash: Hash([5; 32]) };
-    round(&AccountBegin { name: name("ada"), invitation: None, request: [6; 32] });
+    round(&AccountBegin {
+        name: name("ada"),
+        invitation: None,
+        request: [6; REGISTRATION_REQUEST_BYTES],
+    });
     let invitation = Invitation::parse("abc");
-    round(&AccountBegin { name: name("ada"), invitation, request: [6; 32] });
-    round(&LoginEnd { login: [1; 16], proof: [2; 64] });
+    round(&AccountBegin {
+        name: name("ada"),
+        invitation,
+        request: [6; REGISTRATION_REQUEST_BYTES],
+    });
+    round(&LoginEnd { login: [1; 16], proof: [2; LOGIN_PROOF_BYTES] });
     round(&Granted { vault: VaultId([1; 32]), token: Token([2; 32]), seconds: 900 });
     round(&HeadsAsk { known: vec![(feed.device, feed.incarnation, at)] });
     round(&Read { feed, after: 9, limit: 1024 });

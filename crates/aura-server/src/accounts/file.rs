@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aura_protocol::auth::AccountName;
-use aura_protocol::auth::opaque::RECORD_BYTES;
+use aura_protocol::auth::login::RECORD_BYTES;
 use aura_protocol::codec::{Decode as _, Encode as _};
 use aura_protocol::http::Invitation;
 use aura_protocol::id::{DeviceId, VaultId};

@@ -25,7 +25,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use aura_protocol::auth::opaque::Setup;
+use aura_protocol::auth::login::Setup;
 use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::store::StoreError;
 use aura_store::folder::FolderShelf;
@@ -333,7 +333,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
 
     use aura_protocol::auth::AccountName;
-    use aura_protocol::auth::opaque::RECORD_BYTES;
+    use aura_protocol::auth::login::RECORD_BYTES;
     use aura_testkit::cluster::Cluster;
 
     use super::*;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use aura_protocol::auth::opaque::{self, OpaqueError};
+use aura_protocol::auth::login::{self, LoginError};
 use aura_protocol::auth::{Challenge, Registration as Asking, Token};
 use aura_protocol::authority::{Roster, SignedStatement};
 use aura_protocol::codec::{Decode, Encode as _};
@@ -35,8 +35,8 @@ use crate::vaults::Hosted;
 
 type Shared = State<Arc<Server>>;
 
-impl From<OpaqueError> for Refusal {
-    fn from(_: OpaqueError) -> Self {
+impl From<LoginError> for Refusal {
+    fn from(_: LoginError) -> Self {
         ProblemKind::Malformed.into()
     }
 }
@@ -116,7 +116,7 @@ pub(super) async fn end(
         server.take_away(registration.vault)?;
         let account = Account {
             vault: registration.vault,
-            record: opaque::record(&registration.upload)?,
+            record: login::record(&registration.upload)?,
             name: registration.name,
             device: registration.device,
             transport: registration.transport,
@@ -373,7 +373,7 @@ pub(super) async fn replace(
     let vault = session.vault;
     let replaced = server.with_vault(session, move |server, hosted, _| {
         may_change(server, hosted, device)?;
-        server.accounts.replace_record(vault, &opaque::record(&end.upload)?)?;
+        server.accounts.replace_record(vault, &login::record(&end.upload)?)?;
         server.tokens.forget_logins(vault)?;
         note(hosted, AccessKind::Password, Some(device));
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use aura_protocol::auth::opaque::Setup;
+use aura_protocol::auth::login::Setup;
 use aura_protocol::auth::{ServerKey, Token};
 use aura_protocol::http::ProblemKind;
 use aura_protocol::id::VaultId;

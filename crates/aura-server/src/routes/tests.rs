@@ -22,7 +22,7 @@ mod vault;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use aura_protocol::auth::opaque::{LoggingIn, Registering, Setup, Stretch};
+use aura_protocol::auth::login::{self, LoggingIn, Registering, Setup, Stretch};
 use aura_protocol::auth::{AccountName, Challenge, Registration as Asking, ServerKey, Token};
 use aura_protocol::codec::{Decode, Encode};
 use aura_protocol::entry::Entry;
@@ -246,7 +246,7 @@ impl Desk {
         let answer = (response.as_slice(), Cheap);
         let proof = logging.finish(&mut self.fill(), (&name, input), (KEY, device), answer);
         // A client that cannot open the answer has no proof to send; a guesser sends something.
-        let proof = proof.unwrap_or([1; 64]);
+        let proof = proof.unwrap_or([1; login::LOGIN_PROOF_BYTES]);
         self.post(path::LOGIN_END, None, &LoginEnd { login, proof })
     }
 

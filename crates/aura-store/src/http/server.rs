@@ -4,7 +4,7 @@
 //! What is sent is what OPAQUE makes of password and secret key; both stay with the caller.
 //! Source: spec/http.md, rules ACC-6 to ACC-11.
 
-use aura_protocol::auth::opaque::{
+use aura_protocol::auth::login::{
     LOGIN_PROOF_BYTES, LOGIN_REQUEST_BYTES, REGISTRATION_REQUEST_BYTES,
 };
 use aura_protocol::auth::{AccountName, Registration, ServerKey};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use aura_protocol::auth::opaque::{RECORD_BYTES, REGISTRATION_REQUEST_BYTES};
+use aura_protocol::auth::login::{RECORD_BYTES, REGISTRATION_REQUEST_BYTES};
 use aura_protocol::codec::{Decode, Encode as _};
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};

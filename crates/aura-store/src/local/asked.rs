@@ -230,6 +230,23 @@ fn avl_05_statements_are_judged_once_with_a_push() {
     assert!(rows.judgements.get() <= 3, "{} judgements", rows.judgements.get());
 }
 
+/// STO-30: a snapshot that names another hash at the same place, and was signed before, is nobody's floor.
+#[test]
+fn a_feed_begins_after_the_entry_that_its_next_one_names() {
+    let mut seed = Seed::new(1);
+    let (mut author, genesis) = Author::founder(&mut seed);
+    (0..3).for_each(|at| drop(author.entry(NOTES, vec![at; 60])));
+    let (feed, at) = (author.feed(NOTES), author.position(NOTES));
+    let made_up = Position { hash: Hash([7; 32]), ..at };
+    let (wrong, _) = author.base(NOTES, (4, 4), vec![(feed, made_up)]);
+    let (right, _) = author.base(NOTES, (4, 4), vec![(feed, at)]);
+    let rest = [author.entry(NOTES, vec![4; 60]), author.entry(NOTES, vec![5; 60])];
+    let rows = Asked::new(author.vault());
+    let entries = [vec![genesis, wrong, right], rest.to_vec()].concat();
+    assert_eq!(rows.takes(&author.head(), &entries), 0);
+    assert_eq!(rows.feed(&feed).unwrap().unwrap().floor, at);
+}
+
 /// STO-4: statements count that stand further on in a feed than what is read at once.
 #[test]
 fn statements_beyond_what_is_read_at_once_count() {

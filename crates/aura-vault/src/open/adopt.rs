@@ -31,6 +31,9 @@ const ADOPTING: &str = "adopting";
 pub(crate) struct Told {
     pub(crate) bases: Vec<Snapshot>,
     pub(crate) adopted: BTreeSet<Hash>,
+    /// Of which this device says that it has adopted them, also where another one covers them by now: who comes later
+    /// may need its word.
+    pub(crate) owed: Vec<Snapshot>,
     pub(crate) refused: BTreeMap<Hash, Unsound>,
 }
 
@@ -38,11 +41,16 @@ impl Open {
     /// Adopts the snapshots of one side that are there and were not adopted before. The views follow.
     pub(super) fn adopt_side(&self, views: &Views, side: Side) -> Result<(), OpenError> {
         let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut adopted_bases = views.adopted_bases()?;
+        let mut in_force = bases.in_force(&adopted_bases);
         for base in bases.iter().filter(|base| self.side(base.feed.collection) == side) {
-            if views.has_adopted(base.id)? || lock(&self.refused).contains_key(&base.id) {
+            if adopted_bases.contains(&base.id) || lock(&self.refused).contains_key(&base.id) {
                 continue;
             }
-            let in_force = bases.in_force(|base| views.has_adopted(base.id))?;
+            let applied = views.db.applied(base.feed)?;
+            if self.reach(base.feed).upto(applied, applied) < base.range.1 {
+                continue;
+            }
             let is_past = in_force.iter().any(|later| later.supersedes(base));
             // Or it was let go of itself: whoever did that had adopted a later one.
             if is_past || self.log.floor(base.feed)?.number >= base.range.0 {
@@ -54,13 +62,10 @@ impl Open {
                 }
                 continue;
             };
-            let applied = views.db.applied(base.feed)?;
-            if self.reach(base.feed).upto(applied, applied) < base.range.1 {
-                continue;
-            }
-            let before = views.adopted()?;
-            let scope = Scope::new(base, category, before);
-            let late = match self.try_base(views, &scope)? {
+            let mut beside = Covered::default();
+            in_force.iter().filter(|other| !base.supersedes(other)).for_each(|it| beside.add(it));
+            let scope = Scope::new(base, category, (views.adopted()?, beside));
+            let late = match self.try_base(views, &scope, &bases)? {
                 Ok(late) => late,
                 Err(unsound) => {
                     if let Some(unsound) = unsound {
@@ -92,6 +97,8 @@ impl Open {
             // The index first: what it lacks of an adopted snapshot could not be read again.
             settle_side(views)?;
             views.note_adopted(base)?;
+            adopted_bases.insert(base.id);
+            in_force = bases.in_force(&adopted_bases);
             views.db.remember(ADOPTING, &[])?;
             lock(&self.unsaid).extend(late);
         }
@@ -154,10 +161,10 @@ impl Open {
     pub(crate) fn adopt_beside(&self, views: &Views, db: &Db, side: Side) -> Result<(), OpenError> {
         let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut before = Covered::default();
-        let in_force = bases.in_force(|base| views.has_adopted(base.id))?;
+        let in_force = bases.in_force(&views.adopted_bases()?);
         for base in in_force.iter().filter(|base| self.side(base.feed.collection) == side) {
             let Some(category) = self.sole_category(base) else { continue };
-            let scope = Scope::new(base, category, before.clone());
+            let scope = Scope::new(base, category, (before.clone(), Covered::default()));
             let read = self.each_part(base, &mut |after, upto, records| {
                 scope.with_part((after, upto, records), |part| db.adopt(part))?;
                 Ok(())
@@ -170,26 +177,22 @@ impl Open {
 
     /// The snapshots that were adopted and that no other one covers, and why others were refused.
     pub(crate) fn told_bases(&self) -> Result<Told, OpenError> {
-        let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let bases: Vec<Snapshot> = bases.last().cloned().collect();
-        let second = self.second();
-        let mut adopted = BTreeSet::new();
-        for base in &bases {
-            if self.has_adopted(second.as_deref(), base)? {
-                adopted.insert(base.id);
-            }
-        }
+        let all = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self.adopted_bases()?;
+        let bases: Vec<Snapshot> = all.last().cloned().collect();
+        let adopted = bases.iter().map(|base| base.id).filter(|id| known.contains(id)).collect();
+        let owed = all.iter().filter(|base| known.contains(&base.id)).cloned().collect();
         let refused = lock(&self.refused).clone();
-        Ok(Told { bases, adopted, refused })
+        Ok(Told { bases, adopted, owed, refused })
     }
 
     /// Of what is behind a second lock that is shut nothing is known.
-    fn has_adopted(&self, second: Option<&Views>, base: &Snapshot) -> Result<bool, OpenError> {
-        let views = match self.side(base.feed.collection) {
-            Side::First => Some(&self.first),
-            Side::Second => second,
-        };
-        views.map_or(Ok(false), |views| views.has_adopted(base.id))
+    fn adopted_bases(&self) -> Result<BTreeSet<Hash>, OpenError> {
+        let mut adopted = self.first.adopted_bases()?;
+        if let Some(second) = self.second() {
+            adopted.extend(second.adopted_bases()?);
+        }
+        Ok(adopted)
     }
 
     /// What is left of a record that a snapshot carries, if it does.
@@ -199,9 +202,8 @@ impl Open {
         category: Category,
     ) -> Result<Vec<Carried>, OpenError> {
         let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let second = self.second();
         let mut carried = Vec::new();
-        for base in bases.in_force(|base| self.has_adopted(second.as_deref(), base))? {
+        for base in bases.in_force(&self.adopted_bases()?) {
             if self.sole_category(&base) == Some(category) {
                 carried.extend(self.find_carried(&base, record)?);
             }

@@ -2,49 +2,60 @@
 //! The snapshots that count, in the order in which they are adopted.
 //!
 //! One that a later one covers is adopted all the same, as long as it can be read and the later one was not: who let go
-//! of entries under the first knows only by it what the second must not change. Source: spec/snapshot.md, SNP-7.
+//! of entries under the first knows only by it what the second must not change. Source:
+//! spec/snapshot.md, rules SNP-7 and SNP-9.
 
-use aura_protocol::authority::{Roster, Snapshot};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::OpenError;
+use aura_protocol::authority::{Device, Roster, Snapshot};
+use aura_protocol::id::{DeviceId, Hash};
 
 /// Snapshots, each after those that it covers.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Bases(Vec<Snapshot>);
+#[derive(Debug, Clone)]
+pub(crate) struct Bases {
+    all: Vec<Snapshot>,
+    roster: Arc<Roster>,
+}
 
 impl Bases {
     pub(crate) fn new(roster: &Roster) -> Self {
-        let mut bases: Vec<Snapshot> = roster.snapshots().to_vec();
+        let mut all: Vec<Snapshot> = roster.snapshots().to_vec();
         let covers = |base: &Snapshot| {
             let all = roster.snapshots().iter();
             all.filter(|other| base.supersedes(other)).count()
         };
-        bases.sort_by_cached_key(covers);
-        Self(bases)
+        all.sort_by_cached_key(covers);
+        Self { all, roster: Arc::new(roster.clone()) }
     }
 
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Snapshot> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// Those that no other one covers.
     pub(crate) fn last(&self) -> impl Iterator<Item = &Snapshot> {
-        self.0.iter().filter(|base| !self.0.iter().any(|later| later.supersedes(base)))
+        last(&self.all)
     }
 
-    /// Those of which this is true, and that no other such one covers.
-    pub(crate) fn in_force(
-        &self,
-        is_adopted: impl Fn(&Snapshot) -> Result<bool, OpenError>,
-    ) -> Result<Vec<Snapshot>, OpenError> {
-        let mut adopted = Vec::new();
-        for base in &self.0 {
-            if is_adopted(base)? {
-                adopted.push(base.clone());
-            }
-        }
-        let adopted = Self(adopted);
-        Ok(adopted.last().cloned().collect())
+    /// Those that were adopted, and that no other such one covers.
+    pub(crate) fn in_force(&self, adopted: &BTreeSet<Hash>) -> Vec<Snapshot> {
+        let adopted = self.all.iter().filter(|base| adopted.contains(&base.id));
+        let adopted: Vec<_> = adopted.cloned().collect();
+        last(&adopted).cloned().collect()
     }
+
+    /// Whether a snapshot that ends with this hash may be taken at its word by a device that has not what it covers: the
+    /// device itself has compared it before, or every other one that counts has. Its author alone vouches for nothing.
+    pub(crate) fn is_vouched(&self, base: &Snapshot, last: Hash, own: DeviceId) -> bool {
+        let has_adopted = |id: &DeviceId| self.roster.has_adopted(*id, base, last);
+        let counts = |device: &Device| device.is_active() && !device.is_retired;
+        let mut others = self.roster.devices().iter().filter(|(id, _)| **id != own);
+        has_adopted(&own) || others.all(|(id, device)| !counts(device) || has_adopted(id))
+    }
+}
+
+fn last(bases: &[Snapshot]) -> impl Iterator<Item = &Snapshot> {
+    bases.iter().filter(|base| !bases.iter().any(|later| later.supersedes(base)))
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What each side's views have adopted: up to where snapshots cover each feed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aura_protocol::authority::Snapshot;
 use aura_protocol::codec::{Decode as _, Encode as _, Reader, Writer};
@@ -69,6 +69,12 @@ impl Views {
     /// Whether a snapshot was adopted here.
     pub(crate) fn has_adopted(&self, base: Hash) -> Result<bool, OpenError> {
         Ok(self.db.recall(&format!("{ADOPTED}{base}"))?.is_some())
+    }
+
+    /// The snapshots that were adopted here.
+    pub(crate) fn adopted_bases(&self) -> Result<BTreeSet<Hash>, OpenError> {
+        let known = self.db.recall_all(ADOPTED)?.into_iter();
+        Ok(known.filter_map(|(name, _)| Hash::parse(name.strip_prefix(ADOPTED)?)).collect())
     }
 
     /// Notes that one was adopted.

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reading a snapshot: whether it is whole, and whether it would change what is shown. Source: spec/snapshot.md, rules
-//! SNP-1 and SNP-7.
+//! SNP-1, SNP-7 and SNP-8.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aura_protocol::authority::Snapshot;
 use aura_protocol::entry::ChunkAdded;
+use aura_protocol::head::Position;
 use aura_protocol::id::{ChunkName, FeedId, Hash, RecordId};
 use aura_protocol::store::StoreError;
 
 use super::covered::Covered;
-use super::{Open, OpenError};
+use super::{Bases, Open, OpenError, lock};
 use crate::db::{Part, Row};
+use crate::feed::QuarantineReason;
 use crate::op::{Carried, Carry, Change, Dot};
 use crate::record::Category;
 use crate::state::{State, Touch};
@@ -47,11 +49,17 @@ pub(super) struct Scope<'a> {
     category: Category,
     /// What others cover that were adopted before.
     before: Covered,
+    /// Of that, what those cover that this one does not cover: it was made beside them.
+    beside: Covered,
 }
 
 impl<'a> Scope<'a> {
-    pub(super) fn new(base: &'a Snapshot, category: Category, before: Covered) -> Self {
-        Self { base, category, before }
+    pub(super) fn new(
+        base: &'a Snapshot,
+        category: Category,
+        (before, beside): (Covered, Covered),
+    ) -> Self {
+        Self { base, category, before, beside }
     }
 
     fn feed(&self, dot: &Dot) -> FeedId {
@@ -65,6 +73,10 @@ impl<'a> Scope<'a> {
 
     fn is_gone(&self, dot: &Dot) -> bool {
         dot.number <= self.before.upto(self.feed(dot))
+    }
+
+    fn is_beside(&self, dot: &Dot) -> bool {
+        dot.number <= self.beside.upto(self.feed(dot))
     }
 
     pub(super) fn with_part<T>(
@@ -86,24 +98,18 @@ impl Open {
         &self,
         views: &Views,
         scope: &Scope<'_>,
+        bases: &Bases,
     ) -> Result<Result<Vec<Unsaid>, Option<Unsound>>, OpenError> {
-        let mut is_whole = true;
-        for (feed, at) in &scope.base.covered {
-            let before = scope.before.upto(*feed);
-            // What was let go of under a snapshot that is not in these views was never in them.
-            let has_gap = self.log.floor(*feed)?.number > before;
-            if has_gap || views.db.applied(*feed)?.max(before) < at.number {
-                is_whole = false;
-                continue;
-            }
-            match self.log.entry(*feed, at.number) {
-                Ok(entry) if entry.hash() != at.hash => return Ok(Err(Some(Unsound::Fork))),
-                Ok(_)
-                | Err(
-                    StoreError::Forgotten { .. }
-                    | StoreError::Absent
-                    | StoreError::DamagedEntry { .. },
-                ) => {}
+        let is_whole = match self.stands(views, scope)? {
+            Err(unsound) => return Ok(Err(unsound)),
+            Ok(is_whole) => is_whole,
+        };
+        if !is_whole {
+            // What was let go of cannot be compared: others must have done that.
+            let last = self.log.entry(scope.base.feed, scope.base.range.1);
+            match last.map(|entry| bases.is_vouched(scope.base, entry.hash(), self.own)) {
+                Ok(true) => {}
+                Ok(false) | Err(StoreError::DamagedEntry { .. }) => return Ok(Err(None)),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -140,6 +146,50 @@ impl Open {
                 Some(true) | None => Err(None),
             },
             (true, count) => Err(Some(Unsound::Unfaithful(count))),
+        })
+    }
+
+    /// Whether everything that a snapshot covers is in these views, to be compared with; not, where some was let go of
+    /// under one that is not in them.
+    fn stands(
+        &self,
+        views: &Views,
+        scope: &Scope<'_>,
+    ) -> Result<Result<bool, Option<Unsound>>, OpenError> {
+        let here: BTreeMap<FeedId, Position> = self.log.feeds()?.into_iter().collect();
+        let (mut is_whole, mut is_here) = (true, !self.is_damaged(scope));
+        for (feed, at) in &scope.base.covered {
+            let before = scope.before.upto(*feed);
+            if here.get(feed).is_none_or(|kept| kept.number < at.number) {
+                // It is on its way, or it was made up: while that is not known, nobody has compared everything.
+                is_here = false;
+                continue;
+            }
+            match self.log.entry(*feed, at.number) {
+                Ok(entry) if entry.hash() != at.hash => return Ok(Err(Some(Unsound::Fork))),
+                Ok(_)
+                | Err(
+                    StoreError::Forgotten { .. }
+                    | StoreError::Absent
+                    | StoreError::DamagedEntry { .. },
+                ) => {}
+                Err(error) => return Err(error.into()),
+            }
+            // What was let go of under a snapshot that is not in these views was never in them.
+            let has_gap = self.log.floor(*feed)?.number > before;
+            is_whole &= !has_gap;
+            is_here &= has_gap || views.db.applied(*feed)?.max(before) >= at.number;
+        }
+        Ok(if is_here { Ok(is_whole) } else { Err(None) })
+    }
+
+    /// Whether something is damaged here of a snapshot, or of what it covers.
+    fn is_damaged(&self, scope: &Scope<'_>) -> bool {
+        let (first, last) = scope.base.range;
+        lock(&self.quarantine).iter().any(|aside| {
+            let is_own = aside.feed == scope.base.feed && (first..=last).contains(&aside.number);
+            let is_covered = aside.number <= scope.base.covers(aside.feed).number;
+            aside.reason == QuarantineReason::Damaged && (is_own || is_covered)
         })
     }
 
@@ -198,23 +248,28 @@ impl Open {
         if known().count() != covered.count() {
             return Ok(None);
         }
-        // What it was before, too: somebody may want to go back to that. What an earlier snapshot let go of stays gone,
-        // whatever this one says of it.
-        let is_gone =
-            |carried: &Carried| scope.is_gone(&carried.dot) && !row.state.has(&carried.dot);
+        let is_dead = |dot: &Dot| scope.is_gone(dot) && !row.state.has(dot);
+        // Of two that were made at once one carries what the other lets go of. One that covers the other does not.
+        let is_beside = |carried: &Carried| is_dead(&carried.dot) && scope.is_beside(&carried.dot);
+        if carried.iter().any(|carried| is_dead(&carried.dot) && !is_beside(carried)) {
+            return Ok(None);
+        }
+        // What it was before, too: somebody may want to go back to that.
         let is_written = |carried: &Carried| known().any(|past| carried.is_left_of(&past.carried));
-        if !carried.iter().all(|carried| is_gone(carried) || is_written(carried)) {
+        if !carried.iter().all(|carried| is_beside(carried) || is_written(carried)) {
             return Ok(Some(false));
         }
         let (before, after) = (Self::replay(known()), State::replay(carried));
+        let is_open = |dot: &Dot| !scope.covers(dot) && !scope.is_gone(dot);
+        let (waits, said) = (before.awaits(&is_open), after.awaits(&is_open));
         let is_deleted = !before.is_live() && !after.is_live();
-        Ok(match before.current() == after.current() {
+        Ok(match before.current() == after.current() && waits == said {
             true => Some(true),
             // Deleted long ago: nothing of it needs to be carried, and nothing that is carried is taken in.
-            false if is_deleted && carried.iter().all(is_gone) => Some(true),
-            // It carries what an earlier one let go of and what came since: who made it had not adopted that one, and
+            false if is_deleted && waits.is_empty() && carried.iter().all(is_beside) => Some(true),
+            // It carries what another one let go of and what came since: who made it had not adopted that one, and
             // what it comes to cannot be had here. The next snapshot covers both.
-            false if carried.iter().any(is_gone) => None,
+            false if carried.iter().any(is_beside) => None,
             false => Some(false),
         })
     }

@@ -38,10 +38,22 @@ impl State {
         }
     }
 
+    /// What its ops have named that is not here and of which this is true, with the paths on which it is replaced: what
+    /// comes is changed by that.
+    pub fn awaits(&self, is_open: &dyn Fn(&Dot) -> bool) -> BTreeMap<Dot, BTreeSet<&str>> {
+        let mut awaited: BTreeMap<Dot, BTreeSet<&str>> = BTreeMap::new();
+        for (dot, paths) in self.awaited.iter().filter(|(dot, _)| is_open(dot)) {
+            awaited.entry(*dot).or_default().extend(paths.iter().map(String::as_str));
+        }
+        awaited
+    }
+
     /// Whether it is plain from this state alone that what is carried is what is here: it comes to the same, by ops that
     /// stand so in the log.
     pub fn is_plainly(&self, carried: &[Carried]) -> bool {
-        self.current() == State::replay(carried).current()
+        let (said, any) = (State::replay(carried), &|_: &Dot| true);
+        self.current() == said.current()
+            && self.awaits(any) == said.awaits(any)
             && carried.iter().all(|carried| self.shows(carried))
     }
 

@@ -216,10 +216,12 @@ fn unsaid(open: &Open, roster: &Roster, told: &Told) -> Result<Vec<Claim>, Vault
     if !roster.device(own).is_some_and(Device::is_active) {
         return Ok(claims);
     }
-    for base in told.bases.iter().filter(|base| told.adopted.contains(&base.id)) {
+    for base in &told.owed {
         let last = match open.log.entry(base.feed, base.range.1) {
             Ok(entry) => entry.hash(),
-            Err(StoreError::Forgotten { .. } | StoreError::DamagedEntry { .. }) => continue,
+            Err(
+                StoreError::Forgotten { .. } | StoreError::DamagedEntry { .. } | StoreError::Absent,
+            ) => continue,
             Err(error) => return Err(error.into()),
         };
         if !roster.has_adopted(own, base, last) {

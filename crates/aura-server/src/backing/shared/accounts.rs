@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aura_protocol::auth::AccountName;
-use aura_protocol::auth::opaque::RECORD_BYTES;
+use aura_protocol::auth::login::RECORD_BYTES;
 use aura_protocol::codec::{Decode as _, Encode as _};
 use aura_protocol::http::Invitation;
 use aura_protocol::id::{DeviceId, VaultId};

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aura_protocol::auth::opaque::Halfway;
+use aura_protocol::auth::login::Halfway;
 use aura_protocol::auth::{AccountName, Token};
 use aura_protocol::id::{DeviceId, Hash, VaultId};
 use aura_protocol::store::StoreError;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Accounts, logins, tokens.
 
+use aura_protocol::auth::login;
 use aura_protocol::http::{AccountView, PasswordBegin, ServerView};
 use aura_protocol::id::{CollectionId, DeviceId, VaultId};
 use aura_testkit::conformance::NOTES;
@@ -119,7 +120,7 @@ fn an_enrolment_token_lists_the_device_it_was_bound_to() {
     assert_eq!(granted.vault, author.vault());
     let enrolment = granted.token;
     desk.get(path::ACCOUNT, Some(&enrolment)).refuses(ProblemKind::Forbidden);
-    let begin = PasswordBegin { request: [1; 32] };
+    let begin = PasswordBegin { request: [1; login::REGISTRATION_REQUEST_BYTES] };
     desk.post(path::PASSWORD_BEGIN, Some(&enrolment), &begin).refuses(ProblemKind::Forbidden);
     // Somebody else's device, and what the first one writes.
     let (mut other, other_add) = author.joiner(&mut desk.seed);
@@ -163,7 +164,7 @@ fn guessing_is_slow_and_learns_nothing() {
 #[test]
 fn a_login_that_was_not_begun_has_no_end() {
     let desk = Desk::new();
-    let end = LoginEnd { login: [1; 16], proof: [2; 64] };
+    let end = LoginEnd { login: [1; 16], proof: [2; login::LOGIN_PROOF_BYTES] };
     desk.post(path::LOGIN_END, None, &end).refuses(ProblemKind::LoginRefused);
 }
 

@@ -191,7 +191,7 @@ fn an_invitation_is_used_up_at_every_node() {
         let account = Account {
             vault: VaultId([at; 32]),
             name: AccountName::parse(&format!("n{at}")).unwrap(),
-            record: [0; aura_protocol::auth::opaque::RECORD_BYTES],
+            record: [0; login::RECORD_BYTES],
             device: DeviceId([at; 16]),
             transport: [at; 32],
             quota_bytes: None,

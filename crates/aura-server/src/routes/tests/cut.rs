@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aura_protocol::auth::opaque::RECORD_BYTES;
+use aura_protocol::auth::login::RECORD_BYTES;
 use aura_protocol::id::{DeviceId, VaultId};
 use aura_protocol::store::StoreError;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Two nodes on one PostgreSQL: whatever begins at one goes on at the other.
 
+use aura_protocol::auth::login;
 use aura_protocol::head::Position;
 use aura_protocol::http::{
     AccountView, HeadsAnswer, HeadsAsk, PairingClose, PairingMessage, PairingPut, PairingTake,
@@ -124,7 +125,7 @@ fn what_begins_at_one_node_ends_at_the_other() {
     here.post(path::LOGIN_END, None, &end).refuses(ProblemKind::LoginRefused);
     let known = HeadsAsk { known: vec![] };
     assert_eq!(here.post(path::HEADS, Some(&enrolled.token), &known).status, 200);
-    let begin = PasswordBegin { request: [1; 32] };
+    let begin = PasswordBegin { request: [1; login::REGISTRATION_REQUEST_BYTES] };
     here.post(path::PASSWORD_BEGIN, Some(&enrolled.token), &begin).refuses(ProblemKind::Forbidden);
     // Guesses fail at either node.
     for desk in [&mut here, &mut there] {

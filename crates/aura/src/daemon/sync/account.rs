@@ -7,7 +7,7 @@
 use aura_crypto::entropy::Entropy as _;
 use aura_crypto::key::LoginInput;
 use aura_crypto::login::LoginStretch;
-use aura_protocol::auth::opaque::{LoggingIn, OpaqueError, Registering};
+use aura_protocol::auth::login::{LoggingIn, LoginError, Registering};
 use aura_protocol::auth::{AccountName, Registration, ServerKey};
 use aura_protocol::http::{Granted, Invitation, ProblemKind};
 use aura_protocol::id::{Hash, VaultId};
@@ -271,10 +271,10 @@ fn key(text: &str) -> Result<ServerKey, Failure> {
     key.ok_or_else(|| Failure::usage("This is no server's key.", next))
 }
 
-fn unmade(error: OpaqueError) -> Failure {
+fn unmade(error: LoginError) -> Failure {
     match error {
-        OpaqueError::Refused => unfit(),
-        OpaqueError::Memory => Failure::new(Exit::Failed, "There is too little free memory.")
+        LoginError::Refused => unfit(),
+        LoginError::Memory => Failure::new(Exit::Failed, "There is too little free memory.")
             .safe(NOTHING_CHANGED)
             .next("Close something else, and run it again."),
         _ => failed(&Fault::Answer("it answered with what is none")),
