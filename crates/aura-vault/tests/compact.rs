@@ -156,13 +156,18 @@ fn a_late_change_of_what_went_brings_back_what_it_stood_on() {
     tablet.sync(&between);
     compact(&bench, &laptop);
     laptop.sync(&server);
-    for _ in 0..2 {
-        tablet.sync(&server);
-        phone.sync(&server);
+    phone.sync(&server);
+    phone.sync(&server);
+    laptop.sync(&server);
+    // What the phone meant it says itself, and nobody else for it.
+    assert_eq!(laptop.session().get(ids[9]).unwrap().unwrap().fields["name"], "n9");
+    assert_eq!(laptop.session().history(ids[9]).unwrap().len(), 2);
+    for device in [&mut tablet, &mut phone, &mut laptop] {
+        device.sync(&server);
+        device.sync(&server);
     }
     laptop.sync(&server);
     tablet.sync(&server);
-    // What the phone meant it says itself, and nobody else for it.
     assert_eq!(laptop.session().history(ids[9]).unwrap().len(), 2);
     assert_eq!(laptop.state(), tablet.state());
     assert_eq!(laptop.state(), phone.state());
@@ -177,6 +182,38 @@ fn a_late_change_of_what_went_brings_back_what_it_stood_on() {
     laptop.sync(&server);
     assert_eq!(laptop.state(), phone.state());
     verify(&laptop);
+}
+
+/// SNP-8, fault F-18: two devices make snapshots at once, and one of them carries what the other one lets go of, since it
+/// knows of a later change. Neither is accused of a lie, and what was changed is whole in the end.
+#[test]
+fn a_snapshot_beside_another_one_with_a_late_change_is_no_lie() {
+    let Scene { bench, mut laptop, mut phone, server, ids, .. } = scene();
+    laptop.session().remove(ids[9]).unwrap();
+    let between = bench.dir.path().join("between");
+    let between = LocalStore::create(&between, phone.vault.id(), Box::new(|| START_MS)).unwrap();
+    edit(&phone, ids[9], "late");
+    laptop.sync(&between);
+    // The phone hears of the delete, and the laptop not of the change.
+    phone.sync(&between);
+    pass_days(&bench, 60);
+    compact(&bench, &laptop);
+    compact(&bench, &phone);
+    for _ in 0..3 {
+        laptop.sync(&server);
+        phone.sync(&server);
+    }
+    laptop.sync(&server);
+    for device in [&laptop, &phone] {
+        assert_eq!(device.vault.refused_snapshots().unwrap(), []);
+        let record = device.session().get(ids[9]).unwrap().unwrap();
+        assert_eq!(
+            (&record.fields["name"], &record.fields["text"]),
+            (&"n9".into(), &"late".into())
+        );
+        verify(device);
+    }
+    assert_eq!(laptop.state(), phone.state());
 }
 
 /// Attack INT-13

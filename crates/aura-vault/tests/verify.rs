@@ -296,6 +296,7 @@ fn a_log_that_shows_something_else_is_found_out() {
             vec![unlinked(4), format!("{name}: entry 3: there is no key"), lost(2)],
         ),
         (1, Harm::Byte(9), vec![unlinked(2), format!("{name}: entry 1: it")]),
+        (2, Harm::Byte(9), vec![unlinked(3), lost(1)]),
         (3, Harm::Byte(9), vec![unlinked(4), lost(2)]),
         (
             4,

@@ -14,8 +14,7 @@ use crate::op::{Carried, Change, Dot};
 #[derive(Debug, PartialEq, Eq)]
 pub struct Current<'a> {
     kind: u8,
-    /// Which ops, and whether they write.
-    newest: BTreeSet<(Dot, bool)>,
+    newest: BTreeSet<Dot>,
     writes: BTreeMap<&'a str, BTreeSet<Written<'a>>>,
 }
 
@@ -33,7 +32,7 @@ impl State {
         });
         Current {
             kind: self.kind_code(),
-            newest: newest.map(|touch| (touch.dot, touch.act == Act::Write)).collect(),
+            newest: newest.map(|touch| touch.dot).collect(),
             writes: fields.filter(|(_, writes)| !writes.is_empty()).collect(),
         }
     }
@@ -155,6 +154,9 @@ mod tests {
             assert!(!both.is_plainly(&less));
         }
         assert!(!live.is_plainly(&[one.clone(), two]));
+        // Nor is an old value that is said to have been what the current one is.
+        let (later, forged) = (write(4, "later", &[&one]), write(1, "later", &[]));
+        assert!(!State::replay([&one, &later]).is_plainly(&[forged, later]));
         // What it was before does not stand in the state: that is not plain.
         let later = write(4, "later", &[&one]);
         let edited = State::replay([&one, &later]);
