@@ -39,6 +39,8 @@ pub const STATEMENT_SIGNATURES_MAX: usize = 8;
 pub const DEVICES_MAX: usize = 4096;
 /// Devices that may wait to be confirmed at once.
 pub const QUARANTINED_MAX: usize = 64;
+/// Snapshots of one device in one collection that count.
+pub const BASES_MAX: usize = 1024;
 /// Incarnations of one device that a store shows.
 pub const INCARNATIONS_MAX: usize = 64;
 /// Incarnations of a device that waits to be confirmed, so that all of these leave room for the others.

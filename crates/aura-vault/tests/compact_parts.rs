@@ -237,8 +237,11 @@ fn a_newcomer_believes_what_everybody_else_has_adopted() {
     let mut tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
     assert!(!matches!(tablet.session().get(kept), Ok(Some(_))));
     assert_eq!(tablet.vault.refused_snapshots().unwrap(), []);
+    assert!(tablet.vault.lacks_snapshot().unwrap());
     phone.sync(&server);
     tablet.sync(&server);
+    let all = [&laptop, &phone, &tablet];
+    assert!(all.iter().all(|device| !device.vault.lacks_snapshot().unwrap()));
     assert!(matches!(tablet.session().get(kept), Ok(Some(_))));
     assert_eq!(tablet.state(), laptop.state());
 }

@@ -365,7 +365,8 @@ impl Roster {
                 if !is_own {
                     return Err(AuthorityError::Signer);
                 }
-                let base = Snapshot::new(payload, feed, range, &covered);
+                let base = Snapshot::new(payload, feed, range, &covered)
+                    .filter(|base| base.has_room(&self.bases));
                 self.bases.push(base.ok_or(AuthorityError::State)?);
             }
             Claim::Grant { grant, .. } => {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::head::Position;
 use crate::id::{CollectionId, FeedId, Hash};
+use crate::limits::BASES_MAX;
 
 /// A snapshot of a collection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,12 @@ impl Snapshot {
         // Otherwise something of its own feed would be neither covered nor after it.
         let own = covered.get(&feed).map_or(0, |at| at.number);
         (own.checked_add(1) == Some(range.0)).then_some(Self { id, feed, range, covered })
+    }
+
+    /// Whether there is room for it beside those that its device has made of its collection.
+    pub(super) fn has_room(&self, known: &[Self]) -> bool {
+        let of = |base: &Self| (base.feed.device, base.feed.collection);
+        known.iter().filter(|base| of(base) == of(self)).count() < BASES_MAX
     }
 
     /// Up to where it covers a feed.
@@ -97,6 +104,17 @@ mod tests {
         for collection in [CollectionId::AUTHORITY, CollectionId::ROOT] {
             let of = FeedId { collection, ..own };
             assert!(base(of, (1, 1), &[]).is_none(), "never what the vault says about itself");
+        }
+    }
+
+    /// AUT-26, attack AVL-05: a device that makes snapshots without end has nobody look at all of them.
+    #[test]
+    fn aut_26_a_device_has_so_many_bases_of_a_collection() {
+        let known = vec![base(feed(5, 1), (1, 3), &[]).unwrap(); BASES_MAX];
+        assert!(!base(feed(5, 1), (1, 3), &[]).unwrap().has_room(&known));
+        assert!(base(feed(5, 1), (1, 3), &[]).unwrap().has_room(&known[1..]));
+        for other in [feed(5, 2), feed(6, 1)] {
+            assert!(base(other, (1, 3), &[]).unwrap().has_room(&known));
         }
     }
 

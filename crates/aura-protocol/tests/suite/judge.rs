@@ -4,8 +4,8 @@
 use aura_protocol::authority::{
     AuthorityError, Claim, Placed, Position, Roster, SignedStatement, SlotKind,
 };
-use aura_protocol::id::{CollectionId, Incarnation, VaultId};
-use aura_protocol::limits::QUARANTINED_MAX;
+use aura_protocol::id::{CollectionId, FeedId, Hash, Incarnation, VaultId};
+use aura_protocol::limits::{BASES_MAX, QUARANTINED_MAX};
 use proptest::prelude::*;
 
 use crate::authority::newer;
@@ -82,6 +82,27 @@ fn a_vault_without_its_genesis_is_none() {
     assert_eq!(judged, Err(AuthorityError::Genesis));
     let other = Roster::judge(VaultId([3; 32]), &life()).map(drop);
     assert_eq!(other, Err(AuthorityError::Genesis));
+}
+
+/// AUT-26, attack AVL-05: of the snapshots that one device says to be there the first so many count.
+#[test]
+fn aut_26_snapshots_without_end_do_not_count() {
+    let of = |number: u64| {
+        let feed = FeedId {
+            collection: CollectionId([9; 16]),
+            device: device(LAPTOP),
+            incarnation: INCARNATION,
+        };
+        let range = (number, number + 1);
+        let before = Position { number: number - 1, hash: Hash([1; 32]) };
+        let covered = if number > 1 { vec![(feed, before)] } else { Vec::new() };
+        said_at(100 + number, Claim::Base { feed, range, covered }, &[LAPTOP])
+    };
+    let mut statements = life();
+    statements.extend((1..=BASES_MAX as u64 + 1).map(of));
+    let (roster, refused) = judge(&statements);
+    assert_eq!(roster.snapshots().len(), BASES_MAX);
+    assert!(refused.contains(&AuthorityError::State));
 }
 
 /// AUT-22: somebody with the root key, who is no device, lists so many devices of its own that all the others

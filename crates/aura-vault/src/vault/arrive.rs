@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use aura_protocol::authority::{AuthorityError, Claim, Device, Roster, Statement};
+use aura_protocol::authority::{AuthorityError, Claim, Device, Roster, Snapshot, Statement};
 use aura_protocol::codec::Extra;
 use aura_protocol::head::{Head, Position, Seen};
 use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation};
@@ -101,6 +101,34 @@ impl Vault<Unlocked> {
             told.refused.get(&base.id).map(|unsound| (base.feed.device, *unsound))
         });
         Ok(refused.collect())
+    }
+
+    /// Whether something is not shown since it was let go of everywhere under a snapshot that this device cannot believe
+    /// yet: not every other device has said that it adopted it (SNP-9).
+    ///
+    /// # Errors
+    /// When log or views cannot be read.
+    pub fn lacks_snapshot(&self) -> Result<bool, VaultError> {
+        let (open, told) = (self.open(), self.open().told_bases()?);
+        let is_open = |base: &&Snapshot| {
+            !told.adopted.contains(&base.id) && !told.refused.contains_key(&base.id)
+        };
+        for base in told.bases.iter().filter(is_open) {
+            let second = match open.side(base.feed.collection) {
+                Side::First => None,
+                Side::Second => match open.second() {
+                    Some(second) => Some(second),
+                    None => continue,
+                },
+            };
+            let views = second.as_deref().unwrap_or(&open.first);
+            for feed in base.covered.keys() {
+                if open.log.floor(*feed)?.number > views.covered_upto(*feed)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// The snapshots that this device has adopted: what a store is asked to let go of under them.

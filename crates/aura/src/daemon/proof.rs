@@ -34,6 +34,14 @@ pub(super) fn status(vault: &Vault<Unlocked>, session: &Session) -> Result<view:
     let status = session.status()?;
     let mut warnings = warnings(&status);
     warnings.extend(vault.refused_snapshots()?.into_iter().map(refused));
+    if vault.lacks_snapshot()? {
+        warnings.push(
+            "Not everything is shown here yet: what is old lies in a snapshot, and this device believes it only when \
+             every other one has said that it has compared it. Nothing is lost. `aura device ls` says which one is \
+             waited for: let it sync; if it never comes back: aura device retire, or revoke if it is lost."
+                .to_owned(),
+        );
+    }
     // Of what is shut nothing is known: that is said, and not "none".
     let shut = || status.shut.iter().map(ToString::to_string);
     let counts = status.by_category.iter().map(|(category, n)| (category.to_string(), Some(*n)));
