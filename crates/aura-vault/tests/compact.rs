@@ -142,6 +142,12 @@ fn a_store_that_lost_everything_is_filled_from_a_device_that_let_go() {
 /// Fault F-18: a device that was offline goes on from what it had; what it changed there is whole again everywhere.
 #[test]
 fn a_late_change_of_what_went_brings_back_what_it_stood_on() {
+    for is_tablet_first in [false, true] {
+        late_change(is_tablet_first);
+    }
+}
+
+fn late_change(is_tablet_first: bool) {
     let Scene { bench, mut laptop, mut phone, server, kit, ids } = scene();
     let mut tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
     tablet.sync(&server);
@@ -156,6 +162,9 @@ fn a_late_change_of_what_went_brings_back_what_it_stood_on() {
     tablet.sync(&between);
     compact(&bench, &laptop);
     laptop.sync(&server);
+    if is_tablet_first {
+        tablet.sync(&server);
+    }
     phone.sync(&server);
     phone.sync(&server);
     laptop.sync(&server);

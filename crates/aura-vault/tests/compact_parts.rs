@@ -12,6 +12,7 @@ use aura_store::local::LocalStore;
 use aura_store::replicate::{Mark, replicate};
 use aura_vault::compact::{Compacted, Resolve};
 use aura_vault::home::Home;
+use aura_vault::record::{Draft, Kind};
 use aura_vault::retain::Retention;
 use support::pair::Device;
 use support::snapshots::{DAY_MS, compact, edit, pass_days, retention};
@@ -137,6 +138,7 @@ fn what_one_of_two_snapshots_lets_go_of_stays_gone() {
     assert_eq!(laptop.state(), phone.state());
     for device in [&laptop, &phone] {
         assert_eq!(device.vault.refused_snapshots().unwrap(), []);
+        assert_eq!(device.vault.adopted_snapshots().unwrap().len(), 2, "nobody waits for anything");
         device.session().rebuild().unwrap();
         assert_eq!(in_trash(device), 0);
         let report = device.session().verify(&mut |_| {}).unwrap();
@@ -219,6 +221,13 @@ fn a_snapshot_that_is_damaged_here_waits() {
 /// SNP-9: who has not what a snapshot covers takes it at its word when all others have compared it, and not before.
 #[test]
 fn a_newcomer_believes_what_everybody_else_has_adopted() {
+    for is_retired in [false, true] {
+        newcomer(is_retired);
+    }
+}
+
+/// The phone says it too late, or never, and nobody waits for it any more.
+fn newcomer(is_retired: bool) {
     let bench = Bench::new();
     let (mut laptop, kit) = Device::first(&bench, None);
     let kept = laptop.session().add(&note("kept", "kept", "first")).unwrap();
@@ -238,10 +247,49 @@ fn a_newcomer_believes_what_everybody_else_has_adopted() {
     assert!(!matches!(tablet.session().get(kept), Ok(Some(_))));
     assert_eq!(tablet.vault.refused_snapshots().unwrap(), []);
     assert!(tablet.vault.lacks_snapshot().unwrap());
-    phone.sync(&server);
+    if is_retired {
+        laptop.sync(&server);
+        laptop.vault.retire_device(phone.vault.life().0).unwrap();
+        laptop.sync(&server);
+    } else {
+        phone.sync(&server);
+    }
     tablet.sync(&server);
     let all = [&laptop, &phone, &tablet];
     assert!(all.iter().all(|device| !device.vault.lacks_snapshot().unwrap()));
     assert!(matches!(tablet.session().get(kept), Ok(Some(_))));
     assert_eq!(tablet.state(), laptop.state());
+}
+
+/// SNP-8: what is damaged here of something else keeps no snapshot waiting.
+#[test]
+fn damage_elsewhere_is_nothing_to_wait_for() {
+    let bench = Bench::new();
+    let (mut laptop, kit) = Device::first(&bench, None);
+    let [_, gone] =
+        ["kept", "gone"].map(|name| laptop.session().add(&note(name, name, "first")).unwrap());
+    laptop.session().remove(gone).unwrap();
+    for n in 0..25 {
+        let name = format!("login {n}");
+        let (kind, category) = (Kind::Login, Kind::Login.category());
+        laptop.session().add(&Draft { kind, category, ..note(&name, &name, "text") }).unwrap();
+    }
+    pass_days(&bench, 60);
+    let path = bench.dir.path().join("server");
+    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    laptop.sync(&server);
+    let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
+    phone.sync(&server);
+    laptop.sync(&server);
+    // Notes and what the vault says of itself have fewer entries.
+    let store = Home::new(&bench.dir.path().join("phone")).store().join("store.db");
+    let store = rusqlite::Connection::open(store).unwrap();
+    let spoil = "UPDATE entries SET body = zeroblob(length(body)) WHERE number = 20";
+    assert!(store.execute(spoil, []).unwrap() > 1);
+    phone.session().rebuild().unwrap();
+    assert_eq!(compact(&bench, &laptop).records, 1);
+    laptop.sync(&server);
+    phone.sync(&server);
+    assert_eq!(phone.vault.refused_snapshots().unwrap(), []);
+    assert_eq!(phone.vault.adopted_snapshots().unwrap().len(), 1);
 }

@@ -19,7 +19,7 @@ use aura_vault::audit::{Action, Outcome};
 use aura_vault::feed::{Batch, Commit, open};
 use aura_vault::gate::Logged;
 use aura_vault::keyring::Purpose;
-use aura_vault::op::{Carried, Carry, Change, Op};
+use aura_vault::op::{Carried, Carry, Change, Dot, Op};
 use aura_vault::open::Unsound;
 use aura_vault::record::Category;
 use aura_vault::vault::Kit;
@@ -464,4 +464,39 @@ fn snp_8_what_is_gone_is_in_no_later_snapshot() {
         assert_eq!(device.vault.refused_snapshots().unwrap(), []);
     }
     assert_eq!(adopted.len(), 1);
+}
+
+/// SNP-7, attack INT-13: a snapshot covers a delete, and not what it deletes. Were it let go of, what was deleted would be
+/// there again for whoever comes later.
+#[test]
+fn snp_7_a_delete_stays_as_long_as_what_it_deletes() {
+    let (Robbed { bench, mut laptop, .. }, mut thief, phone_id, (notes, honest)) = stolen();
+    let laptop_id = laptop.vault.life().0;
+    let of_laptop = |thief: &Thief| {
+        let feeds = LocalLog::feeds(thief.store.as_ref()).unwrap();
+        let own = feeds
+            .into_iter()
+            .find(|(feed, _)| (feed.collection, feed.device) == (notes, laptop_id));
+        own.unwrap()
+    };
+    let before = of_laptop(&thief);
+    let deleted = add(&laptop, "deleted", "by the thief");
+    laptop.sync(thief.store.as_ref());
+    let (feed, at) = of_laptop(&thief);
+    assert_eq!(at.number, before.1.number + 1);
+    let dot =
+        Dot { device: feed.device, incarnation: feed.incarnation, number: at.number, index: 0 };
+    let clock = thief.pen.tick(START_MS + 190 * DAY_MS);
+    let change = Change::Delete { record: deleted, seen: vec![dot] };
+    let ops = vec![Op { clock, author: String::new(), change }];
+    let batch = Batch { collection: notes, ops, added: Vec::new(), dropped: Vec::new() };
+    let mut entropy = Bench::new().environment().entropy.as_ref()();
+    thief.write(&Commit { batches: vec![batch], ..Commit::default() }, entropy.as_mut());
+    thief.snapshot(notes, honest.with(|it| it.more.push(before)));
+    laptop.sync(thief.store.as_ref());
+    assert!(!matches!(laptop.session().get(deleted), Ok(Some(_))), "it hears of the delete");
+    let refused = [(phone_id, Unsound::Unfaithful(1))];
+    assert_eq!(laptop.vault.refused_snapshots().unwrap(), refused);
+    assert_eq!(laptop.vault.adopted_snapshots().unwrap(), []);
+    drop(bench);
 }

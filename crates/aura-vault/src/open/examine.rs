@@ -75,6 +75,11 @@ impl<'a> Scope<'a> {
         dot.number <= self.before.upto(self.feed(dot))
     }
 
+    /// Whether an op has come, or never will.
+    fn is_settled(&self, dot: &Dot) -> bool {
+        self.covers(dot) || self.is_gone(dot)
+    }
+
     fn is_beside(&self, dot: &Dot) -> bool {
         dot.number <= self.beside.upto(self.feed(dot))
     }
@@ -260,7 +265,7 @@ impl Open {
             return Ok(Some(false));
         }
         let (before, after) = (Self::replay(known()), State::replay(carried));
-        let is_open = |dot: &Dot| !scope.covers(dot) && !scope.is_gone(dot);
+        let is_open = |dot: &Dot| !scope.is_settled(dot);
         let (waits, said) = (before.awaits(&is_open), after.awaits(&is_open));
         let is_deleted = !before.is_live() && !after.is_live();
         Ok(match before.current() == after.current() && waits == said {

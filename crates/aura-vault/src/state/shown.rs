@@ -108,6 +108,18 @@ mod tests {
         }
     }
 
+    fn forget_seen(carried: &mut Carried) {
+        match &mut carried.op.change {
+            Change::Write { seen, .. } => seen.clear(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What nobody here has.
+    fn later_than_all() -> Carried {
+        write(9, "to come", &[])
+    }
+
     /// SNP-7: of what is plain nothing is read back; so nothing may be plain that differs anywhere.
     #[test]
     fn snp_7_nothing_is_plain_that_says_something_else() {
@@ -154,6 +166,14 @@ mod tests {
             assert!(!both.is_plainly(&less));
         }
         assert!(!live.is_plainly(&[one.clone(), two]));
+        // Nor what names less of what may still come.
+        let open = write(5, "open", &[&later_than_all()]);
+        let (waiting, said) = (State::replay([&open]), with(&open, &|it| forget_seen(it)));
+        assert!(waiting.is_plainly(core::slice::from_ref(&open)));
+        assert!(!waiting.is_plainly(&[said]));
+        let paths = waiting.awaits(&|dot| dot.number == 9).into_values().next().unwrap_or_default();
+        assert_eq!(paths.into_iter().collect::<Vec<_>>(), ["of", "text"]);
+        assert!(waiting.awaits(&|dot| dot.number != 9).is_empty());
         // Nor is an old value that is said to have been what the current one is.
         let (later, forged) = (write(4, "later", &[&one]), write(1, "later", &[]));
         assert!(!State::replay([&one, &later]).is_plainly(&[forged, later]));
@@ -161,10 +181,7 @@ mod tests {
         let later = write(4, "later", &[&one]);
         let edited = State::replay([&one, &later]);
         assert!(!edited.is_plainly(&[one, later.clone()]));
-        let alone = with(&later, &|it| match &mut it.op.change {
-            Change::Write { seen, .. } => seen.clear(),
-            other => panic!("{other:?}"),
-        });
+        let alone = with(&later, &|it| forget_seen(it));
         assert!(edited.is_plainly(&[alone]));
     }
 }
