@@ -191,6 +191,16 @@ fn late_change(is_tablet_first: bool) {
     laptop.sync(&server);
     assert_eq!(laptop.state(), phone.state());
     verify(&laptop);
+    // The next snapshot carries the late change without what it stood on.
+    laptop.session().remove(ids[10]).unwrap();
+    pass_days(&bench, 60);
+    assert_eq!(compact(&bench, &laptop).records, 1);
+    laptop.sync(&server);
+    for device in [&mut laptop, &mut phone, &mut tablet] {
+        device.sync(&server);
+        assert_eq!(device.vault.refused_snapshots().unwrap(), []);
+        assert_eq!(device.vault.adopted_snapshots().unwrap().len(), 1);
+    }
 }
 
 /// SNP-8, fault F-18: two devices make snapshots at once, and one of them carries what the other one lets go of, since it
