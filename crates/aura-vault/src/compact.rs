@@ -102,6 +102,9 @@ impl Open {
                 Side::Second => Some(self.second().ok_or(OpenError::SecondLock)?),
             };
             let views = views.as_deref().unwrap_or(&self.first);
+            if self.lacks(views, collection)? {
+                continue;
+            }
             let place = (views, category, collection);
             let mut found = self.survey(place, retention)?;
             if found.changes == 0 {
@@ -114,6 +117,18 @@ impl Open {
             done.add(&found);
         }
         Ok(done)
+    }
+
+    /// Whether something was let go of under a snapshot that is not in these views: what they would carry is not all.
+    fn lacks(&self, views: &Views, collection: CollectionId) -> Result<bool, OpenError> {
+        for (feed, _) in self.log.feeds()? {
+            if feed.collection == collection
+                && self.log.floor(feed)?.number > views.covered_upto(feed)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The collection of a category, if it has one alone.

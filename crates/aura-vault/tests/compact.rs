@@ -203,6 +203,32 @@ fn late_change(is_tablet_first: bool) {
     }
 }
 
+/// SNP-3, fault F-18: nobody waited for a device that was put away. It comes back, and what it changed meanwhile is whole.
+#[test]
+fn a_retired_device_that_comes_back_loses_nothing_that_it_changed() {
+    let Scene { bench, mut laptop, mut phone, server, ids, .. } = scene();
+    edit(&phone, ids[9], "late");
+    laptop.vault.retire_device(phone.vault.life().0).unwrap();
+    laptop.session().remove(ids[9]).unwrap();
+    pass_days(&bench, 60);
+    compact(&bench, &laptop);
+    assert!(laptop.vault.let_go().unwrap().entries > 20);
+    laptop.sync(&server);
+    assert!(forget(&laptop, &server).unwrap() > 20);
+    phone.sync(&server);
+    phone.sync(&server);
+    laptop.sync(&server);
+    for device in [&laptop, &phone] {
+        let record = device.session().get(ids[9]).unwrap().unwrap();
+        assert_eq!(
+            (&record.fields["name"], &record.fields["text"]),
+            (&"n9".into(), &"late".into())
+        );
+        verify(device);
+    }
+    assert_eq!(laptop.state(), phone.state());
+}
+
 /// SNP-8, fault F-18: two devices make snapshots at once, and one of them carries what the other one lets go of, since it
 /// knows of a later change. Neither is accused of a lie, and what was changed is whole in the end.
 #[test]

@@ -297,3 +297,41 @@ fn damage_elsewhere_is_nothing_to_wait_for() {
     assert_eq!(phone.vault.refused_snapshots().unwrap(), []);
     assert_eq!(phone.vault.adopted_snapshots().unwrap().len(), 1);
 }
+
+/// SNP-9: two that joined at the same time, and lack the same, do not wait for each other; nor does one of them make a
+/// snapshot of what it lacks.
+#[test]
+fn two_newcomers_do_not_wait_for_each_other() {
+    let bench = Bench::new();
+    let (mut laptop, kit) = Device::first(&bench, None);
+    let kept = laptop.session().add(&note("kept", "kept", "first")).unwrap();
+    let gone = laptop.session().add(&note("gone", "gone", "first")).unwrap();
+    laptop.session().remove(gone).unwrap();
+    pass_days(&bench, 60);
+    assert_eq!(compact(&bench, &laptop).records, 1);
+    assert!(laptop.vault.let_go().unwrap().entries > 2);
+    let path = bench.dir.path().join("server");
+    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    laptop.sync(&server);
+    let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
+    // Both are listed before either has said anything.
+    phone.sync(&server);
+    let mut tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    tablet.sync(&server);
+    assert!(tablet.vault.lacks_snapshot().unwrap());
+    let late = tablet.session().add(&note("late", "late", "first")).unwrap();
+    tablet.session().remove(late).unwrap();
+    pass_days(&bench, 60);
+    assert_eq!(compact(&bench, &tablet), Compacted::default());
+    // The phone knows of the tablet before it looks at the snapshot anew.
+    phone.session().rebuild().unwrap();
+    for _ in 0..2 {
+        phone.sync(&server);
+        tablet.sync(&server);
+    }
+    for device in [&phone, &tablet] {
+        assert!(!device.vault.lacks_snapshot().unwrap());
+        assert!(matches!(device.session().get(kept), Ok(Some(_))));
+    }
+    assert_eq!(compact(&bench, &tablet).records, 1);
+}

@@ -48,11 +48,18 @@ impl Bases {
 
     /// Whether a snapshot that ends with this hash may be taken at its word by a device that has not what it covers: the
     /// device itself has compared it before, or every other one that counts has. Its author alone vouches for nothing.
+    /// Two that came lately and lack the same do not wait for each other: whoever was listed later, and has written
+    /// nothing that is covered, is not waited for.
     pub(crate) fn is_vouched(&self, base: &Snapshot, last: Hash, own: DeviceId) -> bool {
         let has_adopted = |id: &DeviceId| self.roster.has_adopted(*id, base, last);
-        let counts = |device: &Device| device.is_active() && !device.is_retired;
-        let mut others = self.roster.devices().iter().filter(|(id, _)| **id != own);
-        has_adopted(&own) || others.all(|(id, device)| !counts(device) || has_adopted(id))
+        let order = self.roster.device(own).map_or(usize::MAX, |device| device.order);
+        let is_waited_for = |(id, device): &(&DeviceId, &Device)| {
+            let counts = device.is_active() && !device.is_retired && **id != own;
+            let has_written = base.covered.keys().any(|feed| feed.device == **id);
+            counts && (device.order < order || has_written)
+        };
+        let mut others = self.roster.devices().iter().filter(is_waited_for);
+        has_adopted(&own) || others.all(|(id, _)| has_adopted(id))
     }
 }
 

@@ -124,9 +124,9 @@ impl Open {
             let carried = || records.iter().flat_map(|(_, carried)| carried);
             is_within &= carried().all(|carried| scope.covers(&carried.dot));
             chunks.extend(chunk_names(carried().map(|carried| &carried.op)));
+            let doubtful =
+                scope.with_part((after, upto, records), |part| views.db.doubtful(part))?;
             if is_whole {
-                let doubtful =
-                    scope.with_part((after, upto, records), |part| views.db.doubtful(part))?;
                 for (row, carried) in doubtful {
                     match self.is_faithful(scope, &row, &carried)? {
                         None => is_told = false,
@@ -137,6 +137,10 @@ impl Open {
                         Some(true) => {}
                     }
                 }
+            } else {
+                // A device that comes back may have all that its own late changes stand on.
+                let own = doubtful.iter().filter(|(row, _)| self.is_own_and_late(scope, row));
+                late.extend(own.map(|(row, _)| (row.id, pairs(row))));
             }
             Ok(())
         })?;
