@@ -14,9 +14,10 @@ use aura_vault::compact::{Compacted, Resolve};
 use aura_vault::home::Home;
 use aura_vault::record::{Draft, Kind};
 use aura_vault::retain::Retention;
+use aura_vault::vault::Kit;
 use support::pair::Device;
-use support::snapshots::{DAY_MS, compact, edit, pass_days, retention};
-use support::{Bench, START_MS, note};
+use support::snapshots::{DAY_MS, compact, edit, pass_days, retention, server};
+use support::{Bench, note};
 
 /// Several to an entry of a snapshot.
 const LONG: usize = 90_000;
@@ -76,8 +77,7 @@ fn a_snapshot_of_many_entries_is_read_in_parts() {
     laptop.session().rebuild().unwrap();
     assert_eq!((read(&laptop, &ids), laptop.state()), (before.clone(), state.clone()));
 
-    let path = bench.dir.path().join("server");
-    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    let server = server(&bench, &laptop);
     laptop.sync(&server);
     let phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
     assert_eq!((read(&phone, &ids), phone.state()), (before, state));
@@ -119,8 +119,7 @@ fn what_one_of_two_snapshots_lets_go_of_stays_gone() {
     }
     ids[4..].iter().for_each(|id| laptop.session().remove(*id).unwrap());
     pass_days(&bench, 60);
-    let path = bench.dir.path().join("server");
-    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    let server = server(&bench, &laptop);
     laptop.sync(&server);
     let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
     phone.sync(&server);
@@ -156,8 +155,7 @@ fn what_cannot_be_compared_waits() {
     laptop.session().remove(gone).unwrap();
     pass_days(&bench, 60);
     edit(&laptop, kept, "second");
-    let path = bench.dir.path().join("server");
-    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    let server = server(&bench, &laptop);
     laptop.sync(&server);
     let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
     phone.sync(&server);
@@ -188,8 +186,7 @@ fn a_snapshot_that_is_damaged_here_waits() {
     let ids: Vec<_> = (0..14).map(|n| add(format!("n{n}"))).collect();
     laptop.session().remove(ids[0]).unwrap();
     pass_days(&bench, 60);
-    let path = bench.dir.path().join("server");
-    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    let server = server(&bench, &laptop);
     laptop.sync(&server);
     let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
     phone.sync(&server);
@@ -226,8 +223,16 @@ fn a_newcomer_believes_what_everybody_else_has_adopted() {
     }
 }
 
-/// The phone says it too late, or never, and nobody waits for it any more.
-fn newcomer(is_retired: bool) {
+/// A laptop that has let go of a note, and a server that has the rest.
+struct Past {
+    bench: Bench,
+    laptop: Device,
+    kit: Kit,
+    kept: RecordId,
+    server: LocalStore,
+}
+
+fn let_go_alone() -> Past {
     let bench = Bench::new();
     let (mut laptop, kit) = Device::first(&bench, None);
     let kept = laptop.session().add(&note("kept", "kept", "first")).unwrap();
@@ -236,9 +241,14 @@ fn newcomer(is_retired: bool) {
     pass_days(&bench, 60);
     assert_eq!(compact(&bench, &laptop).records, 1);
     assert!(laptop.vault.let_go().unwrap().entries > 2);
-    let path = bench.dir.path().join("server");
-    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    let server = server(&bench, &laptop);
     laptop.sync(&server);
+    Past { bench, laptop, kit, kept, server }
+}
+
+/// The phone says it too late, or never, and nobody waits for it any more.
+fn newcomer(is_retired: bool) {
+    let Past { bench, mut laptop, kit, kept, server } = let_go_alone();
     let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
     assert_eq!(phone.state(), laptop.state());
     // What is there then lists the phone, and not yet what it says of the snapshot.
@@ -279,8 +289,7 @@ fn damage_elsewhere_is_nothing_to_wait_for() {
         laptop.session().add(&Draft { kind, category, ..note(&name, &name, "text") }).unwrap();
     }
     pass_days(&bench, 60);
-    let path = bench.dir.path().join("server");
-    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
+    let server = server(&bench, &laptop);
     laptop.sync(&server);
     let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
     phone.sync(&server);
@@ -302,17 +311,7 @@ fn damage_elsewhere_is_nothing_to_wait_for() {
 /// snapshot of what it lacks.
 #[test]
 fn two_newcomers_do_not_wait_for_each_other() {
-    let bench = Bench::new();
-    let (mut laptop, kit) = Device::first(&bench, None);
-    let kept = laptop.session().add(&note("kept", "kept", "first")).unwrap();
-    let gone = laptop.session().add(&note("gone", "gone", "first")).unwrap();
-    laptop.session().remove(gone).unwrap();
-    pass_days(&bench, 60);
-    assert_eq!(compact(&bench, &laptop).records, 1);
-    assert!(laptop.vault.let_go().unwrap().entries > 2);
-    let path = bench.dir.path().join("server");
-    let server = LocalStore::create(&path, laptop.vault.id(), Box::new(|| START_MS)).unwrap();
-    laptop.sync(&server);
+    let Past { bench, laptop, kit, kept, server } = let_go_alone();
     let mut phone = Device::join(&bench, "phone", (laptop.vault.id(), &kit), &server);
     // Both are listed before either has said anything.
     phone.sync(&server);

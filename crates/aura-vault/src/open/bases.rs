@@ -66,3 +66,53 @@ impl Bases {
 fn last(bases: &[Snapshot]) -> impl Iterator<Item = &Snapshot> {
     bases.iter().filter(|base| !bases.iter().any(|later| later.supersedes(base)))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+    use aura_protocol::authority::decode_body;
+    use aura_protocol::id::CollectionId;
+    use aura_testkit::author::Author;
+    use aura_testkit::seed::Seed;
+
+    use super::*;
+
+    const NOTES: CollectionId = CollectionId([7; 16]);
+    const LAST: Hash = Hash([9; 32]);
+
+    /// SNP-9: whom a device that lacks something waits for: everybody listed before it, and who wrote what is covered.
+    #[test]
+    fn snp_9_who_vouches_for_a_snapshot() {
+        let mut seed = Seed::new(1);
+        let (mut first, genesis) = Author::founder(&mut seed);
+        let mut said = vec![genesis];
+        let mut pair = || {
+            let (device, entry) = first.pair(&mut seed);
+            said.push(entry);
+            device
+        };
+        let [mut maker, own, mut late] = [pair(), pair(), pair()];
+        drop(late.entry(NOTES, vec![1; 60]));
+        let of_late = vec![(late.feed(NOTES), late.position(NOTES))];
+        let ids = [Vec::new(), of_late].map(|covered| {
+            let (entry, id) = maker.base(NOTES, (1, 1), covered);
+            said.push(entry);
+            id
+        });
+        let vouched = |said: &[aura_protocol::entry::Entry]| {
+            let said = said.iter().flat_map(|entry| decode_body(entry.body()).unwrap());
+            let judged = Roster::judge(own.vault(), &said.collect::<Vec<_>>());
+            let bases = Bases::new(&judged.unwrap().0);
+            ids.map(|id| {
+                let base = bases.iter().find(|base| base.id == id).unwrap();
+                bases.is_vouched(base, LAST, own.device())
+            })
+        };
+        assert_eq!(vouched(&said), [false; 2], "its maker alone vouches for nothing");
+        said.extend(ids.map(|id| first.adopt(id, LAST)));
+        assert_eq!(vouched(&said), [true, false], "the late one wrote what the second covers");
+        said.extend(ids.map(|id| late.adopt(id, LAST)));
+        assert_eq!(vouched(&said), [true; 2]);
+    }
+}
