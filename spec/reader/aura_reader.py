@@ -455,15 +455,6 @@ class Roster:
         self.counted.add(sha256(payload))
         return None
 
-    def bases(self):
-        """AUT-26: the snapshots that no other one covers."""
-        def over(later, base):
-            upto = {tuple(f): n for f, n, _ in later[3]}
-            return (upto.get(tuple(base[0]), 0) >= base[2]
-                    and all(upto.get(tuple(f), 0) >= n for f, n, _ in base[3]))
-        return {name: base for name, base in self.snapshots.items()
-                if not any(over(later, base) for later in self.snapshots.values())}
-
     def has_adopted(self, device, name, last):
         """AUT-27."""
         return device == self.snapshots[name][0][1] or (name, device, last) in self.adopters

@@ -45,7 +45,7 @@ def statements(i, value):
     assert {d["device"] for d in value["devices"]} == {d.hex() for d in roster.devices}
     for d in value["devices"]:
         assert d["confirmed"] == roster.devices[raw(d["device"])]["confirmed"]
-    assert {b["base"] for b in value["bases"]} == {name.hex() for name in roster.bases()}
+    assert {b["base"] for b in value["bases"]} == {name.hex() for name in roster.snapshots}
     for b in value["bases"]:
         adopted = {i.hex() for i in roster.devices if roster.has_adopted(i, raw(b["base"]), b"\x1a" * 32)}
         assert set(b["adopted"]) == adopted

@@ -120,9 +120,10 @@ impl Devices {
         listed.is_some_and(|device| !device.is_confirmed)
     }
 
-    /// A snapshot that counts and that no other one covers.
+    /// A snapshot that counts. That another one says that it covers it takes nothing from it: every device that counts
+    /// has adopted this one, or nobody lets go of anything under it.
     pub fn base(&self, id: Hash) -> Option<&Snapshot> {
-        self.roster.as_ref()?.bases().find(|base| base.id == id)
+        self.roster.as_ref()?.snapshots().iter().find(|base| base.id == id)
     }
 
     /// Up to where snapshots cover a feed, also those that others have covered: ascending.

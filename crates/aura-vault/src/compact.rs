@@ -62,7 +62,8 @@ pub enum Resolve {
 
 impl Session {
     /// Lets go of what was deleted or replaced before `retention` says. Categories without any are left alone;
-    /// so are those behind the second lock while it is shut.
+    /// so are those behind the second lock while it is shut. What other devices' snapshots that wait let go of is carried
+    /// on: they are to be adopted before (`Vault::adopt_waiting`).
     ///
     /// # Errors
     /// When the principal may not, another compacting or an import runs, or something cannot be read or written:
@@ -95,16 +96,15 @@ impl Open {
         event: MakeEvent<'_>,
     ) -> Result<Compacted, OpenError> {
         let mut done = Compacted::default();
+        let lacking = self.lacking()?;
         for category in Category::ALL.iter().copied().filter(|category| !self.is_shut(*category)) {
-            let Some(collection) = self.sole_collection(category) else { continue };
+            let sole = self.sole_collection(category);
+            let Some(collection) = sole.filter(|sole| !lacking.contains(sole)) else { continue };
             let views = match self.side(collection) {
                 Side::First => None,
                 Side::Second => Some(self.second().ok_or(OpenError::SecondLock)?),
             };
             let views = views.as_deref().unwrap_or(&self.first);
-            if self.lacks(views, collection)? {
-                continue;
-            }
             let place = (views, category, collection);
             let mut found = self.survey(place, retention)?;
             if found.changes == 0 {
@@ -117,18 +117,6 @@ impl Open {
             done.add(&found);
         }
         Ok(done)
-    }
-
-    /// Whether something was let go of under a snapshot that is not in these views: what they would carry is not all.
-    fn lacks(&self, views: &Views, collection: CollectionId) -> Result<bool, OpenError> {
-        for (feed, _) in self.log.feeds()? {
-            if feed.collection == collection
-                && self.log.floor(feed)?.number > views.covered_upto(feed)?
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// The collection of a category, if it has one alone.

@@ -11,6 +11,8 @@ mod covered;
 
 mod reach;
 
+mod waits;
+
 mod examine;
 
 mod adopt;
@@ -57,6 +59,7 @@ pub use examine::Unsound;
 pub use forget::LetGo;
 pub(crate) use reach::{Reach, Reaches};
 pub(crate) use taken::{Life, Taken};
+pub use waits::{GRACE_MS, Going, Wait, Waiting};
 
 const FEEDS_MAX: usize = 65_536;
 const AUDIT_LOST: &str = "audit-lost";
@@ -179,6 +182,8 @@ pub struct Open {
     pub(crate) is_importing: AtomicBool,
     /// Whether a snapshot is being made.
     pub(crate) is_compacting: AtomicBool,
+    /// Whether sound snapshots are adopted before their days are over.
+    pub(crate) is_hasty: AtomicBool,
 }
 
 /// Locks a mutex; what a panicking thread left is consistent, since state changes in one place only.
@@ -293,6 +298,11 @@ impl Open {
     pub(crate) fn heed(&self, roster: &Roster, heads: &[Signed<Head>], own: Option<DeviceId>) {
         let reaches = Reaches::new(roster, heads, own);
         *self.reaches.write().unwrap_or_else(PoisonError::into_inner) = reaches;
+        self.heed_bases(roster);
+    }
+
+    /// Takes from a roster which snapshots there are, and who has adopted which.
+    pub(crate) fn heed_bases(&self, roster: &Roster) {
         *self.bases.write().unwrap_or_else(PoisonError::into_inner) = Bases::new(roster);
     }
 

@@ -99,7 +99,8 @@ fn a_snapshot_of_many_entries_is_read_in_parts() {
     assert_eq!(after.last().unwrap().1, 2, "{done:?}");
     // Who comes now reads both, one on top of the other.
     laptop.sync(&server);
-    let tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    let mut tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    tablet.vault.adopt_waiting().unwrap();
     assert_eq!((read(&tablet, &ids), tablet.state()), (after, laptop.state()));
     let report = laptop.session().verify(&mut |_| {}).unwrap();
     assert!(report.is_ok(), "{:?}", report.problems);

@@ -20,11 +20,11 @@ use aura_vault::feed::{Batch, Commit, open};
 use aura_vault::gate::Logged;
 use aura_vault::keyring::Purpose;
 use aura_vault::op::{Carried, Carry, Change, Dot, Op};
-use aura_vault::open::Unsound;
+use aura_vault::open::{Unsound, Wait};
 use aura_vault::record::Category;
 use aura_vault::vault::Kit;
 use support::pair::Device;
-use support::snapshots::{DAY_MS, Scene, add, compact, edit, pass_days, scene};
+use support::snapshots::{DAY_MS, Scene, add, compact, edit, forget, pass_days, scene};
 use support::thief::Thief;
 use support::{Bench, START_MS};
 
@@ -428,6 +428,33 @@ fn snp_8_what_covers_more_than_there_is_waits() {
     drop(bench);
 }
 
+/// SNP-8, attack AVL-05: a snapshot that says that it covers everything, and more, takes the place of none that was adopted:
+/// devices and stores go on letting go under that one, and whose the other is can be told.
+#[test]
+fn snp_8_what_was_not_adopted_takes_no_other_ones_place() {
+    let (Robbed { bench, mut laptop, server, .. }, mut thief, phone_id, (notes, honest)) = stolen();
+    thief.snapshot(notes, honest.clone());
+    laptop.sync(thief.store.as_ref());
+    let nobody =
+        FeedId { collection: notes, device: DeviceId([9; 16]), incarnation: Incarnation([9; 8]) };
+    let at = Position { number: 1000, hash: Hash([7; 32]) };
+    thief.snapshot(notes, honest.with(|it| it.more.push((nobody, at))).linked());
+    laptop.sync(thief.store.as_ref());
+    let waiting = laptop.vault.waiting_snapshots().unwrap();
+    assert!(
+        matches!(&waiting[..], [one] if one.device == phone_id && one.wait == Wait::Comparison),
+        "{waiting:?}"
+    );
+    assert_eq!(waiting[0].due_ms(), None);
+    laptop.sync(&server);
+    assert!(forget(&laptop, &server).unwrap() > 20);
+    assert!(laptop.vault.let_go().unwrap().entries > 20);
+    // Since when it waits is not forgotten.
+    pass_days(&bench, 3);
+    laptop.sync(&server);
+    assert_eq!(laptop.vault.waiting_snapshots().unwrap(), waiting);
+}
+
 /// SNP-8, attack INT-13: what an earlier snapshot let go of is not taken from a later one, nor anything that is said to
 /// have stood there.
 #[test]
@@ -455,15 +482,20 @@ fn snp_8_what_is_gone_is_in_no_later_snapshot() {
     thief.snapshot(notes, forged.linked());
     laptop.sync(thief.store.as_ref());
     laptop.sync(&server);
-    let tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    let mut tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    tablet.vault.adopt_waiting().unwrap();
     laptop.session().rebuild().unwrap();
     for device in [&laptop, &tablet] {
         assert_eq!(device.session().trash(None, 100).unwrap().len(), trash);
         assert_eq!(device.state(), state);
-        assert!(device.vault.adopted_snapshots().unwrap().is_empty());
-        assert_eq!(device.vault.refused_snapshots().unwrap(), []);
+        // One that counts for nothing here takes the place of none that does.
+        assert_eq!(device.vault.adopted_snapshots().unwrap(), adopted);
     }
     assert_eq!(adopted.len(), 1);
+    assert_eq!(laptop.vault.refused_snapshots().unwrap(), []);
+    // Who still had what went when the second one came can tell.
+    let refused = [(phone_id, Unsound::Unfaithful(1))];
+    assert_eq!(tablet.vault.refused_snapshots().unwrap(), refused);
 }
 
 /// SNP-7, attack INT-13: a snapshot covers a delete, and not what it deletes. Were it let go of, what was deleted would be

@@ -144,6 +144,18 @@ pub(crate) struct Compacted {
     pub(crate) attachment_bytes: u64,
     /// Entries that this device let go of at once.
     pub(crate) entries_gone: u64,
+    /// What other devices have let go of, and stays here for some days; or did, until now.
+    pub(crate) by_others: Vec<Going>,
+}
+
+/// What goes for good here since another device has let go of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Going {
+    pub(crate) device: String,
+    pub(crate) records: u64,
+    pub(crate) changes: u64,
+    /// When it goes.
+    pub(crate) due: String,
 }
 
 /// `aura sync`.

@@ -188,6 +188,18 @@ impl Person {
         self.does(json(args)).json()
     }
 
+    /// Is told that another device let go of one deleted record, which stays here for some days, and adopts that at once
+    /// (SNP-10).
+    pub fn lets_go_too(&self) {
+        let status = self.asks(["status"]);
+        let warned = status["warnings"][0].as_str().unwrap_or_default();
+        assert!(warned.contains("has let go of 1 deleted record"), "{status}");
+        let looked = self.asks(["compact"]);
+        assert_eq!(looked["by_others"][0]["records"], 1, "{looked}");
+        let done = self.does(["compact", "--now"]);
+        assert!(done.out.contains("Gone for good here too"), "{done:?}");
+    }
+
     /// The same with `--json`: its lines.
     pub fn lists<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Vec<Value> {
         self.does(json(args)).lines()

@@ -503,6 +503,7 @@ fn what_was_deleted_goes_for_good() {
     syncs(&nora);
     assert!(chunk_bytes(&host) >= full, "the phone has not adopted it");
     meet(&nora, &phone);
+    phone.lets_go_too();
     for _ in 0..2 {
         [&nora, &phone].into_iter().for_each(|person| drop(syncs(person)));
     }

@@ -548,6 +548,8 @@ fn what_was_deleted_goes_for_good() {
     syncs(&nora);
     assert!(chunk_bytes(&carrier.folder()) >= full, "the phone has not adopted it");
     meet(&nora, &phone);
+    assert_eq!(phone.lists(["trash"]).len(), 1, "for some days it stays");
+    phone.lets_go_too();
     for _ in 0..2 {
         [&nora, &phone].into_iter().for_each(|person| drop(syncs(person)));
     }

@@ -223,15 +223,9 @@ impl Roster {
         self.device(device).map_or(usize::MAX, |device| device.order)
     }
 
-    /// Every snapshot, also those that a later one has covered, in the order in which they count.
+    /// Every snapshot, also those that a later one says that it covers, in the order in which they count.
     pub fn snapshots(&self) -> &[Snapshot] {
         &self.bases
-    }
-
-    /// The snapshots that nobody has covered with a later one.
-    pub fn bases(&self) -> impl Iterator<Item = &Snapshot> {
-        let is_last = |base: &&Snapshot| !self.bases.iter().any(|later| later.supersedes(base));
-        self.bases.iter().filter(is_last)
     }
 
     /// Whether any snapshot, also one that a later one has covered, covers a feed right up to here.

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use aura_protocol::authority::Snapshot;
-use aura_protocol::id::{CollectionId, Hash, RecordId};
+use aura_protocol::id::{CollectionId, DeviceId, Hash, RecordId};
 
 use super::covered::{Covered, reindex};
-use super::examine::{Scope, Unsound};
-use super::{Freshness, Open, OpenError, Side, index_rows, lock, settle_side};
+use super::examine::{Scope, Sound, Unsound};
+use super::{Bases, Freshness, Open, OpenError, Side, index_rows, lock, settle_side};
 use crate::change::{self, Writes};
 use crate::db::{Adopted, Db};
 use crate::feed::Commit;
@@ -29,12 +29,11 @@ const ADOPTING: &str = "adopting";
 /// The vault's snapshots, and what became of them here.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
-    pub(crate) bases: Vec<Snapshot>,
     pub(crate) adopted: BTreeSet<Hash>,
     /// Of which this device says that it has adopted them, also where another one covers them by now: who comes later
     /// may need its word.
     pub(crate) owed: Vec<Snapshot>,
-    pub(crate) refused: BTreeMap<Hash, Unsound>,
+    pub(crate) refused: BTreeMap<Hash, (DeviceId, Unsound)>,
 }
 
 impl Open {
@@ -53,7 +52,10 @@ impl Open {
             }
             let is_past = in_force.iter().any(|later| later.supersedes(base));
             // Or it was let go of itself: whoever did that had adopted a later one.
-            if is_past || self.log.floor(base.feed)?.number >= base.range.0 {
+            if is_past
+                || self.log.floor(base.feed)?.number >= base.range.0
+                || self.must_wait(views, &bases, base)?
+            {
                 continue;
             }
             let Some(category) = self.sole_category(base) else {
@@ -66,11 +68,20 @@ impl Open {
             in_force.iter().filter(|other| !base.supersedes(other)).for_each(|it| beside.add(it));
             let scope = Scope::new(base, category, (views.adopted()?, beside));
             let late = match self.try_base(views, &scope, &bases)? {
-                Ok(late) => late,
-                Err(unsound) => {
-                    if let Some(unsound) = unsound {
-                        lock(&self.refused).insert(base.id, unsound);
+                Ok(Sound { late, going }) => {
+                    if let Some(going) = going.filter(|_| !self.is_adopted_before(base, &bases))
+                        && !self.has_waited(views, (&bases, base), going)?
+                    {
+                        continue;
                     }
+                    late
+                }
+                Err(Some(unsound)) => {
+                    lock(&self.refused).insert(base.id, unsound);
+                    continue;
+                }
+                Err(None) => {
+                    self.note_incomparable(views, base.id)?;
                     continue;
                 }
             };
@@ -103,6 +114,12 @@ impl Open {
             lock(&self.unsaid).extend(late);
         }
         Ok(())
+    }
+
+    /// Whether this device made a snapshot, or has said that it adopted it: its views are built anew.
+    fn is_adopted_before(&self, base: &Snapshot, bases: &Bases) -> bool {
+        let last = self.log.entry(base.feed, base.range.1);
+        last.is_ok_and(|last| bases.is_said(base, last.hash(), self.own))
     }
 
     /// Says again what this device's own late changes stood on and what went with a snapshot: whoever changed a
@@ -175,19 +192,25 @@ impl Open {
         Ok(())
     }
 
-    /// The snapshots that were adopted and that no other one covers, and why others were refused.
+    /// The snapshots that were adopted and that no other adopted one covers, and why others were refused.
     pub(crate) fn told_bases(&self) -> Result<Told, OpenError> {
         let all = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
         let known = self.adopted_bases()?;
-        let bases: Vec<Snapshot> = all.last().cloned().collect();
-        let adopted = bases.iter().map(|base| base.id).filter(|id| known.contains(id)).collect();
+        let adopted = all.in_force(&known).iter().map(|base| base.id).collect();
         let owed = all.iter().filter(|base| known.contains(&base.id)).cloned().collect();
-        let refused = lock(&self.refused).clone();
-        Ok(Told { bases, adopted, owed, refused })
+        // Of those that are refused and those that took their places.
+        let mut judged = known;
+        judged.extend(lock(&self.refused).keys());
+        let reason = |base: &Snapshot| {
+            let refused = lock(&self.refused);
+            refused.get(&base.id).map(|reason| (base.id, (base.feed.device, *reason)))
+        };
+        let refused = all.last_of(&judged).iter().filter_map(reason).collect();
+        Ok(Told { adopted, owed, refused })
     }
 
     /// Of what is behind a second lock that is shut nothing is known.
-    fn adopted_bases(&self) -> Result<BTreeSet<Hash>, OpenError> {
+    pub(super) fn adopted_bases(&self) -> Result<BTreeSet<Hash>, OpenError> {
         let mut adopted = self.first.adopted_bases()?;
         if let Some(second) = self.second() {
             adopted.extend(second.adopted_bases()?);
@@ -203,9 +226,9 @@ impl Open {
     ) -> Result<Vec<Carried>, OpenError> {
         let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut carried = Vec::new();
-        for base in bases.in_force(&self.adopted_bases()?) {
-            if self.sole_category(&base) == Some(category) {
-                carried.extend(self.find_carried(&base, record)?);
+        for base in bases.in_force(&self.adopted_bases()?).iter() {
+            if self.sole_category(base) == Some(category) {
+                carried.extend(self.find_carried(base, record)?);
             }
         }
         Ok(carried)

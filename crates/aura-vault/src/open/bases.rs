@@ -6,16 +6,23 @@
 //! spec/snapshot.md, rules SNP-7 and SNP-9.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aura_protocol::authority::{Device, Roster, Snapshot};
 use aura_protocol::id::{DeviceId, Hash};
+
+use super::lock;
+
+/// Of those that were adopted, those that no other one covers.
+type InForce = (BTreeSet<Hash>, Arc<[Snapshot]>);
 
 /// Snapshots, each after those that it covers.
 #[derive(Debug, Clone)]
 pub(crate) struct Bases {
     all: Vec<Snapshot>,
     roster: Arc<Roster>,
+    /// Which of those that were adopted last are in force: it is asked for with each record that is compared.
+    in_force: Arc<Mutex<InForce>>,
 }
 
 impl Bases {
@@ -26,7 +33,7 @@ impl Bases {
             all.filter(|other| base.supersedes(other)).count()
         };
         all.sort_by_cached_key(covers);
-        Self { all, roster: Arc::new(roster.clone()) }
+        Self { all, roster: Arc::new(roster.clone()), in_force: Arc::default() }
     }
 
     /// All of them.
@@ -34,16 +41,31 @@ impl Bases {
         self.all.iter()
     }
 
-    /// Those that no other one covers.
-    pub(crate) fn last(&self) -> impl Iterator<Item = &Snapshot> {
-        last(&self.all)
+    /// Those that were adopted, and that no other such one covers. What one says of itself that was not adopted, and be
+    /// it that it covers everything, counts for nothing.
+    pub(crate) fn in_force(&self, adopted: &BTreeSet<Hash>) -> Arc<[Snapshot]> {
+        let mut known = lock(&self.in_force);
+        if known.0 != *adopted {
+            *known = (adopted.clone(), self.last_of(adopted).into());
+        }
+        Arc::clone(&known.1)
     }
 
-    /// Those that were adopted, and that no other such one covers.
-    pub(crate) fn in_force(&self, adopted: &BTreeSet<Hash>) -> Vec<Snapshot> {
-        let adopted = self.all.iter().filter(|base| adopted.contains(&base.id));
-        let adopted: Vec<_> = adopted.cloned().collect();
-        last(&adopted).cloned().collect()
+    /// Of these those that no other one of these covers.
+    pub(crate) fn last_of(&self, these: &BTreeSet<Hash>) -> Vec<Snapshot> {
+        let these: Vec<_> = self.all.iter().filter(|base| these.contains(&base.id)).collect();
+        let is_last = |base: &&Snapshot| !these.iter().any(|later| later.supersedes(base));
+        these.iter().copied().filter(is_last).cloned().collect()
+    }
+
+    /// Whether a snapshot's device was revoked.
+    pub(crate) fn is_revoked(&self, base: &Snapshot) -> bool {
+        self.roster.device(base.feed.device).is_none_or(|device| device.revoked.is_some())
+    }
+
+    /// Whether a device has said that it adopted a snapshot that ends with this hash. Its author has, by making it.
+    pub(crate) fn is_said(&self, base: &Snapshot, last: Hash, device: DeviceId) -> bool {
+        self.roster.has_adopted(device, base, last)
     }
 
     /// Whether a snapshot that ends with this hash may be taken at its word by a device that has not what it covers: the
@@ -61,10 +83,6 @@ impl Bases {
         let mut others = self.roster.devices().iter().filter(is_waited_for);
         has_adopted(&own) || others.all(|(id, _)| has_adopted(id))
     }
-}
-
-fn last(bases: &[Snapshot]) -> impl Iterator<Item = &Snapshot> {
-    bases.iter().filter(|base| !bases.iter().any(|later| later.supersedes(base)))
 }
 
 #[cfg(test)]

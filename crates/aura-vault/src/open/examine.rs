@@ -11,6 +11,7 @@ use aura_protocol::id::{ChunkName, FeedId, Hash, RecordId};
 use aura_protocol::store::StoreError;
 
 use super::covered::Covered;
+use super::waits::Going;
 use super::{Bases, Open, OpenError, lock};
 use crate::db::{Part, Row};
 use crate::feed::QuarantineReason;
@@ -42,6 +43,14 @@ pub(super) type Records = Vec<(RecordId, Vec<Carried>)>;
 
 /// A record and its values before a snapshot took some of them.
 pub(crate) type Unsaid = (RecordId, Vec<(String, String)>);
+
+/// What a snapshot comes to that may be adopted.
+pub(super) struct Sound {
+    /// What this device's late changes stand on and what goes.
+    pub(super) late: Vec<Unsaid>,
+    /// What goes; none where it is taken at its word.
+    pub(super) going: Option<Going>,
+}
 
 /// What one snapshot covers.
 pub(super) struct Scope<'a> {
@@ -104,7 +113,7 @@ impl Open {
         views: &Views,
         scope: &Scope<'_>,
         bases: &Bases,
-    ) -> Result<Result<Vec<Unsaid>, Option<Unsound>>, OpenError> {
+    ) -> Result<Result<Sound, Option<Unsound>>, OpenError> {
         let is_whole = match self.stands(views, scope)? {
             Err(unsound) => return Ok(Err(unsound)),
             Ok(is_whole) => is_whole,
@@ -118,7 +127,7 @@ impl Open {
                 Err(error) => return Err(error.into()),
             }
         }
-        let (mut unfaithful, mut late) = (0u64, Vec::new());
+        let (mut unfaithful, mut late, mut going) = (0u64, Vec::new(), Going::default());
         let (mut is_within, mut is_told, mut chunks) = (true, true, BTreeSet::new());
         let read = self.each_part(scope.base, &mut |after, upto, records| {
             let carried = || records.iter().flat_map(|(_, carried)| carried);
@@ -128,6 +137,7 @@ impl Open {
                 scope.with_part((after, upto, records), |part| views.db.doubtful(part))?;
             if is_whole {
                 for (row, carried) in doubtful {
+                    going.add(row.state.touches(), &carried, |dot| scope.covers(dot));
                     match self.is_faithful(scope, &row, &carried)? {
                         None => is_told = false,
                         Some(false) => unfaithful = unfaithful.saturating_add(1),
@@ -150,7 +160,7 @@ impl Open {
         Ok(match (is_within, unfaithful) {
             (false, _) => Err(Some(Unsound::Form)),
             (true, 0) => match self.says_again(scope.base, chunks)? {
-                Some(true) if is_told => Ok(late),
+                Some(true) if is_told => Ok(Sound { late, going: is_whole.then_some(going) }),
                 Some(false) => Err(Some(Unsound::Chunks)),
                 Some(true) | None => Err(None),
             },

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use aura_protocol::authority::{AuthorityError, Claim, Device, Roster, Snapshot, Statement};
+use aura_protocol::authority::{AuthorityError, Claim, Device, Roster, Statement};
 use aura_protocol::codec::Extra;
 use aura_protocol::head::{Head, Position, Seen};
 use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation};
@@ -18,7 +18,7 @@ use aura_protocol::store::StoreError;
 use super::{Unlocked, Vault, VaultError, generation, read_roster, sign_statement, unlock};
 use crate::audit::{Action, Outcome};
 use crate::feed::{Bar, Commit, Pen};
-use crate::open::{LetGo, Open, OpenError, Reaches, Side, Told, Unsound, lock};
+use crate::open::{LetGo, Open, OpenError, Reaches, Side, Told, Unsound, Waiting, lock};
 use crate::seen::When;
 
 impl Vault<Unlocked> {
@@ -81,6 +81,18 @@ impl Vault<Unlocked> {
         acknowledge((open, &self.roster), (&told, &now_told), now_ms)
     }
 
+    /// Adopts other devices' snapshots that were found to be sound before their days are over (SNP-10): for a person who
+    /// has seen what goes with them.
+    ///
+    /// # Errors
+    /// As for [`Self::take_in`].
+    pub fn adopt_waiting(&mut self) -> Result<(), VaultError> {
+        self.open().is_hasty.store(true, Ordering::Release);
+        let taken_in = self.take_in();
+        self.open().is_hasty.store(false, Ordering::Release);
+        taken_in
+    }
+
     /// Lets go of what snapshots cover that every device has adopted, in this device's own store.
     ///
     /// # Errors
@@ -96,11 +108,15 @@ impl Vault<Unlocked> {
     /// # Errors
     /// When the views cannot be read.
     pub fn refused_snapshots(&self) -> Result<Vec<(DeviceId, Unsound)>, VaultError> {
-        let told = self.open().told_bases()?;
-        let refused = told.bases.iter().filter_map(|base| {
-            told.refused.get(&base.id).map(|unsound| (base.feed.device, *unsound))
-        });
-        Ok(refused.collect())
+        Ok(self.open().told_bases()?.refused.into_values().collect())
+    }
+
+    /// Snapshots of other devices that were neither adopted nor refused yet, since when, and what for (SNP-8, SNP-10).
+    ///
+    /// # Errors
+    /// When the views cannot be read.
+    pub fn waiting_snapshots(&self) -> Result<Vec<Waiting>, VaultError> {
+        Ok(self.open().waiting()?)
     }
 
     /// Whether something is not shown since it was let go of everywhere under a snapshot that this device cannot believe
@@ -109,26 +125,7 @@ impl Vault<Unlocked> {
     /// # Errors
     /// When log or views cannot be read.
     pub fn lacks_snapshot(&self) -> Result<bool, VaultError> {
-        let (open, told) = (self.open(), self.open().told_bases()?);
-        let is_open = |base: &&Snapshot| {
-            !told.adopted.contains(&base.id) && !told.refused.contains_key(&base.id)
-        };
-        for base in told.bases.iter().filter(is_open) {
-            let second = match open.side(base.feed.collection) {
-                Side::First => None,
-                Side::Second => match open.second() {
-                    Some(second) => Some(second),
-                    None => continue,
-                },
-            };
-            let views = second.as_deref().unwrap_or(&open.first);
-            for feed in base.covered.keys() {
-                if open.log.floor(*feed)?.number > views.covered_upto(*feed)? {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+        Ok(!self.open().lacking()?.is_empty())
     }
 
     /// The snapshots that this device has adopted: what a store is asked to let go of under them.
@@ -223,6 +220,7 @@ fn acknowledge(
         return if events.is_empty() { Ok(()) } else { Ok(open.record(events)?) };
     }
     let claims = unsaid(open, roster, now)?;
+    let is_all_said = claims.is_empty();
     if !events.is_empty() || !claims.is_empty() {
         open.write(|pen| {
             let clock = pen.tick(now_ms);
@@ -232,6 +230,10 @@ fn acknowledge(
             let statements = claims.into_iter().map(signed).collect();
             Ok((Commit { statements, events, ..Commit::default() }, ()))
         })?;
+    }
+    if !is_all_said {
+        // Views that are built anew before anything comes go by it.
+        open.heed_bases(&read_roster(open.log.as_ref(), open.vault)?.0);
     }
     open.say_again()?;
     Ok(())

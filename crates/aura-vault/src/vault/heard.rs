@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aura_protocol::authority::{Device, Roster};
-use aura_protocol::id::DeviceId;
+use aura_protocol::authority::{Device, Roster, Snapshot};
+use aura_protocol::id::{DeviceId, Hash};
 use aura_protocol::store::StoreError;
 
 use super::{Vault, VaultError};
@@ -46,7 +46,9 @@ impl<S> Vault<S> {
     fn awaited(&self) -> Result<BTreeSet<DeviceId>, VaultError> {
         let mut awaited = BTreeSet::new();
         let Some(own) = self.home.device() else { return Ok(awaited) };
-        for base in self.roster.bases() {
+        // Those that this device itself goes by: what other ones say that they cover is only said.
+        let mut adopted: Vec<(&Snapshot, Hash)> = Vec::new();
+        for base in self.roster.snapshots() {
             let last = match self.log.entry(base.feed, base.range.1) {
                 Ok(entry) => entry.hash(),
                 Err(
@@ -57,7 +59,13 @@ impl<S> Vault<S> {
                 Err(error) => return Err(error.into()),
             };
             if self.roster.has_adopted(own, base, last) {
-                awaited.extend(silent(&self.roster, |id| self.roster.has_adopted(id, base, last)));
+                adopted.push((base, last));
+            }
+        }
+        for (base, last) in &adopted {
+            if !adopted.iter().any(|(later, _)| later.supersedes(base)) {
+                let has_adopted = |id| self.roster.has_adopted(id, base, *last);
+                awaited.extend(silent(&self.roster, has_adopted));
             }
         }
         Ok(awaited)

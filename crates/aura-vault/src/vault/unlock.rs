@@ -301,6 +301,7 @@ pub(super) fn assemble(
         is_behind: AtomicBool::new(false),
         is_importing: AtomicBool::new(false),
         is_compacting: AtomicBool::new(false),
+        is_hasty: AtomicBool::new(false),
     };
     let caught_up = open.catch_up().and_then(|()| Ok(open.first.db.tally().map(drop)?));
     let went_back = matches!(caught_up, Err(OpenError::WentBack));

@@ -91,8 +91,15 @@ impl Device {
         self.session().status().unwrap().state_hash
     }
 
-    /// Syncs entries and chunks, and takes in what came.
+    /// Syncs entries and chunks, takes in what came, and adopts snapshots at once.
     pub fn sync(&mut self, remote: &dyn BlindStore) -> Replicated {
+        let done = self.sync_patiently(remote);
+        self.vault.adopt_waiting().unwrap();
+        done
+    }
+
+    /// Syncs entries and chunks, and takes in what came. Snapshots wait for their days.
+    pub fn sync_patiently(&mut self, remote: &dyn BlindStore) -> Replicated {
         let access = Access::Vault(self.vault.id());
         let local = self.store.as_ref();
         let done = block_on(replicate(local, remote, &access, &self.mark));

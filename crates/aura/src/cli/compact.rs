@@ -7,7 +7,7 @@ use super::context::Context;
 use crate::client::parse;
 use crate::exit::{Exit, Failure};
 use crate::screen::{counted, size, wrap};
-use crate::view::Compacted;
+use crate::view::{Compacted, Going};
 use crate::wire::{Request, Resolve};
 
 #[derive(Debug, Args)]
@@ -34,8 +34,28 @@ impl Compact {
             screen.value(&found)?;
             return Ok(Exit::Done);
         }
+        let wrapped = |text: &str| wrap(text, screen.width(), "");
+        for going in &found.by_others {
+            let Going { device, records, changes, due } = going;
+            let what = format!(
+                "{} and {}",
+                counted(*records, "deleted record"),
+                counted(*changes, "change")
+            );
+            screen.line(&wrapped(&if found.done {
+                format!("Gone for good here too, as device {device} let go of it: {what}.")
+            } else {
+                format!(
+                    "Device {device} has let go of {what}: here that goes on {due}, or with --now."
+                )
+            }))?;
+        }
         if found.changes == 0 {
-            screen.line("Nothing is old enough to go.")?;
+            screen.line(if found.by_others.is_empty() {
+                "Nothing is old enough to go."
+            } else {
+                "Nothing else is old enough to go."
+            })?;
             return Ok(Exit::Done);
         }
         let what = format!(
@@ -44,7 +64,6 @@ impl Compact {
             counted(found.changes, "change"),
             size(found.attachment_bytes),
         );
-        let wrapped = |text: &str| wrap(text, screen.width(), "");
         if !found.done {
             screen.line(&wrapped(&format!("Would go for good: {what}.")))?;
             screen.line("Nothing was changed. To do it, add --now.")?;
@@ -54,8 +73,9 @@ impl Compact {
         screen.line(&wrapped(if found.entries_gone > 0 {
             "It is gone from this device. Folders and servers let go of it with the next sync."
         } else {
-            "Your other devices adopt it when they sync; once each has, every device, folder and server lets go of it. One \
-             that never comes back: aura device retire, or revoke if it is lost."
+            "Your other devices keep it for 7 days after they sync, so that you can change your mind; with `aura compact \
+             --now` there it goes at once. Then every device, folder and server lets go of it. A device that never comes \
+             back: aura device retire, or revoke if it is lost."
         }))?;
         Ok(Exit::Done)
     }

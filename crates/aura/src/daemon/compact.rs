@@ -3,11 +3,12 @@
 
 use aura_vault::compact;
 use aura_vault::gate::Session;
+use aura_vault::open::Wait;
 use aura_vault::retain::Retention;
 use aura_vault::vault::{Unlocked, Vault};
 
 use crate::exit::Failure;
-use crate::moment::now_ms;
+use crate::moment::{day, now_ms};
 use crate::view;
 use crate::wire::Resolve;
 
@@ -15,9 +16,25 @@ const DAY_MS: i64 = 86_400_000;
 /// SNP-5: of a record that was changed since, everything is kept, so that what somebody else did can be taken back.
 const CHANGED_DAYS: i64 = 7;
 
+/// What other devices have let go of, and stays here until its days are over.
+pub(super) fn by_others(vault: &Vault<Unlocked>) -> Result<Vec<view::Going>, Failure> {
+    let waiting = vault.waiting_snapshots()?;
+    let going = waiting.iter().filter_map(|waiting| match waiting.wait {
+        Wait::Days(going) => Some(view::Going {
+            device: waiting.device.to_string(),
+            records: going.records,
+            changes: going.changes,
+            due: day(waiting.due_ms()?),
+        }),
+        Wait::Comparison => None,
+    });
+    Ok(going.collect())
+}
+
 /// Counts what would go, or makes the snapshots that say so, and lets go of what every device has adopted.
 pub(super) fn compact(
     (vault, session): (&Vault<Unlocked>, &Session),
+    by_others: Vec<view::Going>,
     (deleted_days, replaced_days): (u32, Option<u32>),
     resolve: Resolve,
 ) -> Result<view::Compacted, Failure> {
@@ -43,5 +60,6 @@ pub(super) fn compact(
         changes: found.changes,
         attachment_bytes: found.attachment_bytes,
         entries_gone: entries,
+        by_others,
     })
 }

@@ -97,9 +97,14 @@ impl Desk {
                 Ok(Value::Null)
             }),
             Request::Compact { deleted_days, replaced_days, resolve } => {
+                let by_others = self.keeper.with_open(|vault, _| compact::by_others(vault))?;
+                if resolve == crate::wire::Resolve::Act && !by_others.is_empty() {
+                    // First: what is made next would carry on what the others let go of.
+                    self.keeper.with_open_mut(|vault| Ok(vault.adopt_waiting()?))?;
+                }
                 self.keeper.with_open(|vault, session| {
                     let days = (deleted_days, replaced_days);
-                    said(&compact::compact((vault, &session), days, resolve)?)
+                    said(&compact::compact((vault, &session), by_others, days, resolve)?)
                 })
             }
             // Alone: what is written meanwhile, if only an audit event, would look like damage.

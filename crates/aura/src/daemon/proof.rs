@@ -3,15 +3,15 @@
 
 use aura_protocol::id::DeviceId;
 use aura_vault::gate::{AuditVerdict, Logged, Session, Status};
-use aura_vault::open::Unsound;
+use aura_vault::open::{Unsound, Wait, Waiting};
 use aura_vault::vault::{Locked, Unlocked, Vault};
 use serde_json::{Value, json};
 
-use super::device;
 use super::reply::Reply;
+use super::{compact, device};
 use crate::exit::Failure;
-use crate::moment::rfc3339;
-use crate::screen::count;
+use crate::moment::{day, now_ms, rfc3339};
+use crate::screen::{count, counted};
 use crate::view;
 use crate::wire::{Progress, Rebuild};
 
@@ -42,6 +42,9 @@ pub(super) fn status(vault: &Vault<Unlocked>, session: &Session) -> Result<view:
                 .to_owned(),
         );
     }
+    warnings.extend(compact::by_others(vault)?.iter().map(going));
+    let waiting = vault.waiting_snapshots()?;
+    warnings.extend(waiting.iter().filter_map(|waiting| incomparable(waiting, now_ms())));
     // Of what is shut nothing is known: that is said, and not "none".
     let shut = || status.shut.iter().map(ToString::to_string);
     let counts = status.by_category.iter().map(|(category, n)| (category.to_string(), Some(*n)));
@@ -82,6 +85,32 @@ fn refused((device, why): (DeviceId, Unsound)) -> String {
          elsewhere, and nothing will be. If you do not know why that device said so, do not trust it: \
          aura device revoke {device}"
     )
+}
+
+/// That another device has let go of something for good, which stays here for some days (SNP-10).
+fn going(going: &view::Going) -> String {
+    let view::Going { device, records, changes, due } = going;
+    format!(
+        "Device {device} has let go of {} and {} for good. Here they stay until {due}, so that you can look first: \
+         aura trash. If that is as you want it there is nothing to do (aura compact --now does it at once); \
+         if not, do not trust that device: aura device revoke {device}",
+        counted(*records, "deleted record"),
+        counted(*changes, "old change"),
+    )
+}
+
+/// That a snapshot has waited for something for more than a day (SNP-8).
+fn incomparable(waiting: &Waiting, now_ms: i64) -> Option<String> {
+    let is_old = now_ms.saturating_sub(waiting.since_ms) > 86_400_000;
+    (waiting.wait == Wait::Comparison && is_old).then(|| {
+        let (device, since) = (waiting.device, day(waiting.since_ms));
+        format!(
+            "A snapshot by device {device} cannot be compared with what is here since {since}: it covers changes that \
+             have not come, or something of it is damaged. Until it can be, nothing goes for good under it, here or \
+             elsewhere. Let all devices sync; if it stays so, that device may say what is not so: aura device revoke \
+             {device}"
+        )
+    })
 }
 
 /// What somebody should see to.
@@ -210,4 +239,23 @@ pub(super) fn verify(
         problems,
         waiting: report.waiting,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use aura_vault::open::Going;
+
+    use super::*;
+
+    /// SNP-8: what has waited for a day is told, with the device that made it; what waits for its days is told otherwise.
+    #[test]
+    fn a_snapshot_that_cannot_be_compared_is_told_after_a_day() {
+        let waiting =
+            |wait| Waiting { device: DeviceId([5; 16]), since_ms: 1_764_752_000_000, wait };
+        let later = |ms: i64, wait| incomparable(&waiting(wait), 1_764_752_000_000 + ms);
+        assert_eq!(later(86_400_000, Wait::Comparison), None);
+        let told = later(86_400_001, Wait::Comparison).unwrap_or_default();
+        assert!(told.contains(&DeviceId([5; 16]).to_string()) && told.contains("2025-12-03"));
+        assert_eq!(later(86_400_001, Wait::Days(Going::default())), None);
+    }
 }

@@ -213,7 +213,7 @@ fn snapshots() -> Vec<Case> {
     };
     vec![
         good("AUT-26_base", "a snapshot that covers two feeds").of(then(first.clone())),
-        good("AUT-26_later", "one that covers another one: that one ends to count")
+        good("AUT-26_later", "one that covers another one: both count")
             .of(after(std::slice::from_ref(&first), later)),
         bad("AUT-26_gap", "something of its own feed is neither covered nor in it")
             .of(then(base((5, 6), &both))),

@@ -199,7 +199,8 @@ fn described(roster: &Roster) -> Value {
         ids.filter(|id| roster.has_adopted(**id, base, last)).map(ToString::to_string).collect()
     };
     let bases: Vec<Value> = roster
-        .bases()
+        .snapshots()
+        .iter()
         .map(|base| json!({ "base": base.id.to_string(), "adopted": adopters(base) }))
         .collect();
     json!({

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Snapshots of other devices that wait: for some days, so that the person can see what would go and stop it; or
+//! until what they must be compared with is here.
+//!
+//! When one began to wait is this device's own word, in the database of its side. Built anew, it begins again. Source:
+//! spec/snapshot.md, rules SNP-8 and SNP-10.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use aura_protocol::authority::Snapshot;
+use aura_protocol::codec::{Reader, Writer};
+use aura_protocol::id::{DeviceId, Hash};
+
+use super::{Bases, Open, OpenError, lock};
+use crate::db::DbError;
+use crate::op::{Carried, Dot};
+use crate::state::Touch;
+use crate::views::Views;
+
+/// SNP-10: how long a snapshot that was found to be sound waits, in milliseconds.
+pub const GRACE_MS: i64 = 7 * 86_400_000;
+/// Under what is remembered since when one waits, and for what.
+const WAITS: &str = "waits/";
+
+/// What goes with a snapshot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Going {
+    /// Records of which nothing stays; they are in the trash.
+    pub records: u64,
+    /// Changes, those of such records included.
+    pub changes: u64,
+}
+
+impl Going {
+    /// What goes of a record.
+    pub(super) fn add(
+        &mut self,
+        known: &[Touch],
+        carried: &[Carried],
+        covers: impl Fn(&Dot) -> bool,
+    ) {
+        let stays = |dot: &Dot| carried.iter().any(|carried| carried.dot == *dot);
+        let is_going = |touch: &&Touch| covers(&touch.dot) && !stays(&touch.dot);
+        let going = known.iter().filter(is_going).count();
+        self.changes = self.changes.saturating_add(going as u64);
+        self.records = self.records.saturating_add(u64::from(going > 0 && going == known.len()));
+    }
+}
+
+/// For what a snapshot waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Its days are not over. This goes then.
+    Days(Going),
+    /// Not everything that it must be compared with is here, or something of it is damaged.
+    Comparison,
+}
+
+/// Another device's snapshot that was neither adopted nor refused yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Whose it is.
+    pub device: DeviceId,
+    /// Since when, in milliseconds since 1970, by this device's clock.
+    pub since_ms: i64,
+    /// For what.
+    pub wait: Wait,
+}
+
+impl Waiting {
+    /// When it is adopted, if nothing comes between.
+    pub fn due_ms(&self) -> Option<i64> {
+        matches!(self.wait, Wait::Days(_)).then(|| self.since_ms.saturating_add(GRACE_MS))
+    }
+}
+
+impl Open {
+    /// Whether one that was found to be sound before has to wait on; for ever, if its device was revoked meanwhile.
+    pub(super) fn must_wait(
+        &self,
+        views: &Views,
+        bases: &Bases,
+        base: &Snapshot,
+    ) -> Result<bool, OpenError> {
+        let Some((since_ms, Wait::Days(_))) = views.waits(base.id)? else { return Ok(false) };
+        let is_early = (0..GRACE_MS).contains(&self.waited_ms(since_ms));
+        Ok(bases.is_revoked(base) || is_early && !self.is_hasty.load(Ordering::Acquire))
+    }
+
+    /// Whether one that was found to be sound has waited for its days, or the person has said that it need not. Its days
+    /// begin otherwise.
+    pub(super) fn has_waited(
+        &self,
+        views: &Views,
+        (bases, base): (&Bases, &Snapshot),
+        going: Going,
+    ) -> Result<bool, OpenError> {
+        let is_over = match views.waits(base.id)? {
+            Some((since_ms, Wait::Days(_))) => self.waited_ms(since_ms) >= GRACE_MS,
+            _ => false,
+        };
+        if !bases.is_revoked(base) && (is_over || self.is_hasty.load(Ordering::Acquire)) {
+            return Ok(true);
+        }
+        // Or the clock was set back meanwhile, and they begin again.
+        views.note_wait(base.id, self.clock.now_ms(), Wait::Days(going))?;
+        Ok(false)
+    }
+
+    /// Notes that one cannot be compared yet, if that is new.
+    pub(super) fn note_incomparable(&self, views: &Views, base: Hash) -> Result<(), OpenError> {
+        match views.waits(base)? {
+            Some((_, Wait::Comparison)) => Ok(()),
+            _ => views.note_wait(base, self.clock.now_ms(), Wait::Comparison),
+        }
+    }
+
+    fn waited_ms(&self, since_ms: i64) -> i64 {
+        self.clock.now_ms().saturating_sub(since_ms)
+    }
+
+    /// The snapshots that wait, oldest first. Of what is behind a second lock that is shut nothing is known.
+    pub(crate) fn waiting(&self) -> Result<Vec<Waiting>, OpenError> {
+        let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let adopted = self.adopted_bases()?;
+        let in_force = bases.in_force(&adopted);
+        let refused = lock(&self.refused).clone();
+        let is_open = |base: &&Snapshot| {
+            let is_judged = adopted.contains(&base.id) || refused.contains_key(&base.id);
+            !is_judged
+                && !bases.is_revoked(base)
+                && !in_force.iter().any(|later| later.supersedes(base))
+        };
+        let second = self.second();
+        let mut waiting = Vec::new();
+        for base in bases.iter().filter(is_open) {
+            for views in [Some(&self.first), second.as_deref()].into_iter().flatten() {
+                let known = views.waits(base.id)?;
+                let device = base.feed.device;
+                waiting.extend(known.map(|(since_ms, wait)| Waiting { device, since_ms, wait }));
+            }
+        }
+        waiting.sort_by_key(|waiting| waiting.since_ms);
+        Ok(waiting)
+    }
+}
+
+impl Views {
+    /// Since when a snapshot waits, and for what.
+    fn waits(&self, base: Hash) -> Result<Option<(i64, Wait)>, OpenError> {
+        let Some(bytes) = self.db.recall(&format!("{WAITS}{base}"))? else { return Ok(None) };
+        let mut reader = Reader::new(&bytes);
+        let read = reader.array(3, Reader::uint);
+        match read.map_err(|_| DbError::Damaged)?.as_slice() {
+            [since] => Ok(Some((since.cast_signed(), Wait::Comparison))),
+            [since, records, changes] => {
+                let going = Going { records: *records, changes: *changes };
+                Ok(Some((since.cast_signed(), Wait::Days(going))))
+            }
+            _ => Err(DbError::Damaged.into()),
+        }
+    }
+
+    fn note_wait(&self, base: Hash, now_ms: i64, wait: Wait) -> Result<(), OpenError> {
+        let mut w = Writer::new();
+        w.array(if wait == Wait::Comparison { 1 } else { 3 });
+        w.uint(now_ms.cast_unsigned());
+        if let Wait::Days(Going { records, changes }) = wait {
+            w.uint(records);
+            w.uint(changes);
+        }
+        Ok(self.db.remember(&format!("{WAITS}{base}"), &w.into_bytes())?)
+    }
+}
