@@ -214,8 +214,7 @@ impl Importer {
         mut flat: BTreeMap<String, String>,
     ) -> Result<Outcome, TakeError> {
         let past = self.open.past(row)?;
-        let imported = past.iter().filter(|past| past.carried.op.author.starts_with("import:"));
-        let base = Open::replay(imported);
+        let base = State::imported(past.iter().map(|past| &past.carried));
         // Attachments that are the same keep their fields.
         let known = view::blobs(&row.state);
         let mut fresh: Vec<(Attachment, Fingerprint)> = Vec::new();

@@ -5,11 +5,13 @@
 mod support;
 
 use aura_protocol::id::RecordId;
+use aura_vault::compact::Resolve;
 use aura_vault::gate::GateError;
 use aura_vault::intake::{Outcome, Restored};
 use aura_vault::record::{Category, Draft, Kind};
 use serde_json::json;
-use support::{Bench, note, owner};
+use support::snapshots::{pass_days, retention};
+use support::{Bench, fields, note, owner};
 
 /// OPS-19: two things under one id are both kept, and each of them once, however often it comes.
 #[test]
@@ -25,6 +27,36 @@ fn what_is_told_apart_is_told_apart_once() {
         }
         importer.finish(run, &json!({})).unwrap();
         assert_eq!(session.status().unwrap().records, 2);
+    }
+}
+
+/// OPS-19: of a text that the person changed twice, long ago, only the last one is kept. The import knows all the same
+/// that it was the person's, however often old texts have gone.
+#[test]
+fn what_the_person_changed_stays_when_old_texts_have_gone() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create();
+    let session = owner(&vault);
+    let read = |title: &str| {
+        let (run, mut importer) = session.importer().unwrap();
+        let outcome = importer.take(&note("same", title, "of the source")).unwrap();
+        importer.finish(run, &json!({})).unwrap();
+        outcome
+    };
+    let Outcome::New(id) = read("One") else { panic!("it is new") };
+    let edit = |text: &str| session.edit(id, &fields(json!({ "text": text })), &[]).unwrap();
+    ["once", "twice"].into_iter().for_each(|text| drop(edit(text)));
+    for title in ["Other", "One more", "The last"] {
+        pass_days(&bench, 60);
+        session.compact(&retention(&bench), Resolve::Act).unwrap();
+        vault.let_go().unwrap();
+        assert!(session.history(id).unwrap().len() <= 3, "an old text or name is gone");
+        assert!(matches!(read(title), Outcome::Merged(_)));
+        let record = session.get(id).unwrap().unwrap();
+        assert_eq!(
+            (&record.fields["name"], &record.fields["text"]),
+            (&json!(title), &json!("twice"))
+        );
     }
 }
 

@@ -117,7 +117,7 @@ impl Open {
     }
 
     /// Whether this device made a snapshot, or has said that it adopted it: its views are built anew.
-    fn is_adopted_before(&self, base: &Snapshot, bases: &Bases) -> bool {
+    pub(super) fn is_adopted_before(&self, base: &Snapshot, bases: &Bases) -> bool {
         let last = self.log.entry(base.feed, base.range.1);
         last.is_ok_and(|last| bases.is_said(base, last.hash(), self.own))
     }

@@ -115,6 +115,8 @@ impl Open {
         bases: &Bases,
     ) -> Result<Result<Sound, Option<Unsound>>, OpenError> {
         let is_whole = match self.stands(views, scope)? {
+            // Damaged since it was compared here: nobody needs to compare it twice.
+            Err(None) if self.is_adopted_before(scope.base, bases) => false,
             Err(unsound) => return Ok(Err(unsound)),
             Ok(is_whole) => is_whole,
         };
@@ -282,7 +284,11 @@ impl Open {
         let is_open = |dot: &Dot| !scope.is_settled(dot);
         let (waits, said) = (before.awaits(&is_open), after.awaits(&is_open));
         let is_deleted = !before.is_live() && !after.is_live();
-        Ok(match before.current() == after.current() && waits == said {
+        // Else the next import would take for its own what the person wrote (OPS-19).
+        let is_carried = |dot: &Dot| carried.iter().any(|carried| carried.dot == *dot);
+        let imported = State::imported(known().map(|past| &past.carried)).needed();
+        let has_base = imported.iter().all(is_carried);
+        Ok(match before.current() == after.current() && waits == said && has_base {
             true => Some(true),
             // Deleted long ago: nothing of it needs to be carried, and nothing that is carried is taken in.
             false if is_deleted && waits.is_empty() && carried.iter().all(is_beside) => Some(true),

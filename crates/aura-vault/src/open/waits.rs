@@ -43,8 +43,9 @@ impl Going {
         let stays = |dot: &Dot| carried.iter().any(|carried| carried.dot == *dot);
         let is_going = |touch: &&Touch| covers(&touch.dot) && !stays(&touch.dot);
         let going = known.iter().filter(is_going).count();
+        let is_whole = !known.is_empty() && going == known.len();
         self.changes = self.changes.saturating_add(going as u64);
-        self.records = self.records.saturating_add(u64::from(going > 0 && going == known.len()));
+        self.records = self.records.saturating_add(u64::from(is_whole));
     }
 }
 

@@ -12,12 +12,27 @@ use super::fields::{FieldList, FieldWrites};
 use super::{Act, State};
 use crate::op::{Carried, Change, Dot, Op};
 
+/// Who writes on behalf of an import.
+const IMPORT: &str = "import:";
+
 impl State {
     /// A record's state, as ops in their places make it.
     pub fn replay<'a>(ops: impl IntoIterator<Item = &'a Carried>) -> Self {
         let mut state = Self::default();
         for carried in ops {
             state.take_carried(carried.clone());
+        }
+        state
+    }
+
+    /// What imports alone made of a record (OPS-19). What others did to it is left out, also where ops of theirs are gone
+    /// and only what they did is said.
+    pub fn imported<'a>(ops: impl IntoIterator<Item = &'a Carried>) -> Self {
+        let mut state = Self::default();
+        for carried in ops {
+            if carried.op.author.starts_with(IMPORT) {
+                state.take(carried.dot, carried.op.clone());
+            }
         }
         state
     }
