@@ -11,9 +11,9 @@ mod covered;
 
 mod reach;
 
-mod waits;
-
 mod examine;
+
+mod waits;
 
 mod adopt;
 
@@ -55,11 +55,11 @@ pub(crate) type Moment = (Vec<(FeedId, Position)>, Vec<Signed<Head>>);
 pub(crate) use adopt::Told;
 pub(crate) use bases::Bases;
 use covered::Covered;
-pub use examine::Unsound;
+pub use examine::{Going, Unsound};
 pub use forget::LetGo;
 pub(crate) use reach::{Reach, Reaches};
 pub(crate) use taken::{Life, Taken};
-pub use waits::{GRACE_MS, Going, Wait, Waiting};
+pub use waits::{GRACE_MS, Wait, Waiting};
 
 const FEEDS_MAX: usize = 65_536;
 const AUDIT_LOST: &str = "audit-lost";

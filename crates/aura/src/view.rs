@@ -149,10 +149,12 @@ pub(crate) struct Compacted {
 }
 
 /// What goes for good here since another device has let go of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Going {
     pub(crate) device: String,
     pub(crate) records: u64,
+    /// Of those, the ones that are not in the trash here.
+    pub(crate) live: u64,
     pub(crate) changes: u64,
     /// When it goes.
     pub(crate) due: String,

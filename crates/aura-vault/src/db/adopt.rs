@@ -121,15 +121,21 @@ impl Db {
 
     /// The records of which it is not plain that a part carries what is here, with what it carries of each. Of an honest
     /// snapshot those that were changed again since, or of which old values stay, for a device that has what it covers.
+    /// Each record that there is is handed to `each`.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn doubtful(&self, part: &Part<'_>) -> Result<Vec<(Row, Vec<Carried>)>, DbError> {
+    pub fn doubtful(
+        &self,
+        part: &Part<'_>,
+        each: &mut dyn FnMut(&Row, &[Carried]),
+    ) -> Result<Vec<(Row, Vec<Carried>)>, DbError> {
         let mut doubtful = Vec::new();
         self.each_of(part, &mut |id, row, carried| {
             let row = row.filter(|row| row.category == part.category);
             let none = || Row { id, category: part.category, time_ms: 0, state: State::default() };
             let row = row.unwrap_or_else(none);
+            each(&row, carried);
             if !row.state.is_plainly(carried) {
                 doubtful.push((row, carried.to_vec()));
             }

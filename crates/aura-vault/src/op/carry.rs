@@ -37,17 +37,14 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// Whether this is what is left of an op: it says nothing that the whole one does not (SNP-7).
+    /// Whether this is what is left of an op: all that it writes, and it names nothing that the whole one does not (SNP-7).
     pub fn is_left_of(&self, whole: &Self) -> bool {
         let (own, other) = (&self.op, &whole.op);
         let is_same_change = match (&own.change, &other.change) {
             (
                 Change::Write { record, kind, fields, .. },
                 Change::Write { record: of, kind: known, fields: all, .. },
-            ) => {
-                (record, kind) == (of, known)
-                    && fields.iter().all(|(path, value)| all.get(path) == Some(value))
-            }
+            ) => (record, kind, fields) == (of, known, all),
             (Change::Delete { record, .. }, Change::Delete { record: of, .. }) => record == of,
             _ => false,
         };

@@ -13,7 +13,7 @@ use aura_protocol::id::{CollectionId, DeviceId, Hash, RecordId};
 
 use super::covered::{Covered, reindex};
 use super::examine::{Scope, Sound, Unsound};
-use super::{Bases, Freshness, Open, OpenError, Side, index_rows, lock, settle_side};
+use super::{Freshness, Open, OpenError, Side, index_rows, lock, settle_side};
 use crate::change::{self, Writes};
 use crate::db::{Adopted, Db};
 use crate::feed::Commit;
@@ -42,6 +42,7 @@ impl Open {
         let bases = self.bases.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut adopted_bases = views.adopted_bases()?;
         let mut in_force = bases.in_force(&adopted_bases);
+        let mut waiting: Vec<&Snapshot> = Vec::new();
         for base in bases.iter().filter(|base| self.side(base.feed.collection) == side) {
             if adopted_bases.contains(&base.id) || lock(&self.refused).contains_key(&base.id) {
                 continue;
@@ -54,8 +55,13 @@ impl Open {
             // Or it was let go of itself: whoever did that had adopted a later one.
             if is_past
                 || self.log.floor(base.feed)?.number >= base.range.0
-                || self.must_wait(views, &bases, base)?
+                // One that covers another one is compared with what that one leaves.
+                || waiting.iter().any(|earlier| base.supersedes(earlier))
             {
+                continue;
+            }
+            if self.must_wait(views, &bases, base)? {
+                waiting.extend((!self.is_disowned(&bases, base)?).then_some(base));
                 continue;
             }
             let Some(category) = self.sole_category(base) else {
@@ -69,9 +75,10 @@ impl Open {
             let scope = Scope::new(base, category, (views.adopted()?, beside));
             let late = match self.try_base(views, &scope, &bases)? {
                 Ok(Sound { late, going }) => {
-                    if let Some(going) = going.filter(|_| !self.is_adopted_before(base, &bases))
+                    if let Some(going) = going
                         && !self.has_waited(views, (&bases, base), going)?
                     {
+                        waiting.extend((!self.is_disowned(&bases, base)?).then_some(base));
                         continue;
                     }
                     late
@@ -114,12 +121,6 @@ impl Open {
             lock(&self.unsaid).extend(late);
         }
         Ok(())
-    }
-
-    /// Whether this device made a snapshot, or has said that it adopted it: its views are built anew.
-    pub(super) fn is_adopted_before(&self, base: &Snapshot, bases: &Bases) -> bool {
-        let last = self.log.entry(base.feed, base.range.1);
-        last.is_ok_and(|last| bases.is_said(base, last.hash(), self.own))
     }
 
     /// Says again what this device's own late changes stood on and what went with a snapshot: whoever changed a

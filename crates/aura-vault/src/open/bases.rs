@@ -58,9 +58,25 @@ impl Bases {
         these.iter().copied().filter(is_last).cloned().collect()
     }
 
-    /// Whether a snapshot's device was revoked.
-    pub(crate) fn is_revoked(&self, base: &Snapshot) -> bool {
-        self.roster.device(base.feed.device).is_none_or(|device| device.revoked.is_some())
+    /// Whether a snapshot's device was revoked, and no other one has adopted it: then nobody does any more. Where another
+    /// one has, what that one shows is what this one will.
+    pub(crate) fn is_disowned(&self, base: &Snapshot, last: Hash, own: DeviceId) -> bool {
+        let author = self.roster.device(base.feed.device);
+        let is_revoked = author.is_none_or(|device| device.revoked.is_some());
+        is_revoked && !self.is_adopted_by_another(base, last, own)
+    }
+
+    /// Whether a device that cannot compare everything, and of whose views something would go, heeds a snapshot: some
+    /// device beside its author has adopted it, or nobody waits for this one, which was retired.
+    pub(crate) fn is_heeded(&self, base: &Snapshot, last: Hash, own: DeviceId) -> bool {
+        let is_retired = self.roster.device(own).is_some_and(|device| device.is_retired);
+        is_retired || self.is_adopted_by_another(base, last, own)
+    }
+
+    fn is_adopted_by_another(&self, base: &Snapshot, last: Hash, own: DeviceId) -> bool {
+        let devices = self.roster.devices().iter().filter(|(_, device)| device.is_active());
+        let mut others = devices.filter(|(id, _)| **id != own && **id != base.feed.device);
+        others.any(|(id, _)| self.roster.has_adopted(*id, base, last))
     }
 
     /// Whether a device has said that it adopted a snapshot that ends with this hash. Its author has, by making it.
@@ -132,5 +148,35 @@ mod tests {
         assert_eq!(vouched(&said), [true, false], "the late one wrote what the second covers");
         said.extend(ids.map(|id| late.adopt(id, LAST)));
         assert_eq!(vouched(&said), [true; 2]);
+    }
+
+    /// SNP-9, SNP-10: of whom nothing may go on a snapshot's author's word alone, and what a revoked author's is worth.
+    #[test]
+    fn snp_10_whose_word_counts_beside_the_authors() {
+        let mut seed = Seed::new(1);
+        let (mut first, genesis) = Author::founder(&mut seed);
+        let (mut maker, added) = first.pair(&mut seed);
+        let (base, id) = maker.base(NOTES, (1, 1), Vec::new());
+        let mut said = vec![genesis, added, base];
+        let (vault, own, author) = (first.vault(), first.device(), maker.device());
+        let judged = |said: &[aura_protocol::entry::Entry]| {
+            let said = said.iter().flat_map(|entry| decode_body(entry.body()).unwrap());
+            let judged = Roster::judge(vault, &said.collect::<Vec<_>>());
+            let bases = Bases::new(&judged.unwrap().0);
+            let base = bases.iter().find(|base| base.id == id).unwrap();
+            let of = |own| (bases.is_heeded(base, LAST, own), bases.is_disowned(base, LAST, own));
+            [of(own), of(author)]
+        };
+        assert_eq!(judged(&said), [(false, false); 2]);
+        let mut retired = said.clone();
+        retired.push(maker.retire(own));
+        assert_eq!(judged(&retired), [(true, false), (false, false)]);
+        let adopted = first.adopt(id, LAST);
+        let revoked = first.revoke(author, Vec::new());
+        said.push(revoked);
+        assert_eq!(judged(&said), [(false, true); 2]);
+        said.push(adopted);
+        assert_eq!(judged(&said)[0], (false, true), "its own word is not another one's");
+        assert_eq!(judged(&said)[1], (true, false));
     }
 }

@@ -11,7 +11,6 @@ use aura_protocol::id::{ChunkName, FeedId, Hash, RecordId};
 use aura_protocol::store::StoreError;
 
 use super::covered::Covered;
-use super::waits::Going;
 use super::{Bases, Open, OpenError, lock};
 use crate::db::{Part, Row};
 use crate::feed::QuarantineReason;
@@ -44,11 +43,37 @@ pub(super) type Records = Vec<(RecordId, Vec<Carried>)>;
 /// A record and its values before a snapshot took some of them.
 pub(crate) type Unsaid = (RecordId, Vec<(String, String)>);
 
+/// What goes with a snapshot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Going {
+    /// Records of which nothing stays.
+    pub records: u64,
+    /// Those of them that are not in the trash: where not everything can be compared, the snapshot says that they were
+    /// deleted by what was let go of elsewhere.
+    pub live: u64,
+    /// Changes, those of such records included.
+    pub changes: u64,
+}
+
+impl Going {
+    /// What goes of a record.
+    pub(super) fn add(&mut self, row: &Row, carried: &[Carried], scope: &Scope<'_>) {
+        let known = row.state.touches();
+        let stays = |dot: &Dot| carried.iter().any(|carried| carried.dot == *dot);
+        let is_going = |touch: &&Touch| scope.covers(&touch.dot) && !stays(&touch.dot);
+        let going = known.iter().filter(is_going).count();
+        let is_whole = !known.is_empty() && going == known.len();
+        self.changes = self.changes.saturating_add(going as u64);
+        self.records = self.records.saturating_add(u64::from(is_whole));
+        self.live = self.live.saturating_add(u64::from(is_whole && row.state.is_live()));
+    }
+}
+
 /// What a snapshot comes to that may be adopted.
 pub(super) struct Sound {
     /// What this device's late changes stand on and what goes.
     pub(super) late: Vec<Unsaid>,
-    /// What goes; none where it is taken at its word.
+    /// What goes; none where nobody needs to wait: it was adopted before, or nothing of it is here to go.
     pub(super) going: Option<Going>,
 }
 
@@ -76,7 +101,7 @@ impl<'a> Scope<'a> {
         FeedId { collection, device: dot.device, incarnation: dot.incarnation }
     }
 
-    fn covers(&self, dot: &Dot) -> bool {
+    pub(super) fn covers(&self, dot: &Dot) -> bool {
         dot.number <= self.base.covers(self.feed(dot)).number
     }
 
@@ -114,20 +139,18 @@ impl Open {
         scope: &Scope<'_>,
         bases: &Bases,
     ) -> Result<Result<Sound, Option<Unsound>>, OpenError> {
-        let is_whole = match self.stands(views, scope)? {
+        let Some(last) = self.last_of(scope.base)? else { return Ok(Err(None)) };
+        let is_known = bases.is_said(scope.base, last, self.own);
+        let gaps = match self.stands(views, scope)? {
+            Ok(gaps) => gaps,
             // Damaged since it was compared here: nobody needs to compare it twice.
-            Err(None) if self.is_adopted_before(scope.base, bases) => false,
+            Err(None) if is_known => BTreeSet::new(),
             Err(unsound) => return Ok(Err(unsound)),
-            Ok(is_whole) => is_whole,
         };
-        if !is_whole {
-            // What was let go of cannot be compared: others must have done that.
-            let last = self.log.entry(scope.base.feed, scope.base.range.1);
-            match last.map(|entry| bases.is_vouched(scope.base, entry.hash(), self.own)) {
-                Ok(true) => {}
-                Ok(false) | Err(StoreError::DamagedEntry { .. }) => return Ok(Err(None)),
-                Err(error) => return Err(error.into()),
-            }
+        let is_whole = gaps.is_empty();
+        // What was let go of cannot be compared: others must have done that.
+        if !is_known && !is_whole && !bases.is_vouched(scope.base, last, self.own) {
+            return Ok(Err(None));
         }
         let (mut unfaithful, mut late, mut going) = (0u64, Vec::new(), Going::default());
         let (mut is_within, mut is_told, mut chunks) = (true, true, BTreeSet::new());
@@ -135,11 +158,11 @@ impl Open {
             let carried = || records.iter().flat_map(|(_, carried)| carried);
             is_within &= carried().all(|carried| scope.covers(&carried.dot));
             chunks.extend(chunk_names(carried().map(|carried| &carried.op)));
-            let doubtful =
-                scope.with_part((after, upto, records), |part| views.db.doubtful(part))?;
-            if is_whole {
+            let doubtful = scope.with_part((after, upto, records), |part| {
+                views.db.doubtful(part, &mut |row, carried| going.add(row, carried, scope))
+            })?;
+            if is_whole && !is_known {
                 for (row, carried) in doubtful {
-                    going.add(row.state.touches(), &carried, |dot| scope.covers(dot));
                     match self.is_faithful(scope, &row, &carried)? {
                         None => is_told = false,
                         Some(false) => unfaithful = unfaithful.saturating_add(1),
@@ -150,6 +173,12 @@ impl Open {
                     }
                 }
             } else {
+                if !is_known {
+                    for (row, carried) in &doubtful {
+                        let is_forged = self.is_made_up(scope, row, (carried, &gaps))?;
+                        unfaithful = unfaithful.saturating_add(u64::from(is_forged));
+                    }
+                }
                 // A device that comes back may have all that its own late changes stand on.
                 let own = doubtful.iter().filter(|(row, _)| self.is_own_and_late(scope, row));
                 late.extend(own.map(|(row, _)| (row.id, pairs(row))));
@@ -160,9 +189,21 @@ impl Open {
             return Ok(Err(Some(unsound)));
         }
         Ok(match (is_within, unfaithful) {
+            _ if is_known => Ok(Sound { late, going: None }),
             (false, _) => Err(Some(Unsound::Form)),
+            // Nobody but its author says that what is here may go, and this device's own word counts: it does without.
+            (true, 0)
+                if !is_whole
+                    && going.changes > 0
+                    && !bases.is_heeded(scope.base, last, self.own) =>
+            {
+                Err(None)
+            }
             (true, 0) => match self.says_again(scope.base, chunks)? {
-                Some(true) if is_told => Ok(Sound { late, going: is_whole.then_some(going) }),
+                Some(true) if is_told => Ok(Sound {
+                    late,
+                    going: Some(going).filter(|going| is_whole || going.changes > 0),
+                }),
                 Some(false) => Err(Some(Unsound::Chunks)),
                 Some(true) | None => Err(None),
             },
@@ -170,15 +211,42 @@ impl Open {
         })
     }
 
-    /// Whether everything that a snapshot covers is in these views, to be compared with; not, where some was let go of
-    /// under one that is not in them.
+    /// The hash of a snapshot's last entry, if that can be read.
+    pub(super) fn last_of(&self, base: &Snapshot) -> Result<Option<Hash>, OpenError> {
+        match self.log.entry(base.feed, base.range.1) {
+            Ok(entry) => Ok(Some(entry.hash())),
+            Err(
+                StoreError::DamagedEntry { .. } | StoreError::Absent | StoreError::Forgotten { .. },
+            ) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a snapshot of which not everything can be compared carries what does not stand where it says so, as far
+    /// as that is here.
+    fn is_made_up(
+        &self,
+        scope: &Scope<'_>,
+        row: &Row,
+        (carried, gaps): (&[Carried], &BTreeSet<FeedId>),
+    ) -> Result<bool, OpenError> {
+        let past = self.past(row)?;
+        let is_made_up = |carried: &&Carried| {
+            let is_here = !gaps.contains(&scope.feed(&carried.dot)) && !scope.is_gone(&carried.dot);
+            is_here && !past.iter().any(|past| carried.is_left_of(&past.carried))
+        };
+        Ok(carried.iter().any(|carried| is_made_up(&carried)))
+    }
+
+    /// The feeds of which something that a snapshot covers is not in these views since it was let go of under one that is
+    /// not in them: with what is there of the others it can be compared.
     fn stands(
         &self,
         views: &Views,
         scope: &Scope<'_>,
-    ) -> Result<Result<bool, Option<Unsound>>, OpenError> {
+    ) -> Result<Result<BTreeSet<FeedId>, Option<Unsound>>, OpenError> {
         let here: BTreeMap<FeedId, Position> = self.log.feeds()?.into_iter().collect();
-        let (mut is_whole, mut is_here) = (true, !self.is_damaged(scope));
+        let (mut gaps, mut is_here) = (BTreeSet::new(), !self.is_damaged(scope));
         for (feed, at) in &scope.base.covered {
             let before = scope.before.upto(*feed);
             if here.get(feed).is_none_or(|kept| kept.number < at.number) {
@@ -198,10 +266,12 @@ impl Open {
             }
             // What was let go of under a snapshot that is not in these views was never in them.
             let has_gap = self.log.floor(*feed)?.number > before;
-            is_whole &= !has_gap;
+            if has_gap {
+                gaps.insert(*feed);
+            }
             is_here &= has_gap || views.db.applied(*feed)?.max(before) >= at.number;
         }
-        Ok(if is_here { Ok(is_whole) } else { Err(None) })
+        Ok(if is_here { Ok(gaps) } else { Err(None) })
     }
 
     /// Whether something is damaged here of a snapshot, or of what it covers.

@@ -12,42 +12,16 @@ use aura_protocol::authority::Snapshot;
 use aura_protocol::codec::{Reader, Writer};
 use aura_protocol::id::{DeviceId, Hash};
 
+use super::examine::Going;
 use super::{Bases, Open, OpenError, lock};
+use crate::clock::physical_ms;
 use crate::db::DbError;
-use crate::op::{Carried, Dot};
-use crate::state::Touch;
 use crate::views::Views;
 
 /// SNP-10: how long a snapshot that was found to be sound waits, in milliseconds.
 pub const GRACE_MS: i64 = 7 * 86_400_000;
 /// Under what is remembered since when one waits, and for what.
 const WAITS: &str = "waits/";
-
-/// What goes with a snapshot.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Going {
-    /// Records of which nothing stays; they are in the trash.
-    pub records: u64,
-    /// Changes, those of such records included.
-    pub changes: u64,
-}
-
-impl Going {
-    /// What goes of a record.
-    pub(super) fn add(
-        &mut self,
-        known: &[Touch],
-        carried: &[Carried],
-        covers: impl Fn(&Dot) -> bool,
-    ) {
-        let stays = |dot: &Dot| carried.iter().any(|carried| carried.dot == *dot);
-        let is_going = |touch: &&Touch| covers(&touch.dot) && !stays(&touch.dot);
-        let going = known.iter().filter(is_going).count();
-        let is_whole = !known.is_empty() && going == known.len();
-        self.changes = self.changes.saturating_add(going as u64);
-        self.records = self.records.saturating_add(u64::from(is_whole));
-    }
-}
 
 /// For what a snapshot waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +51,7 @@ impl Waiting {
 }
 
 impl Open {
-    /// Whether one that was found to be sound before has to wait on; for ever, if its device was revoked meanwhile.
+    /// Whether one that was found to be sound before has to wait on; for ever, if it was disowned meanwhile.
     pub(super) fn must_wait(
         &self,
         views: &Views,
@@ -86,34 +60,49 @@ impl Open {
     ) -> Result<bool, OpenError> {
         let Some((since_ms, Wait::Days(_))) = views.waits(base.id)? else { return Ok(false) };
         let is_early = (0..GRACE_MS).contains(&self.waited_ms(since_ms));
-        Ok(bases.is_revoked(base) || is_early && !self.is_hasty.load(Ordering::Acquire))
+        let is_hasty = self.is_hasty.load(Ordering::Acquire);
+        Ok(self.is_disowned(bases, base)? || is_early && !is_hasty)
     }
 
-    /// Whether one that was found to be sound has waited for its days, or the person has said that it need not. Its days
-    /// begin otherwise.
+    /// Whether nobody adopts a snapshot any more.
+    pub(super) fn is_disowned(&self, bases: &Bases, base: &Snapshot) -> Result<bool, OpenError> {
+        let last = self.last_of(base)?;
+        Ok(last.is_some_and(|last| bases.is_disowned(base, last, self.own)))
+    }
+
+    /// Whether one that was found to be sound has waited for its days, or the person, who could see what goes with it, has
+    /// said that it need not. Its days begin otherwise.
     pub(super) fn has_waited(
         &self,
         views: &Views,
         (bases, base): (&Bases, &Snapshot),
         going: Going,
     ) -> Result<bool, OpenError> {
-        let is_over = match views.waits(base.id)? {
-            Some((since_ms, Wait::Days(_))) => self.waited_ms(since_ms) >= GRACE_MS,
-            _ => false,
-        };
-        if !bases.is_revoked(base) && (is_over || self.is_hasty.load(Ordering::Acquire)) {
+        if let Some((since_ms, Wait::Days(_))) = views.waits(base.id)?
+            && !self.is_disowned(bases, base)?
+            && (self.waited_ms(since_ms) >= GRACE_MS || self.is_hasty.load(Ordering::Acquire))
+        {
             return Ok(true);
         }
         // Or the clock was set back meanwhile, and they begin again.
-        views.note_wait(base.id, self.clock.now_ms(), Wait::Days(going))?;
+        views.note_wait(base.id, self.begin_ms()?, Wait::Days(going))?;
         Ok(false)
+    }
+
+    /// Now, and not before what this device has written last: a clock that is behind, and is set right later, would end
+    /// the days at once.
+    fn begin_ms(&self) -> Result<i64, OpenError> {
+        let heads = self.log.heads()?;
+        let own = heads.iter().filter_map(|head| head.claim().ok());
+        let own = own.filter(|head| head.device == self.own).map(|head| physical_ms(head.clock));
+        Ok(own.fold(self.clock.now_ms(), i64::max))
     }
 
     /// Notes that one cannot be compared yet, if that is new.
     pub(super) fn note_incomparable(&self, views: &Views, base: Hash) -> Result<(), OpenError> {
         match views.waits(base)? {
             Some((_, Wait::Comparison)) => Ok(()),
-            _ => views.note_wait(base, self.clock.now_ms(), Wait::Comparison),
+            _ => views.note_wait(base, self.begin_ms()?, Wait::Comparison),
         }
     }
 
@@ -129,13 +118,15 @@ impl Open {
         let refused = lock(&self.refused).clone();
         let is_open = |base: &&Snapshot| {
             let is_judged = adopted.contains(&base.id) || refused.contains_key(&base.id);
-            !is_judged
-                && !bases.is_revoked(base)
-                && !in_force.iter().any(|later| later.supersedes(base))
+            let is_own = base.feed.device == self.own;
+            !is_judged && !is_own && !in_force.iter().any(|later| later.supersedes(base))
         };
         let second = self.second();
         let mut waiting = Vec::new();
         for base in bases.iter().filter(is_open) {
+            if self.is_disowned(&bases, base)? {
+                continue;
+            }
             for views in [Some(&self.first), second.as_deref()].into_iter().flatten() {
                 let known = views.waits(base.id)?;
                 let device = base.feed.device;
@@ -152,11 +143,11 @@ impl Views {
     fn waits(&self, base: Hash) -> Result<Option<(i64, Wait)>, OpenError> {
         let Some(bytes) = self.db.recall(&format!("{WAITS}{base}"))? else { return Ok(None) };
         let mut reader = Reader::new(&bytes);
-        let read = reader.array(3, Reader::uint);
+        let read = reader.array(4, Reader::uint);
         match read.map_err(|_| DbError::Damaged)?.as_slice() {
             [since] => Ok(Some((since.cast_signed(), Wait::Comparison))),
-            [since, records, changes] => {
-                let going = Going { records: *records, changes: *changes };
+            [since, records, live, changes] => {
+                let going = Going { records: *records, live: *live, changes: *changes };
                 Ok(Some((since.cast_signed(), Wait::Days(going))))
             }
             _ => Err(DbError::Damaged.into()),
@@ -165,11 +156,10 @@ impl Views {
 
     fn note_wait(&self, base: Hash, now_ms: i64, wait: Wait) -> Result<(), OpenError> {
         let mut w = Writer::new();
-        w.array(if wait == Wait::Comparison { 1 } else { 3 });
+        w.array(if wait == Wait::Comparison { 1 } else { 4 });
         w.uint(now_ms.cast_unsigned());
-        if let Wait::Days(Going { records, changes }) = wait {
-            w.uint(records);
-            w.uint(changes);
+        if let Wait::Days(Going { records, live, changes }) = wait {
+            w.uint(records).uint(live).uint(changes);
         }
         Ok(self.db.remember(&format!("{WAITS}{base}"), &w.into_bytes())?)
     }

@@ -106,8 +106,8 @@ impl State {
             Act::Delete => Change::Delete { record, seen: Vec::new() },
         };
         let op = Op { clock: touch.clock, author: touch.author.clone(), change };
-        // What is awaited says something that this does not.
-        let is_sole = self.awaited.is_empty();
+        // What is awaited says something that this does not; and of what was named something may have been replaced.
+        let is_sole = self.awaited.is_empty() && !touch.is_named;
         is_sole.then(|| Carried {
             dot: touch.dot,
             is_named: touch.is_named,

@@ -36,7 +36,7 @@ impl Compact {
         }
         let wrapped = |text: &str| wrap(text, screen.width(), "");
         for going in &found.by_others {
-            let Going { device, records, changes, due } = going;
+            let Going { device, records, changes, due, .. } = going;
             let what = format!(
                 "{} and {}",
                 counted(*records, "deleted record"),

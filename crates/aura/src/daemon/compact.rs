@@ -23,6 +23,7 @@ pub(super) fn by_others(vault: &Vault<Unlocked>) -> Result<Vec<view::Going>, Fai
         Wait::Days(going) => Some(view::Going {
             device: waiting.device.to_string(),
             records: going.records,
+            live: going.live,
             changes: going.changes,
             due: day(waiting.due_ms()?),
         }),

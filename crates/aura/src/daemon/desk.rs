@@ -97,10 +97,13 @@ impl Desk {
                 Ok(Value::Null)
             }),
             Request::Compact { deleted_days, replaced_days, resolve } => {
-                let by_others = self.keeper.with_open(|vault, _| compact::by_others(vault))?;
+                let waiting = || self.keeper.with_open(|vault, _| compact::by_others(vault));
+                let mut by_others = waiting()?;
                 if resolve == crate::wire::Resolve::Act && !by_others.is_empty() {
                     // First: what is made next would carry on what the others let go of.
                     self.keeper.with_open_mut(|vault| Ok(vault.adopt_waiting()?))?;
+                    let still = waiting()?;
+                    by_others.retain(|going| !still.contains(going));
                 }
                 self.keeper.with_open(|vault, session| {
                     let days = (deleted_days, replaced_days);

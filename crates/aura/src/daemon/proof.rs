@@ -89,13 +89,18 @@ fn refused((device, why): (DeviceId, Unsound)) -> String {
 
 /// That another device has let go of something for good, which stays here for some days (SNP-10).
 fn going(going: &view::Going) -> String {
-    let view::Going { device, records, changes, due } = going;
+    let view::Going { device, records, live, changes, due } = going;
+    let is_live = |live: &&u64| **live > 0;
+    let live = Some(live).filter(is_live).map(|live| {
+        format!(" {} are in no trash: so far they were never deleted here.", count(*live))
+    });
     format!(
-        "Device {device} has let go of {} and {} for good. Here they stay until {due}, so that you can look first: \
+        "Device {device} has let go of {} and {} for good.{} Here they stay until {due}, so that you can look first: \
          aura trash. If that is as you want it there is nothing to do (aura compact --now does it at once); \
          if not, do not trust that device: aura device revoke {device}",
         counted(*records, "deleted record"),
         counted(*changes, "old change"),
+        live.unwrap_or_default(),
     )
 }
 
@@ -106,9 +111,9 @@ fn incomparable(waiting: &Waiting, now_ms: i64) -> Option<String> {
         let (device, since) = (waiting.device, day(waiting.since_ms));
         format!(
             "A snapshot by device {device} cannot be compared with what is here since {since}: it covers changes that \
-             have not come, or something of it is damaged. Until it can be, nothing goes for good under it, here or \
-             elsewhere. Let all devices sync; if it stays so, that device may say what is not so: aura device revoke \
-             {device}"
+             have not come, something is damaged, or it was made beside another one. Until it can be, nothing goes for \
+             good under it. Let all devices sync, then `aura compact --now` on one of them makes a new one. If no device \
+             of yours was compacted at that time, do not trust that one: aura device revoke {device}"
         )
     })
 }
