@@ -126,11 +126,10 @@ impl Devices {
         self.roster.as_ref()?.snapshots().iter().find(|base| base.id == id)
     }
 
-    /// Up to where snapshots cover a feed, also those that others have covered: ascending.
+    /// Up to where each snapshot covers a feed, also those that others have covered: ascending, none first.
     pub fn covered(&self, feed: FeedId) -> Vec<Position> {
         let bases = self.roster.iter().flat_map(Roster::snapshots);
         let mut covered: Vec<_> = bases.map(|base| base.covers(feed)).collect();
-        covered.retain(|at| at.number > 0);
         covered.sort_unstable_by_key(|at| at.number);
         covered
     }
