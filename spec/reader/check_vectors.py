@@ -170,7 +170,8 @@ def keyring(i, value):
         newest.setdefault(collection.hex(), [epoch[0], epoch[1].hex()])
     assert newest == value["newest"]
     written = {}
-    for collection, purpose in sorted(made.purposes.items()):
+    has_epoch = {collection for collection, _ in made.keys}
+    for collection, purpose in sorted(made.purposes.items(), key=lambda p: (p[0] not in has_epoch, p[0])):
         if purpose <= len(reader.CATEGORIES):
             written.setdefault(str(purpose), collection.hex())
     assert written == value["written"]

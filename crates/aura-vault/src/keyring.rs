@@ -352,7 +352,9 @@ impl Keyring {
 
     /// The collection that this device writes for a purpose (KRG-4).
     pub fn collection(&self, purpose: Purpose) -> Option<CollectionId> {
-        self.names.iter().find(|(_, named)| **named == purpose).map(|(id, _)| *id)
+        // One that was only named keeps nobody from writing.
+        let mut with_epoch = self.collections(purpose).filter(|id| self.epoch(*id).is_some());
+        with_epoch.next().or_else(|| self.collections(purpose).next())
     }
 
     /// Every collection of a purpose, ascending.

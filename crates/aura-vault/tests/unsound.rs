@@ -5,204 +5,19 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
-use aura_crypto::sign::LabelledSigner as _;
-use aura_protocol::authority::{Claim, SignedStatement, Statement};
-use aura_protocol::codec::{Encode as _, Extra};
-use aura_protocol::entry::ChunkAdded;
 use aura_protocol::head::Position;
-use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, Incarnation, RecordId};
+use aura_protocol::id::{DeviceId, FeedId, Hash, Incarnation, RecordId};
 use aura_protocol::store::LocalLog;
-use aura_store::local::LocalStore;
 use aura_vault::audit::{Action, Outcome};
-use aura_vault::feed::{Batch, Commit, open};
+use aura_vault::feed::{Batch, Commit};
 use aura_vault::gate::Logged;
-use aura_vault::keyring::Purpose;
 use aura_vault::op::{Carried, Carry, Change, Dot, Op};
-use aura_vault::open::{Unsound, Wait, Waiting};
-use aura_vault::record::Category;
-use aura_vault::vault::Kit;
+use aura_vault::open::{Unsound, Wait};
+use support::forged::{Robbed, stolen, texts};
 use support::pair::Device;
-use support::snapshots::{DAY_MS, Scene, add, compact, edit, forget, pass_days, scene};
+use support::snapshots::{DAY_MS, add, compact, forget, pass_days};
 use support::thief::Thief;
 use support::{Bench, START_MS};
-
-/// Without the phone.
-struct Robbed {
-    bench: Bench,
-    laptop: Device,
-    server: LocalStore,
-    kit: Kit,
-}
-
-/// A snapshot, as somebody writes it.
-#[derive(Clone)]
-struct Forged {
-    carries: Vec<Carry>,
-    added: Vec<ChunkAdded>,
-    /// What is said of chunks after its end.
-    later: Vec<ChunkAdded>,
-    /// Before so many of its ops the range has an entry that says nothing of it.
-    breaks: Vec<usize>,
-    /// What it says that it covers beside what is there.
-    more: Vec<(FeedId, Position)>,
-    /// Whether it says that other feeds have other entries than they have.
-    is_fork: bool,
-}
-
-impl Forged {
-    fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
-        let mut forged = self.clone();
-        change(&mut forged);
-        forged
-    }
-
-    /// The one with this many ops, so many records after the first.
-    fn carry(&mut self, ops: usize, skip: usize) -> &mut Carry {
-        let mut found = self.carries.iter_mut().filter(|carry| carry.ops.len() == ops);
-        found.nth(skip).unwrap()
-    }
-
-    /// Each record after the one before, and the end after the last.
-    fn linked(mut self) -> Self {
-        let mut last = None;
-        for carry in &mut self.carries {
-            carry.after = last;
-            last = carry.record;
-        }
-        self
-    }
-}
-
-fn texts(carried: &mut Carried) -> &mut BTreeMap<String, Option<String>> {
-    let Change::Write { fields, .. } = &mut carried.op.change else { panic!("no write") };
-    fields
-}
-
-/// The notes' collection, and what an honest snapshot of it has: this device makes one.
-fn honest(bench: &Bench, other: &Device, thief: &Thief) -> (CollectionId, Forged) {
-    assert!(compact(bench, other).changes > 0);
-    let (device, incarnation) = other.vault.life();
-    let mut of_notes = thief.keyring.collections(Purpose::Category(Category::Notes));
-    let collection = of_notes.next().unwrap();
-    let feed = FeedId { collection, device, incarnation };
-    let feeds = LocalLog::feeds(other.store.as_ref()).unwrap();
-    let upto = feeds.iter().find(|(of, _)| *of == feed).unwrap().1.number;
-    let (mut carries, mut added) = (Vec::new(), Vec::new());
-    for number in 1..=upto {
-        let entry = LocalLog::entry(other.store.as_ref(), feed, number).unwrap();
-        added.extend(entry.header().added.clone());
-        for op in open(&entry, &thief.keyring, thief.vault).unwrap() {
-            if let Change::Carry(carry) = op.change {
-                carries.push(carry);
-            }
-        }
-    }
-    (
-        collection,
-        Forged {
-            carries,
-            added,
-            later: Vec::new(),
-            breaks: Vec::new(),
-            more: Vec::new(),
-            is_fork: false,
-        },
-    )
-}
-
-impl Thief {
-    /// Writes a snapshot, and says that it covers everything up to where the store goes.
-    fn snapshot(&mut self, of: CollectionId, forged: Forged) -> Hash {
-        let mut entropy = Bench::new().environment().entropy.as_ref()();
-        let clock = self.pen.tick(START_MS + 200 * DAY_MS);
-        let mut covered = LocalLog::feeds(self.store.as_ref()).unwrap();
-        covered.retain(|(feed, _)| feed.collection == of);
-        covered.retain(|(feed, _)| forged.more.iter().all(|(other, _)| feed != other));
-        covered.extend(forged.more);
-        covered.sort_unstable_by_key(|(feed, _)| *feed);
-        let (feed, first) = (self.pen.feed(of), self.pen.next_number(of));
-        for (_, at) in covered.iter_mut().filter(|(other, _)| forged.is_fork && *other != feed) {
-            at.hash = Hash([7; 32]);
-        }
-        let op = |carry| Op { clock, author: String::new(), change: Change::Carry(carry) };
-        let mut batches = vec![Batch {
-            collection: of,
-            ops: Vec::new(),
-            added: forged.added,
-            dropped: Vec::new(),
-        }];
-        for (at, carry) in forged.carries.into_iter().enumerate() {
-            if forged.breaks.contains(&at) {
-                let empty = || Batch {
-                    collection: of,
-                    ops: Vec::new(),
-                    added: Vec::new(),
-                    dropped: Vec::new(),
-                };
-                batches.extend([empty(), empty()]);
-            }
-            batches.last_mut().unwrap().ops.push(op(carry));
-        }
-        let last = first + batches.len() as u64 - 1;
-        for batch in batches {
-            self.write(&Commit { batches: vec![batch], ..Commit::default() }, entropy.as_mut());
-        }
-        let claim = Claim::Base { feed, range: (first, last), covered };
-        let statement =
-            Statement { vault: Some(self.vault), claim, clock, extra: Extra::default() };
-        let payload = statement.to_bytes();
-        let id = Hash::of(&[&payload]);
-        let signature = self.sign.sign(SignedStatement::label(&statement.claim), &payload);
-        let signatures = vec![(self.sign.verifying_key(), signature)];
-        let statements = vec![SignedStatement { payload, signatures }];
-        let later =
-            Batch { collection: of, ops: Vec::new(), added: forged.later, dropped: Vec::new() };
-        let batches = if later.added.is_empty() { Vec::new() } else { vec![later] };
-        self.write(&Commit { statements, batches, ..Commit::default() }, entropy.as_mut());
-        id
-    }
-
-    /// Says something.
-    fn say(&mut self, claim: Claim) {
-        let mut entropy = Bench::new().environment().entropy.as_ref()();
-        let clock = self.pen.tick(START_MS + 200 * DAY_MS);
-        let said = Statement { vault: Some(self.vault), claim, clock, extra: Extra::default() };
-        let payload = said.to_bytes();
-        let signature = self.sign.sign(SignedStatement::label(&said.claim), &payload);
-        let signatures = vec![(self.sign.verifying_key(), signature)];
-        let statements = vec![SignedStatement { payload, signatures }];
-        self.write(&Commit { statements, ..Commit::default() }, entropy.as_mut());
-    }
-}
-
-/// A scene with a note whose old text is kept, one that both devices edited at once, one that was deleted lately, the phone in the hands of a thief, and an honest snapshot for the thief
-/// to bend. Also who the phone is.
-fn stolen() -> (Robbed, Thief, DeviceId, (CollectionId, Forged)) {
-    let mut scene = scene();
-    let lately = add(&scene.laptop, "lately", "one");
-    edit(&scene.laptop, lately, "two");
-    let both = add(&scene.laptop, "both", "one");
-    scene.laptop.sync(&scene.server);
-    scene.phone.sync(&scene.server);
-    edit(&scene.laptop, both, "of the laptop");
-    edit(&scene.phone, both, "of the phone");
-    let trashed = add(&scene.laptop, "trashed", "one");
-    ["two", "three"].into_iter().for_each(|text| edit(&scene.laptop, trashed, text));
-    scene.laptop.session().remove(trashed).unwrap();
-    scene.laptop.sync(&scene.server);
-    scene.phone.sync(&scene.server);
-    scene.laptop.sync(&scene.server);
-    let phone_id = scene.phone.vault.life().0;
-    // It never reaches anybody.
-    let joined = (scene.laptop.vault.id(), &scene.kit);
-    let other = Device::join(&scene.bench, "other", joined, &scene.server);
-    let Scene { bench, laptop, phone, server, kit, .. } = scene;
-    let thief = Thief::of(phone.store, phone.vault, &kit);
-    let honest = honest(&bench, &other, &thief);
-    (Robbed { bench, laptop, server, kit }, thief, phone_id, honest)
-}
 
 /// How many snapshots the record says were adopted, and how many refused.
 fn told(device: &Device) -> (u64, u64) {
@@ -468,39 +283,6 @@ fn snp_8_what_was_not_adopted_takes_no_other_ones_place() {
     pass_days(&bench, 3);
     laptop.sync(&server);
     assert_eq!(laptop.vault.waiting_snapshots().unwrap(), waiting);
-}
-
-/// SNP-9, SNP-10, attack INT-13: a device lacks something of what is covered, since it was let go of elsewhere, and has the
-/// rest. It is no newcomer: what is here is compared all the same, and what goes waits for its days.
-#[test]
-fn snp_9_a_gap_is_no_reason_to_believe_everything() {
-    let gone: fn(&mut Forged) = |it| drop(it.carries.drain(..it.carries.len() - 1));
-    let forged: fn(&mut Forged) = |it| {
-        *texts(&mut it.carry(1, 0).ops[0]).values_mut().next().unwrap() = Some("\"x\"".to_owned());
-    };
-    for change in [forged, gone] {
-        let (Robbed { mut laptop, .. }, mut thief, phone_id, (notes, honest)) = stolen();
-        let (state, own) = (laptop.state(), laptop.vault.life().0);
-        // Nobody but the thief has seen the entries of the first one.
-        thief.snapshot(notes, honest.clone());
-        let last = thief.snapshot(notes, honest.with(change).linked());
-        thief.say(Claim::Retire(own));
-        assert!(LocalLog::forget(thief.store.as_ref(), last).unwrap() > 20);
-        laptop.sync_patiently(thief.store.as_ref());
-        let (refused, waiting) =
-            (laptop.vault.refused_snapshots().unwrap(), laptop.vault.waiting_snapshots().unwrap());
-        assert!(laptop.vault.lacks_snapshot().unwrap());
-        if core::ptr::fn_addr_eq(change, forged) {
-            assert_eq!((refused, waiting), (vec![(phone_id, Unsound::Unfaithful(1))], vec![]));
-        } else {
-            assert_eq!(refused, []);
-            let [Waiting { wait: Wait::Days(going), .. }] = waiting[..] else {
-                panic!("{waiting:?}")
-            };
-            assert!(going.live > 10 && going.records > going.live, "{going:?}");
-        }
-        assert_eq!((laptop.state(), laptop.vault.adopted_snapshots().unwrap()), (state, vec![]));
-    }
 }
 
 /// SNP-8, attack INT-13: what an earlier snapshot let go of is not taken from a later one, nor anything that is said to

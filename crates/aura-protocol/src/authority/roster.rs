@@ -238,6 +238,11 @@ impl Roster {
         device == base.feed.device || self.adopters.contains(&(base.id, device, last))
     }
 
+    /// The snapshots that a device has said it adopted, whoever made them, also such as do not count any more.
+    pub fn adopted_by(&self, device: DeviceId) -> impl Iterator<Item = Hash> {
+        self.adopters.iter().filter(move |(_, by, _)| *by == device).map(|(base, ..)| *base)
+    }
+
     /// The least (security level, protocol version) that the person accepts.
     pub fn floor(&self) -> (u64, u64) {
         self.floor

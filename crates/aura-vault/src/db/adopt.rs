@@ -51,7 +51,7 @@ pub enum Adopted {
 
 impl Part<'_> {
     /// A record's state as it will be; whether it changes.
-    fn adopt(&self, known: &State, carried: &[Carried]) -> (State, bool) {
+    pub(crate) fn adopt(&self, known: &State, carried: &[Carried]) -> (State, bool) {
         let stays: BTreeSet<Dot> = carried.iter().map(|carried| carried.dot).collect();
         let mut state = known.clone();
         let mut is_changed = state.bury(&|dot| (self.is_covered)(dot) && !stays.contains(dot));

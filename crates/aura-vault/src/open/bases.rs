@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use aura_protocol::authority::{Device, Roster, Snapshot};
-use aura_protocol::id::{DeviceId, Hash};
+use aura_protocol::id::{CollectionId, DeviceId, Hash};
 
 use super::lock;
 
@@ -66,8 +66,17 @@ impl Bases {
         is_revoked && !self.is_adopted_by_another(base, last, own)
     }
 
-    /// Whether a device that cannot compare everything, and of whose views something would go, heeds a snapshot: some
-    /// device beside its author has adopted it, or nobody waits for this one, which was retired.
+    /// Whether a device has ever said that it adopted a snapshot of a collection, or one of which nothing is known any
+    /// more: its author may have been revoked since.
+    pub(crate) fn has_said(&self, device: DeviceId, collection: CollectionId) -> bool {
+        self.roster.adopted_by(device).any(|id| {
+            let known = self.all.iter().find(|base| base.id == id);
+            known.is_none_or(|base| base.feed.collection == collection)
+        })
+    }
+
+    /// Whether a device that lacks something, and is not new, heeds a snapshot: some device beside its author has adopted
+    /// it, or nobody waits for this one, which was retired.
     pub(crate) fn is_heeded(&self, base: &Snapshot, last: Hash, own: DeviceId) -> bool {
         let is_retired = self.roster.device(own).is_some_and(|device| device.is_retired);
         is_retired || self.is_adopted_by_another(base, last, own)
@@ -106,7 +115,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a panic is a failed test")]
 
     use aura_protocol::authority::decode_body;
-    use aura_protocol::id::CollectionId;
     use aura_testkit::author::Author;
     use aura_testkit::seed::Seed;
 

@@ -56,16 +56,24 @@ pub struct Going {
 }
 
 impl Going {
-    /// What goes of a record.
+    /// What goes of a record: by what is left of it, whatever ops stay that say nothing.
     pub(super) fn add(&mut self, row: &Row, carried: &[Carried], scope: &Scope<'_>) {
-        let known = row.state.touches();
         let stays = |dot: &Dot| carried.iter().any(|carried| carried.dot == *dot);
         let is_going = |touch: &&Touch| scope.covers(&touch.dot) && !stays(&touch.dot);
-        let going = known.iter().filter(is_going).count();
-        let is_whole = !known.is_empty() && going == known.len();
-        self.changes = self.changes.saturating_add(going as u64);
-        self.records = self.records.saturating_add(u64::from(is_whole));
-        self.live = self.live.saturating_add(u64::from(is_whole && row.state.is_live()));
+        let going = row.state.touches().iter().filter(is_going).count();
+        let says_more = |carried: &Carried| carried.is_named || !carried.replaced.is_empty();
+        if going == 0 && !carried.iter().any(says_more) {
+            return;
+        }
+        let left = scope.left(row, carried);
+        let is_lost = |(path, _): &(&str, &str)| left.value(path).is_none();
+        let lost = row.state.values().filter(is_lost).count();
+        let changes = if going == 0 { lost } else { going };
+        let is_whole = changes > 0 && left.values().next().is_none();
+        let is_live = row.state.is_live() && (is_whole || !left.is_live());
+        self.changes = self.changes.saturating_add(changes as u64);
+        self.records = self.records.saturating_add(u64::from(is_whole || is_live));
+        self.live = self.live.saturating_add(u64::from(is_live));
     }
 }
 
@@ -109,6 +117,11 @@ impl<'a> Scope<'a> {
         dot.number <= self.before.upto(self.feed(dot))
     }
 
+    /// What is left of a record that is here.
+    fn left(&self, row: &Row, carried: &[Carried]) -> State {
+        self.with_part((None, None, Vec::new()), |part| part.adopt(&row.state, carried).0)
+    }
+
     /// Whether an op has come, or never will.
     fn is_settled(&self, dot: &Dot) -> bool {
         self.covers(dot) || self.is_gone(dot)
@@ -148,8 +161,14 @@ impl Open {
             Err(unsound) => return Ok(Err(unsound)),
         };
         let is_whole = gaps.is_empty();
-        // What was let go of cannot be compared: others must have done that.
-        if !is_known && !is_whole && !bases.is_vouched(scope.base, last, self.own) {
+        // What was let go of cannot be compared: others must have done that. A device that is not new to the collection
+        // may have been made to lack it, and does not take its author's word alone.
+        let is_new = self.is_new_to(bases, scope, &gaps)?;
+        if !is_known
+            && !is_whole
+            && (!bases.is_vouched(scope.base, last, self.own)
+                || !is_new && !bases.is_heeded(scope.base, last, self.own))
+        {
             return Ok(Err(None));
         }
         let (mut unfaithful, mut late, mut going) = (0u64, Vec::new(), Going::default());
@@ -188,27 +207,39 @@ impl Open {
         if let Err(unsound) = read {
             return Ok(Err(Some(unsound)));
         }
-        Ok(match (is_within, unfaithful) {
-            _ if is_known => Ok(Sound { late, going: None }),
-            (false, _) => Err(Some(Unsound::Form)),
-            // Nobody but its author says that what is here may go, and this device's own word counts: it does without.
-            (true, 0)
-                if !is_whole
-                    && going.changes > 0
-                    && !bases.is_heeded(scope.base, last, self.own) =>
-            {
-                Err(None)
-            }
-            (true, 0) => match self.says_again(scope.base, chunks)? {
-                Some(true) if is_told => Ok(Sound {
-                    late,
-                    going: Some(going).filter(|going| is_whole || going.changes > 0),
-                }),
-                Some(false) => Err(Some(Unsound::Chunks)),
-                Some(true) | None => Err(None),
-            },
-            (true, count) => Err(Some(Unsound::Unfaithful(count))),
-        })
+        if is_known {
+            return Ok(Ok(Sound { late, going: None }));
+        }
+        if !is_within {
+            return Ok(Err(Some(Unsound::Form)));
+        }
+        if unfaithful > 0 {
+            return Ok(Err(Some(Unsound::Unfaithful(unfaithful))));
+        }
+        let is_said = self.says_again(scope.base, chunks)?;
+        if is_said == Some(false) {
+            return Ok(Err(Some(Unsound::Chunks)));
+        }
+        if is_said.is_none() || !is_told {
+            return Ok(Err(None));
+        }
+        let is_nothing = going.changes == 0 && (is_whole || is_new);
+        Ok(Ok(Sound { late, going: (!is_nothing).then_some(going) }))
+    }
+
+    /// Whether this device is new to what a snapshot covers: nothing of it is here, and nothing that this device has
+    /// written or adopted can have been among it.
+    fn is_new_to(
+        &self,
+        bases: &Bases,
+        scope: &Scope<'_>,
+        gaps: &BTreeSet<FeedId>,
+    ) -> Result<bool, OpenError> {
+        let collection = scope.base.feed.collection;
+        let is_own = |feed: &FeedId| feed.collection == collection && feed.device == self.own;
+        let has_written = self.log.feeds()?.iter().any(|(feed, _)| is_own(feed));
+        let lacks_all = scope.base.covered.keys().all(|feed| gaps.contains(feed));
+        Ok(lacks_all && !has_written && !bases.has_said(self.own, collection))
     }
 
     /// The hash of a snapshot's last entry, if that can be read.

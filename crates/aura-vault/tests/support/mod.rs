@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 pub mod altered;
+pub mod forged;
 pub mod pair;
 pub mod several;
 pub mod snapshots;

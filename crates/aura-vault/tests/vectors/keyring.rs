@@ -82,6 +82,8 @@ fn ops() -> Vec<Case> {
             .of(of(&[name(COLLECTION, 5), name(COLLECTION, 6)])),
         good("KRG-4_lowest", "of two collections for notes the lower one is written")
             .of(of(&[name(COLLECTION, 5), name(OTHER, 5)])),
+        good("KRG-4_without-key", "of two collections for notes the one that has an epoch")
+            .of(of(&[key(COLLECTION, first, &[7; 32]), name(COLLECTION, 5), name(OTHER, 5)])),
         good("KRG-4_unknown", "a purpose that nobody knows").of(of(&[name(COLLECTION, 200)])),
         good("KRG-5_newest", "of two epochs with one counter, the one that IDS-4 says")
             .of(of(&two_epochs)),
