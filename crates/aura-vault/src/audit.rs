@@ -7,7 +7,7 @@
 
 use aura_crypto::sign::{LogSigningKey, NoteSigner};
 use aura_protocol::codec::{CodecError, Decode, Encode, Reader, Writer};
-use aura_protocol::id::{DeviceId, Hash, Incarnation};
+use aura_protocol::id::{DeviceId, GrantId, Hash, Incarnation};
 use aura_protocol::label::Label;
 use aura_protocol::log::{Checkpoint, Frontier, NoteKey, leaf_hash, sealed_note};
 
@@ -92,6 +92,12 @@ actions! {
     Compact = 23 "compact",
     /// A device that was silent for long holds up no letting go any more.
     DeviceRetire = 24 "device-retire",
+    /// Something was granted.
+    Grant = 25 "grant",
+    /// A grant was ended before its time.
+    Ungrant = 26 "ungrant",
+    /// Records were counted.
+    Count = 27 "count",
 }
 
 /// How it ended.
@@ -129,6 +135,13 @@ impl Event {
     pub fn leaf(encoded: &[u8]) -> Hash {
         let label = Label::AuditEvent.as_str().as_bytes();
         leaf_hash(&[label, &[0], encoded].concat())
+    }
+
+    /// The grant of which this event has used something up, if it has.
+    pub fn spent(&self) -> Option<GrantId> {
+        let is_reading = matches!(self.action, Action::Read | Action::Search);
+        let is_done = self.outcome == Outcome::Done && self.count > 0;
+        GrantId::parse(&self.grant).filter(|_| is_reading && is_done)
     }
 
     /// The event in these bytes.
@@ -191,43 +204,64 @@ fn category(r: &mut Reader<'_>) -> Result<Category, CodecError> {
     Category::from_code(code).ok_or(CodecError::Bounds)
 }
 
-/// The owner's own reads, counted until they are written: one event for a principal, act and category.
+/// What is counted until it is written: one event for a principal, act, outcome and category. The owner's own reads, and
+/// the refusals of those who are refused very often.
 #[derive(Debug, Default)]
 pub struct Reads {
-    counts: Vec<Counted>,
+    counts: Vec<(Counted, u64)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Counted {
     principal: String,
     action: Action,
+    outcome: Outcome,
     category: Option<Category>,
-    times: u64,
 }
 
 impl Reads {
-    /// Counts reads. There are few kinds of them between two writes, so they are looked for in turn.
+    /// Counts reads.
     pub fn add(&mut self, principal: &str, action: Action, category: Option<Category>, count: u64) {
-        let same = |known: &&mut Counted| {
-            known.action == action && known.category == category && known.principal == principal
-        };
-        if let Some(known) = self.counts.iter_mut().find(same) {
-            known.times = known.times.saturating_add(count);
+        self.count((principal, action, Outcome::Done, category), count);
+    }
+
+    /// Counts a refusal.
+    pub fn refuse(&mut self, principal: &str, action: Action, category: Option<Category>) {
+        self.count((principal, action, Outcome::Refused, category), 1);
+    }
+
+    /// Counts again what could not be written.
+    pub fn restore(&mut self, events: Vec<Event>) {
+        for event in events {
+            let category = event.categories.first().copied();
+            let kind = (event.principal.as_str(), event.action, event.outcome, category);
+            self.count(kind, event.count);
+        }
+    }
+
+    /// There are few kinds of them between two writes, so they are looked for in turn.
+    fn count(
+        &mut self,
+        (principal, action, outcome, category): (&str, Action, Outcome, Option<Category>),
+        count: u64,
+    ) {
+        let counted = Counted { principal: principal.to_owned(), action, outcome, category };
+        if let Some((_, times)) = self.counts.iter_mut().find(|(known, _)| *known == counted) {
+            *times = times.saturating_add(count);
         } else {
-            let principal = principal.to_owned();
-            self.counts.push(Counted { principal, action, category, times: count });
+            self.counts.push((counted, count));
         }
     }
 
     /// What was counted, as events of this time; the counts start again.
     pub fn take(&mut self, time_ms: i64) -> Vec<Event> {
-        let event = |counted: Counted| Event {
+        let event = |(counted, count): (Counted, u64)| Event {
             time_ms,
             principal: counted.principal,
             action: counted.action,
-            outcome: Outcome::Done,
+            outcome: counted.outcome,
             categories: counted.category.into_iter().collect(),
-            count: counted.times,
+            count,
             grant: String::new(),
         };
         core::mem::take(&mut self.counts).into_iter().map(event).collect()

@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use aura_crypto::entropy::Entropy;
 use aura_crypto::key::DatabaseKey;
 use aura_protocol::codec::{Decode, Encode};
-use aura_protocol::id::{FeedId, RecordId};
+use aura_protocol::id::{FeedId, GrantId, RecordId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::op::{Dot, Op};
@@ -363,6 +363,19 @@ impl Db {
         let connection = self.reader();
         let mut statement = connection.prepare_cached("SELECT value FROM fact WHERE name = ?1")?;
         Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// How many records were shown under a grant, on all devices that were heard of.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn spent(&self, grant: GrantId) -> Result<u64, DbError> {
+        let connection = self.reader();
+        let mut statement =
+            connection.prepare_cached("SELECT records FROM spent WHERE grant = ?1")?;
+        let found: Option<i64> =
+            statement.query_row([grant.0.as_slice()], |row| row.get(0)).optional()?;
+        Ok(found.and_then(|records| u64::try_from(records).ok()).unwrap_or_default())
     }
 
     /// Every fact whose name begins so, ascending by name.

@@ -147,6 +147,17 @@ impl Pen {
         self.clock.observe(clock, now_ms);
     }
 
+    /// The last clock value, its own or one that it has heard.
+    pub fn last_clock(&self) -> Clock {
+        self.clock.last()
+    }
+
+    /// The op that an event is in the log.
+    pub fn event_op(&self, event: &Event) -> Op {
+        let change = Change::Event(event.to_bytes());
+        Op { clock: self.clock.last(), author: String::new(), change }
+    }
+
     /// The device.
     pub fn device(&self) -> &Device {
         &self.device
@@ -263,15 +274,8 @@ impl Pen {
         if events.is_empty() {
             return (None, frontier);
         }
-        let clock = self.clock.last();
-        let ops = events
-            .iter()
-            .map(|event| {
-                let encoded = event.to_bytes();
-                frontier.push(Event::leaf(&encoded));
-                Op { clock, author: String::new(), change: Change::Event(encoded) }
-            })
-            .collect();
+        events.iter().for_each(|event| frontier.push(Event::leaf(&event.to_bytes())));
+        let ops = events.iter().map(|event| self.event_op(event)).collect();
         let batch = Batch { collection, ops, added: Vec::new(), dropped: Vec::new() };
         (Some(batch), frontier)
     }

@@ -4,11 +4,13 @@
 //! There is no function that returns plaintext without a principal. A session is for a principal; each
 //! of its calls decides, records and acts. The owner's own reads are counted and written within a
 //! second by [`Session::tick`]; everything else is on the record in the same commit as the change.
-//! Grants and assistants come through here as well once there are any.
+//! Assistants have a door of their own, [`Guest`], under what was granted to them.
 //! Source: spec/audit-events.md, rules LOG-12 to LOG-14.
 
 mod audit_view;
+mod consent;
 mod found;
+mod guest;
 mod status;
 
 use std::collections::BTreeSet;
@@ -23,6 +25,7 @@ use crate::blob::{self, BlobError};
 use crate::change::{self, RECORD_BYTES_MAX};
 use crate::db::{DbError, Row, Which};
 use crate::document;
+use crate::grant::{Right, TermsError};
 use crate::intake::{Importer, TakeError};
 use crate::open::{Open, OpenError, lock};
 use crate::record::{Category, Draft, Fields, Kind};
@@ -34,7 +37,9 @@ use crate::vault::{Unlocked, Vault};
 use crate::view;
 
 pub use audit_view::{AuditVerdict, Logged};
+pub use consent::Granted;
 pub use found::Found;
+pub use guest::{ANSWER_MAX, ATTACHMENTS, Excerpt, Excerpts, Guest, Shown};
 pub use status::Status;
 
 /// The most records that one page has.
@@ -81,6 +86,27 @@ pub enum GateError {
     /// A record would be larger than it may be.
     #[error("a record may have 8 MiB without its attachments")]
     TooLarge,
+    /// There is no grant with this id, or it was ended before.
+    #[error("there is no grant with this id that could be ended")]
+    NoGrant,
+    /// A grant cannot say this.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// Nothing that was granted allows it.
+    #[error("nothing that was granted allows to {}", .0.as_str())]
+    NotGranted(Right),
+    /// Of what was granted there is no such record, or there is none at all.
+    #[error("there is no record with this id among what was granted")]
+    NotShown,
+    /// So many records were granted, and no more.
+    #[error("what was granted is used up, in all or for now")]
+    UsedUp,
+    /// Where only some fields are shown, nothing is found by what others say.
+    #[error("the grant shows some fields only: search by category:, kind:, after: and before:")]
+    FieldsOnly,
+    /// Many calls were refused within a minute.
+    #[error("too many calls were refused; wait for a minute")]
+    TooManyRefusals,
     /// The principal may not do this.
     #[error("this is not allowed for {0}")]
     Refused(&'static str),
@@ -523,11 +549,7 @@ impl Session {
         let counted = events.clone();
         let written = self.open.record(events);
         if written.is_err() {
-            let mut reads = lock(&self.open.reads);
-            for event in counted {
-                let category = event.categories.first().copied();
-                reads.add(&event.principal, event.action, category, event.count);
-            }
+            lock(&self.open.reads).restore(counted);
         }
         Ok(written?)
     }

@@ -40,6 +40,8 @@ pub mod db;
 
 pub mod search;
 
+pub mod grant;
+
 mod document;
 
 pub mod views;
@@ -49,6 +51,8 @@ pub mod open;
 pub mod vault;
 
 mod rows;
+
+mod consent;
 
 pub mod intake;
 

@@ -5,6 +5,8 @@
 //! own. Each view knows how far it has been applied; what a crash took from a view is applied again
 //! from the log when the vault is opened. Nothing here decides who may do what: that is `crate::gate`.
 
+mod positions;
+
 mod bases;
 
 mod covered;
@@ -29,7 +31,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aura_crypto::entropy::Entropy;
 use aura_protocol::authority::Roster;
-use aura_protocol::codec::{Decode, Encode, Reader, Writer};
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, RecordId, VaultId};
 use aura_protocol::signed::Signed;
@@ -40,6 +41,7 @@ use crate::clock::WallClock;
 use crate::db::{Applicable, Applied, DbError, Row};
 use crate::document::Parts;
 use crate::feed::{self, Bar, Batch, Commit, FeedError, Pen, QuarantineReason};
+use crate::grant::pace::Pace;
 use crate::keyring::{Keyring, Purpose};
 use crate::op::Change;
 use crate::search::SearchError;
@@ -57,11 +59,11 @@ pub(crate) use bases::Bases;
 use covered::Covered;
 pub use examine::{Going, Unsound};
 pub use forget::LetGo;
+pub(crate) use positions::{decode_positions, encode_positions};
 pub(crate) use reach::{Reach, Reaches};
 pub(crate) use taken::{Life, Taken};
 pub use waits::{GRACE_MS, Wait, Waiting};
 
-const FEEDS_MAX: usize = 65_536;
 const AUDIT_LOST: &str = "audit-lost";
 /// Entries that are opened and applied together: what they say may be many times what they weigh.
 pub(crate) const CATCH_UP_ENTRIES: usize = 16;
@@ -175,6 +177,7 @@ pub struct Open {
     pub(crate) refused: Mutex<BTreeMap<Hash, Unsound>>,
     pub(crate) quarantine: Mutex<Vec<Quarantined>>,
     pub(crate) reads: Mutex<Reads>,
+    pub(crate) pace: Mutex<Pace>,
     pub(crate) watermark: Mutex<Watermark>,
     /// Whether the log has taken something that a view could not: it must catch up before the next write.
     pub(crate) is_behind: AtomicBool,
@@ -248,13 +251,16 @@ impl Open {
             applicable.push(Applicable { feed, number: *number, category, ops });
             *number = number.saturating_add(1);
         }
-        // The audit entry has nothing for the database but its place.
+        // Of the audit entry the database wants its place, and what was used up of grants.
+        let spent = commit.events.iter().filter(|event| event.spent().is_some());
+        let mut spent: Vec<_> = spent.map(|event| pen.event_op(event)).collect();
         for entry in &entries {
             let (feed, number) = (entry.header().feed, entry.header().number);
             let is_known =
                 applicable.iter().any(|known| known.feed == feed && known.number == number);
             if feed.collection != CollectionId::AUTHORITY && !is_known {
-                applicable.push(Applicable { feed, number, category: None, ops: Vec::new() });
+                let ops = core::mem::take(&mut spent);
+                applicable.push(Applicable { feed, number, category: None, ops });
             }
         }
         // The change counts from here on, whatever becomes of the views.
@@ -284,7 +290,12 @@ impl Open {
         if lock(&self.pen).bar() == Bar::Revoked {
             return Ok(());
         }
-        self.write(|_| Ok((Commit { events, ..Commit::default() }, ()))).map(drop)
+        self.write(|pen| {
+            // So that time goes on: grants are held against it (CNS-3).
+            pen.tick(self.clock.now_ms());
+            Ok((Commit { events, ..Commit::default() }, ()))
+        })
+        .map(drop)
     }
 
     fn category(&self, collection: CollectionId) -> Option<crate::record::Category> {
@@ -569,25 +580,4 @@ fn records(entry: &Applicable) -> Vec<RecordId> {
         _ => None,
     };
     entry.ops.iter().filter_map(record).collect()
-}
-
-/// Feed positions as an index commit remembers them.
-pub(crate) fn encode_positions(positions: &BTreeMap<FeedId, u64>) -> Vec<u8> {
-    let mut w = Writer::new();
-    w.array(positions.len());
-    for (feed, number) in positions {
-        w.array(2);
-        feed.encode(&mut w);
-        w.uint(*number);
-    }
-    w.into_bytes()
-}
-
-/// The positions that [`encode_positions`] wrote.
-pub(crate) fn decode_positions(bytes: &[u8]) -> Option<BTreeMap<FeedId, u64>> {
-    let mut reader = Reader::new(bytes);
-    let positions =
-        reader.array(FEEDS_MAX, |r| r.tuple(2, |r| Ok((FeedId::decode(r)?, r.uint()?)))).ok()?;
-    reader.finish().ok()?;
-    Some(positions.into_iter().collect())
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::DbError;
 
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 /// How much memory and file a connection may take for speed.
 #[derive(Clone, Copy)]
@@ -59,6 +59,7 @@ const TABLES: &str = "
     CREATE TABLE feed (id BLOB PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE local (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE spent (grant BLOB PRIMARY KEY, records INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE tally (category INTEGER PRIMARY KEY, count INTEGER NOT NULL, sum BLOB NOT NULL)
         STRICT;
 ";

@@ -10,6 +10,7 @@ use rusqlite::{CachedStatement, Connection, Statement, Transaction, params};
 use super::origins::Added;
 use super::tally::Tally;
 use super::{Applicable, DbError, Row, read_row};
+use crate::audit::Event;
 use crate::op::{Change, Dot, Op};
 use crate::record::Category;
 use crate::state::State;
@@ -103,6 +104,10 @@ impl<'a> Turn<'a> {
                     .execute([name, value])?;
                 return Ok(None);
             }
+            (Change::Event(encoded), None) => {
+                self.spend(encoded)?;
+                return Ok(None);
+            }
             _ => return Ok(None),
         };
         let is_above = self.highest.is_none_or(|highest| highest < id);
@@ -146,6 +151,22 @@ impl<'a> Turn<'a> {
             self.added.push(&origin, at);
         }
         Ok(Some(row))
+    }
+
+    /// Counts what was used up of a grant, on any device.
+    fn spend(&self, encoded: &[u8]) -> Result<(), DbError> {
+        let Ok(event) = Event::parse(encoded) else { return Ok(()) };
+        let Some(grant) = event.spent() else { return Ok(()) };
+        // More than fits is more than any limit.
+        let count = i64::try_from(event.count).unwrap_or(i64::MAX);
+        self.connection
+            .prepare_cached(
+                "INSERT INTO spent (grant, records) VALUES (?1, ?2) ON CONFLICT (grant)
+                 DO UPDATE SET records = CASE WHEN records > 9223372036854775807 - ?2
+                     THEN 9223372036854775807 ELSE records + ?2 END",
+            )?
+            .execute(params![grant.0.as_slice(), count])?;
+        Ok(())
     }
 
     fn row_of(&self, id: RecordId) -> Result<i64, DbError> {

@@ -7,7 +7,8 @@ use aura_protocol::authority::Snapshot;
 use aura_protocol::codec::{Decode as _, Encode as _, Reader, Writer};
 use aura_protocol::id::{FeedId, Hash};
 
-use super::{FEEDS_MAX, Freshness, OpenError, index_rows, lock};
+use super::positions::FEEDS_MAX;
+use super::{Freshness, OpenError, index_rows, lock};
 use crate::db::Which;
 use crate::views::Views;
 

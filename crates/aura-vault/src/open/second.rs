@@ -164,6 +164,12 @@ impl Open {
         }
     }
 
+    /// How many records answer a query on both sides.
+    pub(crate) fn count(&self, query: &Query, scope: &Scope) -> Result<u64, SearchError> {
+        let second = self.second().map_or(Ok(0), |second| second.index.count(query, scope))?;
+        Ok(self.first.index.count(query, scope)?.saturating_add(second) as u64)
+    }
+
     /// Begins a bulk load.
     pub(crate) fn begin_load(&self) {
         let begin = |views: &Views| {

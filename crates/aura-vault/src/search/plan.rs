@@ -16,7 +16,7 @@ use tantivy::schema::IndexRecordOption;
 
 use super::document::{Facet, Fields};
 use super::query::{Atom, Clause, Ending, Query, Sense, Text};
-use super::scope::Scope;
+use super::scope::{Part, Scope};
 use super::token::{Piece, Shape};
 
 /// Letters that a word must have before a misspelling is guessed at.
@@ -65,17 +65,28 @@ impl Planner<'_> {
         joined(clauses)
     }
 
+    /// A single part's limits stand beside the query's own clauses.
     fn scope(&self, scope: &Scope) -> Vec<(Occur, Box<dyn Node>)> {
+        match scope.parts.as_slice() {
+            [only] => self.part(only),
+            parts => {
+                let parts = parts.iter().map(|part| joined(self.part(part)));
+                vec![(Occur::Must, unscored(any(parts)))]
+            }
+        }
+    }
+
+    fn part(&self, part: &Part) -> Vec<(Occur, Box<dyn Node>)> {
         let mut clauses = Vec::new();
         let mut must = |node| clauses.push((Occur::Must, unscored(node)));
-        if let Some(categories) = &scope.categories {
+        if let Some(categories) = &part.categories {
             must(any(categories.iter().map(|c| self.facet(Facet::Category, &[c.code()]))));
         }
-        if let Some(kinds) = &scope.kinds {
+        if let Some(kinds) = &part.kinds {
             must(any(kinds.iter().map(|k| self.facet(Facet::Kind, &[k.code()]))));
         }
-        if scope.after_ms.is_some() || scope.before_ms.is_some() {
-            must(self.time(scope.after_ms, scope.before_ms));
+        if part.after_ms.is_some() || part.before_ms.is_some() {
+            must(self.time(part.after_ms, part.before_ms));
         }
         clauses
     }

@@ -166,6 +166,20 @@ impl Query {
         self.words().next().is_some()
     }
 
+    /// Whether the query asks about anything that a record says, beside what it is and when it was.
+    pub fn asks_about_content(&self) -> bool {
+        let is_about = |atom: &Atom| match atom {
+            Atom::Category(_) | Atom::Kind(_) | Atom::After(_) | Atom::Before(_) => false,
+            Atom::Text(_)
+            | Atom::From(_)
+            | Atom::To(_)
+            | Atom::Source(_)
+            | Atom::Tag(_)
+            | Atom::Attachment => true,
+        };
+        self.clauses.iter().flat_map(|clause| &clause.any).any(is_about)
+    }
+
     /// The words and phrases that are looked for in the text.
     pub(super) fn words(&self) -> impl Iterator<Item = &Text> {
         let wanted = self.clauses.iter().filter(|clause| clause.sense == Sense::Wanted);

@@ -297,6 +297,7 @@ pub(super) fn assemble(
         refused: Mutex::default(),
         quarantine: Mutex::new(Vec::new()),
         reads: Mutex::new(Reads::default()),
+        pace: Mutex::default(),
         watermark: Mutex::new(watermark),
         is_behind: AtomicBool::new(false),
         is_importing: AtomicBool::new(false),

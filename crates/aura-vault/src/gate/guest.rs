@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The door for whoever is not the owner: assistants, each under what was granted to it.
+//!
+//! There is nothing to call here but what a grant can allow: no import, no export, no history, no trash, no log. A call
+//! finds the grants that count at that moment, looks only at what these are about, and is on the record, durably,
+//! before its answer leaves; so is a refusal. What is outside a grant and what does not exist are answered alike.
+//! Source: spec/consent.md, rules CNS-4 to CNS-9; spec/audit-events.md, LOG-12.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, MutexGuard};
+
+use aura_protocol::id::{GrantId, RecordId};
+
+use super::{AttachmentInfo, GateError};
+use crate::audit::{Action, Event, Outcome};
+use crate::db::Row;
+use crate::document::{self, Parts};
+use crate::feed::Bar;
+use crate::grant::pace::{Pace, Refusals};
+use crate::grant::{Assistant, Grant, Right};
+use crate::open::{Open, lock};
+use crate::record::{Category, Fields, Kind};
+use crate::search::{self, Query, Scope, Typing};
+use crate::vault::{Unlocked, Vault};
+use crate::view;
+
+/// The most records that one answer has.
+pub const ANSWER_MAX: usize = 100;
+/// The name under which a grant's fields let attachments be named.
+pub const ATTACHMENTS: &str = "attachments";
+
+/// A record as a grant shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Its id.
+    pub id: RecordId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its category.
+    pub category: Category,
+    /// When it happened, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// What a person calls it, if that is shown.
+    pub title: String,
+    /// Of its fields, those that are shown.
+    pub fields: Fields,
+    /// Its attachments, without their bytes.
+    pub attachments: Vec<AttachmentInfo>,
+    /// Which format it was imported from.
+    pub source: Option<String>,
+    /// Whether all of its fields are shown.
+    pub is_whole: bool,
+}
+
+/// A record that was found, and the passage that shows why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Excerpt {
+    /// Which record.
+    pub id: RecordId,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its category.
+    pub category: Category,
+    /// When it happened, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// What a person calls it, if that is shown.
+    pub title: String,
+    /// The passage; empty where not all fields are shown.
+    pub text: String,
+    /// Which format it was imported from.
+    pub source: Option<String>,
+}
+
+/// Records that were found, best or newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Excerpts {
+    /// They.
+    pub found: Vec<Excerpt>,
+    /// Whether a limit of a grant kept some back.
+    pub is_cut: bool,
+}
+
+/// An assistant's door to an open vault.
+pub struct Guest {
+    open: Arc<Open>,
+    who: Assistant,
+}
+
+impl Vault<Unlocked> {
+    /// The door for an assistant. It keeps the vault's keys in memory until it is dropped.
+    pub fn guest(&self, who: Assistant) -> Guest {
+        Guest { open: Arc::clone(self.open()), who }
+    }
+}
+
+/// The grants that allow a call, and what is left of each. Calls follow one another: two at once would not see what the
+/// other one uses up.
+struct Permit<'a> {
+    allowed: Vec<(Grant, u64)>,
+    used: BTreeMap<GrantId, (u64, BTreeSet<Category>)>,
+    is_cut: bool,
+    now_ms: i64,
+    pace: MutexGuard<'a, Pace>,
+}
+
+impl Permit<'_> {
+    fn scope(&self) -> Scope {
+        Scope::any(self.allowed.iter().map(|(grant, _)| grant.terms.scope()))
+    }
+
+    /// The grant under which a record is shown: of those that show most of it, the oldest that is not used up.
+    fn take(&mut self, row: &Row) -> Option<Grant> {
+        let covers = |grant: &Grant| grant.terms.covers(row.category, row.kind(), row.time_ms);
+        let mut covering: Vec<_> =
+            self.allowed.iter_mut().filter(|(grant, _)| covers(grant)).collect();
+        let is_outside = covering.is_empty();
+        covering.sort_by_key(|(grant, _)| !grant.terms.shows_all());
+        let Some((grant, left)) = covering.into_iter().find(|(_, left)| *left > 0) else {
+            self.is_cut |= !is_outside;
+            return None;
+        };
+        *left = left.saturating_sub(1);
+        let (count, categories) = self.used.entry(grant.id).or_default();
+        *count = count.saturating_add(1);
+        categories.insert(row.category);
+        Some(grant.clone())
+    }
+}
+
+impl Guest {
+    /// Who it is for.
+    pub fn who(&self) -> &Assistant {
+        &self.who
+    }
+
+    /// What was granted to this assistant and counts now. Not on the record: it is what the person told it.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn grants(&self) -> Result<Vec<Grant>, GateError> {
+        let now_ms = self.open.grant_ms();
+        let is_own = |grant: &Grant| grant.to == self.who && grant.is_active(now_ms);
+        Ok(self.open.grants()?.all.into_iter().filter(is_own).collect())
+    }
+
+    /// Records that answer a search best, at most `limit`; the newest, if it asks for no words.
+    ///
+    /// # Errors
+    /// When the search is not understood, nothing that was granted allows it, or the vault fails.
+    pub fn search(&self, text: &str, limit: usize) -> Result<Excerpts, GateError> {
+        let query = Query::parse(text, Typing::Done)?;
+        let mut permit = self.permit(Right::Search, Action::Search)?;
+        self.narrow(&mut permit, &query, Action::Search)?;
+        let hits = self.open.search(&query, &permit.scope(), limit.min(ANSWER_MAX))?;
+        let mut found = Vec::with_capacity(hits.len());
+        for hit in hits {
+            // The index may know a record as it was before the last commit.
+            let Some(row) = self.open.record_row(hit.id)?.filter(|row| row.state.is_live()) else {
+                continue;
+            };
+            if let Some(grant) = permit.take(&row) {
+                found.push(excerpt(row, &grant, &query));
+            }
+        }
+        let is_cut = permit.is_cut;
+        self.settle(permit, Action::Search)?;
+        Ok(Excerpts { found, is_cut })
+    }
+
+    /// A record.
+    ///
+    /// # Errors
+    /// When it is not among what was granted, or not there at all, which is the same; or the vault fails.
+    pub fn get(&self, id: RecordId) -> Result<Shown, GateError> {
+        let mut permit = self.permit(Right::Read, Action::Read)?;
+        let row = self.open.record_row(id)?.filter(|row| row.state.is_live());
+        let Some(row) = row else {
+            return self.refuse(&mut permit.pace, Action::Read, None, GateError::NotShown);
+        };
+        let Some(grant) = permit.take(&row) else {
+            let why = if permit.is_cut { GateError::UsedUp } else { GateError::NotShown };
+            return self.refuse(&mut permit.pace, Action::Read, Some(row.category), why);
+        };
+        self.settle(permit, Action::Read)?;
+        Ok(shown(row, &grant))
+    }
+
+    /// How many records answer a search, of those that may be counted.
+    ///
+    /// # Errors
+    /// When the search is not understood, nothing that was granted allows it, or the vault fails.
+    pub fn count(&self, text: &str) -> Result<u64, GateError> {
+        let query = Query::parse(text, Typing::Done)?;
+        let mut permit = self.permit(Right::Count, Action::Count)?;
+        self.narrow(&mut permit, &query, Action::Count)?;
+        let count = self.open.count(&query, &permit.scope())?;
+        self.settle(permit, Action::Count)?;
+        Ok(count)
+    }
+
+    /// The grants that count for this assistant and a right at this moment.
+    fn permit(&self, right: Right, action: Action) -> Result<Permit<'_>, GateError> {
+        // What is not on the record is not shown.
+        if lock(&self.open.pen).bar() != Bar::None {
+            return Err(GateError::Refused("assistants on this device"));
+        }
+        let mut pace = lock(&self.open.pace);
+        let now_ms = self.open.grant_ms();
+        let grants = self.open.grants()?.of(&self.who, right, now_ms);
+        if grants.is_empty() {
+            return self.refuse(&mut pace, action, None, GateError::NotGranted(right));
+        }
+        let mut allowed = Vec::with_capacity(grants.len());
+        for grant in grants {
+            let spent = self.open.spent(grant.id)?;
+            let in_all = grant.terms.records.map_or(u64::MAX, |most| most.saturating_sub(spent));
+            let at_once = grant.terms.rate.map(|rate| pace.left(grant.id, rate, now_ms));
+            allowed.push((grant, in_all.min(at_once.unwrap_or(u64::MAX))));
+        }
+        if allowed.iter().all(|(_, left)| *left == 0) {
+            return self.refuse(&mut pace, action, None, GateError::UsedUp);
+        }
+        Ok(Permit { allowed, used: BTreeMap::new(), is_cut: false, now_ms, pace })
+    }
+
+    /// Who may see some fields only may not find out by searching what the others say.
+    fn narrow(
+        &self,
+        permit: &mut Permit<'_>,
+        query: &Query,
+        action: Action,
+    ) -> Result<(), GateError> {
+        if query.asks_about_content() {
+            permit.allowed.retain(|(grant, _)| grant.terms.shows_all());
+        }
+        if permit.allowed.is_empty() {
+            return self.refuse(&mut permit.pace, action, None, GateError::FieldsOnly);
+        }
+        Ok(())
+    }
+
+    /// Puts on the record what a call has shown, before anybody sees it.
+    fn settle(&self, mut permit: Permit<'_>, action: Action) -> Result<(), GateError> {
+        let event = |grant: GrantId, count, categories: &BTreeSet<Category>| Event {
+            categories: categories.iter().copied().collect(),
+            count,
+            grant: grant.to_string(),
+            ..self.event(action, Outcome::Done)
+        };
+        let used = permit.used.iter();
+        let mut events: Vec<_> =
+            used.map(|(grant, (count, categories))| event(*grant, *count, categories)).collect();
+        if events.is_empty() {
+            let first = permit.allowed.first();
+            events.extend(first.map(|(grant, _)| event(grant.id, 0, &grant.terms.categories)));
+        }
+        self.open.record(events)?;
+        for (grant, (count, _)) in &permit.used {
+            let is_paced =
+                |(allowed, _): &(Grant, u64)| allowed.id == *grant && allowed.terms.rate.is_some();
+            if permit.allowed.iter().any(is_paced) {
+                permit.pace.add(*grant, permit.now_ms, *count);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a refusal on the record, and says it. Many of them are counted together within the second: nobody hides one
+    /// among a hundred thousand.
+    fn refuse<T>(
+        &self,
+        pace: &mut Pace,
+        action: Action,
+        category: Option<Category>,
+        why: GateError,
+    ) -> Result<T, GateError> {
+        match pace.refuse(&self.who, self.open.grant_ms()) {
+            Refusals::Few => {
+                let categories = category.into_iter().collect();
+                let event = Event { categories, ..self.event(action, Outcome::Refused) };
+                self.open.record(vec![event])?;
+                Err(why)
+            }
+            Refusals::Many => {
+                let principal = self.who.principal();
+                lock(&self.open.reads).refuse(principal, action, category);
+                Err(GateError::TooManyRefusals)
+            }
+        }
+    }
+
+    fn event(&self, action: Action, outcome: Outcome) -> Event {
+        Event {
+            time_ms: self.open.clock.now_ms(),
+            principal: self.who.principal().to_owned(),
+            action,
+            outcome,
+            categories: Vec::new(),
+            count: 1,
+            grant: String::new(),
+        }
+    }
+}
+
+fn shown(row: Row, grant: &Grant) -> Shown {
+    let terms = &grant.terms;
+    let shows = |name: &str| terms.fields.as_ref().is_none_or(|fields| fields.contains(name));
+    let attachments = if shows(ATTACHMENTS) { AttachmentInfo::all(&row) } else { Vec::new() };
+    let (id, kind, category, time_ms) = (row.id, row.kind(), row.category, row.time_ms);
+    let source = view::text(&row.state, view::SOURCE);
+    let mut fields = row.state.into_fields();
+    terms.show(&mut fields);
+    let (title, is_whole) = (document::title(&fields), terms.shows_all());
+    Shown { id, kind, category, time_ms, title, fields, attachments, source, is_whole }
+}
+
+fn excerpt(row: Row, grant: &Grant, query: &Query) -> Excerpt {
+    let text = if grant.terms.shows_all() {
+        let parts = Parts::of(&row);
+        let text = if parts.body.is_empty() { &parts.title } else { &parts.body };
+        search::snippet(text, query).text
+    } else {
+        String::new()
+    };
+    let Shown { id, kind, category, time_ms, title, source, .. } = shown(row, grant);
+    Excerpt { id, kind, category, time_ms, title, text, source }
+}
