@@ -98,6 +98,10 @@ actions! {
     Ungrant = 26 "ungrant",
     /// Records were counted.
     Count = 27 "count",
+    /// An assistant's client was given a key, or has shown it for the first time.
+    Connect = 28 "connect",
+    /// An assistant's client was sent away.
+    Disconnect = 29 "disconnect",
 }
 
 /// How it ended.

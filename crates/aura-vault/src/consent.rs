@@ -11,6 +11,7 @@ use crate::audit::Event;
 use crate::clock::physical_ms;
 use crate::db::DbError;
 use crate::feed::{Batch, Commit};
+use crate::grant::client::Client;
 use crate::grant::{Assistant, Grant, Grants, Terms};
 use crate::op::{Change, Op};
 use crate::open::{Open, OpenError, lock};
@@ -54,6 +55,32 @@ impl Open {
     pub(crate) fn end_grant(&self, id: GrantId, event: Event) -> Result<(), OpenError> {
         let fact = Grant::end_fact(id, self.grant_ms());
         self.state_fact(fact, Event { grant: id.to_string(), ..event })
+    }
+
+    /// What is known of an assistant's client on this device.
+    pub(crate) fn client(&self, who: &Assistant) -> Result<Option<Client>, DbError> {
+        let value = self.first.db.fact(&Client::name(self.own, who))?;
+        Ok(value.and_then(|value| Client::read(&value)))
+    }
+
+    /// The assistants that are connected on this device.
+    pub(crate) fn clients(&self) -> Result<Vec<(Assistant, Client)>, DbError> {
+        let prefix = Client::prefix(self.own);
+        let facts = self.first.db.facts(&prefix)?.into_iter();
+        let client = |(name, value): (String, String)| {
+            Some((Assistant::new(name.strip_prefix(&prefix)?)?, Client::read(&value)?))
+        };
+        Ok(facts.filter_map(client).collect())
+    }
+
+    /// Notes what is known of an assistant's client from now on.
+    pub(crate) fn note_client(
+        &self,
+        who: &Assistant,
+        client: Option<&Client>,
+        event: Event,
+    ) -> Result<(), OpenError> {
+        self.state_fact((Client::name(self.own, who), Client::value(client)), event)
     }
 
     fn state_fact(&self, (name, value): (String, String), event: Event) -> Result<(), OpenError> {

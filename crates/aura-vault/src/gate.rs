@@ -86,6 +86,12 @@ pub enum GateError {
     /// A record would be larger than it may be.
     #[error("a record may have 8 MiB without its attachments")]
     TooLarge,
+    /// No assistant of this name was connected on this device, or with another key.
+    #[error("no assistant of this name and key is connected on this device")]
+    NotConnected,
+    /// Another program has used an assistant's key first.
+    #[error("the key of this assistant is in the hands of another program than before")]
+    OtherProgram,
     /// There is no grant with this id, or it was ended before.
     #[error("there is no grant with this id that could be ended")]
     NoGrant,

@@ -7,6 +7,8 @@
 
 pub mod pace;
 
+pub mod client;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aura_protocol::id::GrantId;

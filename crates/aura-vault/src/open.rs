@@ -13,6 +13,10 @@ mod covered;
 
 mod reach;
 
+mod scope;
+
+mod going;
+
 mod examine;
 
 mod waits;
@@ -57,8 +61,9 @@ pub(crate) type Moment = (Vec<(FeedId, Position)>, Vec<Signed<Head>>);
 pub(crate) use adopt::Told;
 pub(crate) use bases::Bases;
 use covered::Covered;
-pub use examine::{Going, Unsound};
+pub use examine::Unsound;
 pub use forget::LetGo;
+pub use going::Going;
 pub(crate) use positions::{decode_positions, encode_positions};
 pub(crate) use reach::{Reach, Reaches};
 pub(crate) use taken::{Life, Taken};

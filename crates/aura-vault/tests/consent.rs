@@ -62,6 +62,12 @@ fn life(bench: &Bench) -> (Vault<Unlocked>, Session, Vec<(Category, RecordId)>) 
     (vault, session, ids)
 }
 
+/// Claude's door, after it was connected anew.
+fn door(vault: &Vault<Unlocked>) -> Guest {
+    let key = owner(vault).connect(&claude()).unwrap();
+    vault.guest(claude(), &key, None).unwrap()
+}
+
 fn ids(guest: &Guest, query: &str) -> Vec<RecordId> {
     guest.search(query, 100).unwrap().found.iter().map(|found| found.id).collect()
 }
@@ -84,7 +90,7 @@ fn last_event(session: &Session) -> (Action, Outcome, Vec<Category>, u64, String
 fn cns_4_without_a_grant_there_is_nothing() {
     let bench = Bench::new();
     let (vault, session, all) = life(&bench);
-    let guest = vault.guest(claude());
+    let guest = door(&vault);
     let refused = guest.search(CANARY, 10).unwrap_err();
     assert!(matches!(refused, GateError::NotGranted(Right::Search)));
     assert!(matches!(guest.get(all[0].1).unwrap_err(), GateError::NotGranted(Right::Read)));
@@ -101,7 +107,7 @@ fn cns_4_without_a_grant_there_is_nothing() {
 fn ast_01_no_call_leaves_the_grant() {
     let bench = Bench::new();
     let (vault, session, all) = life(&bench);
-    let guest = vault.guest(claude());
+    let guest = door(&vault);
     let queries = [CANARY, "", "quetz*", "kuetzalcoatlus", "-nothing", "canary OR health"];
     for category in Category::ALL.iter().filter(|category| **category != Category::Credentials) {
         let mut wanted = Terms { until: START_MS + 24 * HOUR_MS, ..terms(&[*category]) };
@@ -143,7 +149,7 @@ fn cns_9_outside_is_as_if_it_were_not_there() {
     let bench = Bench::new();
     let (vault, session, all) = life(&bench);
     session.give(&claude(), terms(&[Category::Notes])).unwrap();
-    let guest = vault.guest(claude());
+    let guest = door(&vault);
     let notes = all.iter().find(|(category, _)| *category == Category::Notes).unwrap().1;
     assert_eq!(guest.get(notes).unwrap().id, notes);
     session.remove(notes).unwrap();
@@ -160,7 +166,7 @@ fn cns_9_outside_is_as_if_it_were_not_there() {
 fn cns_3_a_grant_counts_in_its_time_alone() {
     let bench = Bench::new();
     let (vault, session, _) = life(&bench);
-    let guest = vault.guest(claude());
+    let guest = door(&vault);
     let at = |ms: i64| bench.clock.0.store(ms, Ordering::Relaxed);
     let is_refused = || matches!(guest.search(CANARY, 9), Err(GateError::NotGranted(_)));
     let later = Terms {
@@ -209,7 +215,7 @@ fn cns_4_a_grant_covers_what_it_says() {
         ..terms(&[Category::Notes])
     };
     session.give(&claude(), window).unwrap();
-    let guest = vault.guest(claude());
+    let guest = door(&vault);
     assert_eq!(ids(&guest, "pterosaur"), [in_time]);
     for id in [early, late, task, mail] {
         assert!(guest.get(id).is_err());
@@ -220,7 +226,9 @@ fn cns_4_a_grant_covers_what_it_says() {
     both.sort_unstable();
     assert_eq!(both, [in_time, mail]);
     assert!(guest.get(mail).is_err(), "found, and not read");
-    let other = vault.guest(Assistant::new("cursor").unwrap());
+    let cursor = Assistant::new("cursor").unwrap();
+    let key = session.connect(&cursor).unwrap();
+    let other = vault.guest(cursor, &key, None).unwrap();
     assert!(matches!(other.search("pterosaur", 9), Err(GateError::NotGranted(_))));
 }
 
@@ -235,7 +243,7 @@ fn cns_5_what_is_withheld_is_not_shown_nor_found() {
     let busy = Terms { fields: Some(["name".to_owned()].into()), ..terms(&[Category::Calendar]) };
     let rights = [Right::Search, Right::Read, Right::Count].into();
     session.give(&claude(), Terms { rights, ..busy }).unwrap();
-    let guest = vault.guest(claude());
+    let guest = door(&vault);
     let shown = guest.get(id).unwrap();
     assert_eq!((shown.title.as_str(), shown.is_whole), ("Dentist", false));
     assert_eq!(serde_json::Value::Object(shown.fields), json!({"name": "Dentist"}));
@@ -264,7 +272,7 @@ fn ast_08_a_grant_is_used_up() {
     let all: Vec<_> = (0..9).map(add).collect();
     let few = Terms { records: Some(5), ..terms(&[Category::Notes]) };
     let granted = session.give(&claude(), few).unwrap();
-    let guest = vault.guest(claude());
+    let guest = door(&vault);
     guest.get(all[0]).unwrap();
     let found = guest.search("pterosaurs", 2).unwrap();
     assert_eq!((found.found.len(), found.is_cut), (2, false));
@@ -279,9 +287,9 @@ fn ast_08_a_grant_is_used_up() {
     let session = owner(&vault);
     session.rebuild().unwrap();
     assert_eq!(used(&session), 5, "counted again from the log");
-    assert!(matches!(vault.guest(claude()).get(all[0]), Err(GateError::UsedUp)));
+    assert!(matches!(door(&vault).get(all[0]), Err(GateError::UsedUp)));
     let Granted { grant, .. } = session.give(&claude(), terms(&[Category::Notes])).unwrap();
-    assert_eq!(vault.guest(claude()).get(all[0]).unwrap().id, all[0], "under another grant");
+    assert_eq!(door(&vault).get(all[0]).unwrap().id, all[0], "under another grant");
     assert_eq!(last_event(&session).4, grant.id.to_string());
     assert_ne!(grant.id, granted.grant.id);
 }
@@ -294,7 +302,7 @@ fn ast_08_a_grant_has_a_rate() {
     let notes = all.iter().find(|(category, _)| *category == Category::Notes).unwrap().1;
     let rate = Some(Rate { records: 2, seconds: 60 });
     session.give(&claude(), Terms { rate, ..terms(&[Category::Notes]) }).unwrap();
-    let guest = vault.guest(claude());
+    let guest = door(&vault);
     guest.get(notes).unwrap();
     assert_eq!(ids(&guest, CANARY).len(), 1);
     assert!(matches!(guest.get(notes), Err(GateError::UsedUp)));
@@ -309,7 +317,7 @@ fn cns_7_every_answer_is_on_the_record() {
     let (vault, session, all) = life(&bench);
     let wanted = [Category::Notes, Category::Mail];
     let grant = session.give(&claude(), terms(&wanted)).unwrap().grant.id.to_string();
-    let guest = vault.guest(claude());
+    let guest = door(&vault);
     guest.search(CANARY, 9).unwrap();
     let event = |action, categories: &[Category], count| {
         (action, Outcome::Done, categories.to_vec(), count, grant.clone())
@@ -336,7 +344,7 @@ fn cns_7_every_answer_is_on_the_record() {
 fn log_09_many_refusals_are_one_event() {
     let bench = Bench::new();
     let (vault, session, _) = life(&bench);
-    let guest = vault.guest(claude());
+    let guest = door(&vault);
     let before = events(&session).len();
     let refused: Vec<_> = (0..1000).map(|_| guest.search("x", 9).unwrap_err()).collect();
     let is_many = |error: &&GateError| matches!(error, GateError::TooManyRefusals);
@@ -369,7 +377,7 @@ fn cns_10_what_is_outside_changes_no_answer() {
             }
         }
         session.give(&claude(), terms(&[Category::Notes])).unwrap();
-        let guest = vault.guest(claude());
+        let guest = door(&vault);
         ["pterosaur lizard", "pterosaur OR lizard", "lizerd", "outside", "lizardy"].map(|query| {
             let found = guest.search(query, 9).unwrap().found;
             found.into_iter().map(|found| (found.title, found.text)).collect::<Vec<_>>()
@@ -377,4 +385,34 @@ fn cns_10_what_is_outside_changes_no_answer() {
     });
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0][3], []);
+}
+
+/// CNS-11, attack AST-11: only who shows the key gets in, and only the program that showed it first; a new key ends the
+/// old one, and who was sent away does not come in.
+#[test]
+fn ast_11_a_key_opens_for_one_program() {
+    let bench = Bench::new();
+    let (vault, session, _) = life(&bench);
+    session.give(&claude(), terms(&[Category::Notes])).unwrap();
+    let opens = |key: &str, program: Option<&str>| {
+        vault.guest(claude(), key, program).map(|guest| ids(&guest, CANARY).len())
+    };
+    let refused = |opened: Result<usize, GateError>| opened.unwrap_err();
+    assert!(matches!(refused(opens("", None)), GateError::NotConnected));
+    let key = session.connect(&claude()).unwrap();
+    assert!(matches!(refused(opens("00", Some("/opt/claude"))), GateError::NotConnected));
+    assert_eq!(last_event(&session).0, Action::Connect);
+    assert_eq!(opens(&key, Some("/opt/claude")).unwrap(), 1);
+    assert_eq!(session.connected().unwrap(), [(claude(), Some("/opt/claude".to_owned()))]);
+    assert!(matches!(refused(opens(&key, Some("/tmp/thief"))), GateError::OtherProgram));
+    let (action, outcome, ..) = last_event(&session);
+    assert_eq!((action, outcome), (Action::Connect, Outcome::Refused));
+    assert_eq!(opens(&key, Some("/opt/claude")).unwrap(), 1);
+    let newer = session.connect(&claude()).unwrap();
+    assert!(matches!(refused(opens(&key, Some("/opt/claude"))), GateError::NotConnected));
+    assert_eq!(opens(&newer, Some("/opt/other")).unwrap(), 1, "a new key, a new program");
+    session.disconnect(&claude()).unwrap();
+    assert!(matches!(refused(opens(&newer, Some("/opt/other"))), GateError::NotConnected));
+    assert!(matches!(session.disconnect(&claude()), Err(GateError::NotConnected)));
+    assert_eq!(session.connected().unwrap(), []);
 }

@@ -18,7 +18,9 @@ use aura_vault::op::Change;
 use aura_vault::open::{Unsound, Wait, Waiting};
 use rusqlite::params;
 use support::forged::{Forged, Robbed, stolen, texts};
+use support::pair::Device;
 use support::thief::Thief;
+use support::{Bench, START_MS};
 
 /// SNP-9, SNP-10, attack INT-13: a device lacks something of what is covered, since it was let go of elsewhere, and has the
 /// rest. It is no newcomer: what is here is compared all the same, and what goes waits for its days.
@@ -69,8 +71,33 @@ fn begin_after(thief: &Thief, of: CollectionId, at: Position, home: &Path) {
     }
 }
 
+/// The thief writes what nobody sees, lets go of it under a snapshot, and shows what comes after.
+fn with_gap(
+    bench: &Bench,
+    mut thief: Thief,
+    of: CollectionId,
+    (first, last): (Forged, Forged),
+) -> Thief {
+    thief.snapshot(of, first);
+    let feeds = LocalLog::feeds(thief.store.as_ref()).unwrap();
+    let hidden = feeds.iter().find(|(feed, _)| *feed == thief.pen.feed(of)).unwrap().1;
+    thief.snapshot(of, last);
+    let home = Home::new(&bench.dir.path().join("phone")).store();
+    let Thief { vault, head, pen, keyring, sign, store } = thief;
+    drop(store);
+    let store = Arc::new(LocalStore::open(&home, Box::new(|| START_MS)).unwrap());
+    let thief = Thief { store, vault, head, pen, keyring, sign };
+    begin_after(&thief, of, hidden, &home);
+    thief
+}
+
+fn is_all_incomparable(device: &Device) -> bool {
+    let waits = device.vault.waiting_snapshots().unwrap();
+    waits.iter().all(|waiting| waiting.wait == Wait::Comparison)
+}
+
 /// SNP-9, attack INT-13: a device that has everything but what the thief let nobody see does not take the thief's word: not
-/// where nothing seems to go, since every op is carried, each said to be replaced.
+/// where nothing seems to go, since every op is carried, each said to be replaced; nor of the thief's own feed.
 #[test]
 fn snp_9_who_was_made_to_lack_something_is_not_new() {
     let replaced: fn(&mut Forged) = |it| {
@@ -81,29 +108,44 @@ fn snp_9_who_was_made_to_lack_something_is_not_new() {
         }
     };
     let nothing: fn(&mut Forged) = |_| {};
-    for change in [replaced, nothing] {
-        let (Robbed { mut laptop, bench, .. }, mut thief, _, (notes, honest)) = stolen();
+    for change in [replaced, nothing, all_of_its_own] {
+        let (Robbed { mut laptop, bench, .. }, thief, _, (notes, honest)) = stolen();
         let state = laptop.state();
-        thief.snapshot(notes, honest.clone());
-        let feed = thief.pen.feed(notes);
-        let feeds = LocalLog::feeds(thief.store.as_ref()).unwrap();
-        let hidden = feeds.iter().find(|(of, _)| *of == feed).unwrap().1;
-        thief.snapshot(notes, honest.with(change));
-        let home = Home::new(&bench.dir.path().join("phone")).store();
-        let Thief { vault, head, pen, keyring, sign, store } = thief;
-        drop(store);
-        let store = Arc::new(LocalStore::open(&home, Box::new(|| support::START_MS)).unwrap());
-        let thief = Thief { store, vault, head, pen, keyring, sign };
-        begin_after(&thief, notes, hidden, &home);
+        let thief = with_gap(&bench, thief, notes, (honest.clone(), honest.with(change).linked()));
         drop(laptop.sync_patiently(thief.store.as_ref()));
         assert!(laptop.vault.lacks_snapshot().unwrap());
         assert_eq!(laptop.vault.refused_snapshots().unwrap(), []);
-        let waits = laptop.vault.waiting_snapshots().unwrap();
-        assert!(waits.iter().all(|waiting| waiting.wait == Wait::Comparison), "{waits:?}");
+        assert!(is_all_incomparable(&laptop));
         laptop.vault.adopt_waiting().unwrap();
         assert_eq!(laptop.state(), state);
         // What the thief's device had written itself it may take back; nobody's else.
         laptop.session().rebuild().unwrap();
         assert_eq!(laptop.vault.adopted_snapshots().unwrap(), []);
     }
+}
+
+/// Nothing of what the thief's device has written is left.
+fn all_of_its_own(it: &mut Forged) {
+    it.carries.drain(..it.carries.len() - 1);
+    it.is_own = true;
+}
+
+/// SNP-9, attack INT-13: nor is who has adopted one before, and never wrote anything.
+#[test]
+fn snp_9_who_has_adopted_one_is_not_new() {
+    let (Robbed { mut laptop, bench, server, kit }, mut thief, _, (notes, honest)) = stolen();
+    thief.snapshot(notes, honest.clone());
+    laptop.sync(thief.store.as_ref());
+    laptop.sync(&server);
+    let mut tablet = Device::join(&bench, "tablet", (laptop.vault.id(), &kit), &server);
+    tablet.vault.adopt_waiting().unwrap();
+    tablet.sync(&server);
+    let (state, adopted) = (tablet.state(), tablet.vault.adopted_snapshots().unwrap());
+    assert_eq!(adopted.len(), 1);
+    let all = honest.with(all_of_its_own).linked();
+    let thief = with_gap(&bench, thief, notes, (honest, all));
+    drop(tablet.sync_patiently(thief.store.as_ref()));
+    assert!(tablet.vault.lacks_snapshot().unwrap() && is_all_incomparable(&tablet));
+    tablet.vault.adopt_waiting().unwrap();
+    assert_eq!((tablet.state(), tablet.vault.adopted_snapshots().unwrap()), (state, adopted));
 }

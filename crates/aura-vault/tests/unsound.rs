@@ -103,6 +103,19 @@ fn snp_7_a_snapshot_that_changes_what_is_there_is_refused() {
             Unsound::Unfaithful(1),
         ),
         (
+            "what the next import needs left out",
+            honest.with(|it| {
+                let ops = it.carries.iter_mut().map(|carry| &mut carry.ops);
+                let before = ops.map(|ops| {
+                    let count = ops.len();
+                    ops.retain(|carried| carried.op.author != "import:2");
+                    count - ops.len()
+                });
+                assert_eq!(before.sum::<usize>(), 1);
+            }),
+            Unsound::Unfaithful(1),
+        ),
+        (
             "deleted, as replaced",
             honest.with(|it| it.carry(4, 0).ops[2].replaced.push("text".to_owned())),
             Unsound::Unfaithful(1),
@@ -147,7 +160,7 @@ fn snp_7_a_snapshot_that_changes_what_is_there_is_refused() {
         assert_eq!(laptop.vault.let_go().unwrap().entries, 0, "{what}");
         assert_eq!(laptop.state(), state, "{what}");
     }
-    assert_eq!(told(&laptop), (0, 24));
+    assert_eq!(told(&laptop), (0, 25));
     laptop.session().rebuild().unwrap();
     assert_eq!(laptop.vault.refused_snapshots().unwrap().len(), 1);
     assert_eq!(

@@ -40,6 +40,9 @@ pub struct Part<'a> {
 /// Told of a record, its row if it has one, and what a snapshot carries of it.
 type Each<'a> = &'a mut dyn FnMut(RecordId, Option<Row>, &[Carried]) -> Result<(), DbError>;
 
+/// Told of a record's row, whether it is plain, and what a snapshot carries of it.
+type EachRow<'a> = &'a mut dyn FnMut((&Row, bool), &[Carried]);
+
 /// What became of a record.
 #[derive(Debug)]
 pub enum Adopted {
@@ -121,22 +124,23 @@ impl Db {
 
     /// The records of which it is not plain that a part carries what is here, with what it carries of each. Of an honest
     /// snapshot those that were changed again since, or of which old values stay, for a device that has what it covers.
-    /// Each record that there is is handed to `each`.
+    /// Each record that there is is handed to `each`, and whether it is plain.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn doubtful(
         &self,
         part: &Part<'_>,
-        each: &mut dyn FnMut(&Row, &[Carried]),
+        each: EachRow<'_>,
     ) -> Result<Vec<(Row, Vec<Carried>)>, DbError> {
         let mut doubtful = Vec::new();
         self.each_of(part, &mut |id, row, carried| {
             let row = row.filter(|row| row.category == part.category);
             let none = || Row { id, category: part.category, time_ms: 0, state: State::default() };
             let row = row.unwrap_or_else(none);
-            each(&row, carried);
-            if !row.state.is_plainly(carried) {
+            let is_plain = row.state.is_plainly(carried);
+            each((&row, is_plain), carried);
+            if !is_plain {
                 doubtful.push((row, carried.to_vec()));
             }
             Ok(())

@@ -2,9 +2,11 @@
 //! What the owner grants to assistants, and takes back. Source: spec/consent.md, rules CNS-1 to CNS-3.
 
 use aura_protocol::id::GrantId;
+use zeroize::Zeroizing;
 
 use super::{GateError, Session};
 use crate::audit::{Action, Event};
+use crate::grant::client::Client;
 use crate::grant::{Assistant, Grant, Terms};
 
 /// A grant, and how much of it was used up.
@@ -48,6 +50,38 @@ impl Session {
         self.inside().end_grant(id, event)?;
         grant.ended_ms = Some(self.inside().grant_ms());
         Ok(Granted { records: self.inside().spent(id)?, grant, is_active: false })
+    }
+
+    /// Connects an assistant on this device: its key, which is shown this once. A key that it had before counts no more.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn connect(&self, who: &Assistant) -> Result<Zeroizing<String>, GateError> {
+        self.decide(Action::Connect)?;
+        let inside = self.inside();
+        let (client, key) = inside.with_entropy(|entropy| Client::new(|bytes| entropy.fill(bytes)));
+        inside.note_client(who, Some(&client), self.event(Action::Connect, None, 1))?;
+        Ok(key)
+    }
+
+    /// Sends an assistant away from this device: its key counts no more. What was granted to it stays.
+    ///
+    /// # Errors
+    /// When it was not connected, or the vault fails.
+    pub fn disconnect(&self, who: &Assistant) -> Result<(), GateError> {
+        self.decide(Action::Disconnect)?;
+        self.inside().client(who)?.ok_or(GateError::NotConnected)?;
+        Ok(self.inside().note_client(who, None, self.event(Action::Disconnect, None, 1))?)
+    }
+
+    /// The assistants that are connected on this device, and the program of each, once one has come.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn connected(&self) -> Result<Vec<(Assistant, Option<String>)>, GateError> {
+        self.decide(Action::Read)?;
+        let clients = self.inside().clients()?.into_iter();
+        Ok(clients.map(|(who, client)| (who, client.program)).collect())
     }
 
     /// Every grant, oldest first, and how many there are that this version does not understand.

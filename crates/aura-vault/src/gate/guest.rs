@@ -16,6 +16,7 @@ use crate::audit::{Action, Event, Outcome};
 use crate::db::Row;
 use crate::document::{self, Parts};
 use crate::feed::Bar;
+use crate::grant::client;
 use crate::grant::pace::{Pace, Refusals};
 use crate::grant::{Assistant, Grant, Right};
 use crate::open::{Open, lock};
@@ -87,9 +88,33 @@ pub struct Guest {
 }
 
 impl Vault<Unlocked> {
-    /// The door for an assistant. It keeps the vault's keys in memory until it is dropped.
-    pub fn guest(&self, who: Assistant) -> Guest {
-        Guest { open: Arc::clone(self.open()), who }
+    /// The door for an assistant that shows its key; `program` is who holds it, where the system tells. The door keeps
+    /// the vault's keys in memory until it is dropped.
+    ///
+    /// # Errors
+    /// When it is not connected, by this key and to this program, or the vault fails.
+    pub fn guest(
+        &self,
+        who: Assistant,
+        key: &str,
+        program: Option<&str>,
+    ) -> Result<Guest, GateError> {
+        let guest = Guest { open: Arc::clone(self.open()), who };
+        let known = guest.open.client(&guest.who)?;
+        let refuse = |why| {
+            let mut pace = lock(&guest.open.pace);
+            guest.refuse(&mut pace, Action::Connect, None, why)
+        };
+        match known.map_or(client::Shown::WrongKey, |client| client.hold(key, program)) {
+            client::Shown::Genuine => Ok(()),
+            client::Shown::First(bound) => {
+                let event = guest.event(Action::Connect, Outcome::Done);
+                Ok(guest.open.note_client(&guest.who, Some(&bound), event)?)
+            }
+            client::Shown::WrongKey => refuse(GateError::NotConnected),
+            client::Shown::OtherProgram => refuse(GateError::OtherProgram),
+        }?;
+        Ok(guest)
     }
 }
 

@@ -12,7 +12,8 @@ use aura_protocol::authority::Snapshot;
 use aura_protocol::id::{CollectionId, DeviceId, Hash, RecordId};
 
 use super::covered::{Covered, reindex};
-use super::examine::{Scope, Sound, Unsound};
+use super::examine::{Sound, Unsound};
+use super::scope::Scope;
 use super::{Freshness, Open, OpenError, Side, index_rows, lock, settle_side};
 use crate::change::{self, Writes};
 use crate::db::{Adopted, Db};

@@ -134,7 +134,7 @@ mod tests {
             said.push(entry);
             device
         };
-        let [mut maker, own, mut late] = [pair(), pair(), pair()];
+        let [mut maker, mut own, mut late] = [pair(), pair(), pair()];
         drop(late.entry(NOTES, vec![1; 60]));
         let of_late = vec![(late.feed(NOTES), late.position(NOTES))];
         let ids = [Vec::new(), of_late].map(|covered| {
@@ -156,6 +156,18 @@ mod tests {
         assert_eq!(vouched(&said), [true, false], "the late one wrote what the second covers");
         said.extend(ids.map(|id| late.adopt(id, LAST)));
         assert_eq!(vouched(&said), [true; 2]);
+        // Who has ever said it of a collection, or of what nobody knows any more.
+        let (vault, ids) = (own.vault(), [first.device(), own.device()]);
+        let has_said = |said: &[aura_protocol::entry::Entry], of| {
+            let said = said.iter().flat_map(|entry| decode_body(entry.body()).unwrap());
+            let judged = Roster::judge(vault, &said.collect::<Vec<_>>());
+            let bases = Bases::new(&judged.unwrap().0);
+            ids.map(|id| bases.has_said(id, of))
+        };
+        let other = CollectionId([8; 16]);
+        assert_eq!([has_said(&said, NOTES), has_said(&said, other)], [[true, false], [false; 2]]);
+        said.push(own.adopt(Hash([5; 32]), LAST));
+        assert_eq!([has_said(&said, NOTES), has_said(&said, other)], [[true; 2], [false, true]]);
     }
 
     /// SNP-9, SNP-10: of whom nothing may go on a snapshot's author's word alone, and what a revoked author's is worth.

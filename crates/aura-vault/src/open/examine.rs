@@ -10,12 +10,12 @@ use aura_protocol::head::Position;
 use aura_protocol::id::{ChunkName, FeedId, Hash, RecordId};
 use aura_protocol::store::StoreError;
 
-use super::covered::Covered;
+use super::going::Going;
+use super::scope::{Records, Scope};
 use super::{Bases, Open, OpenError, lock};
-use crate::db::{Part, Row};
+use crate::db::Row;
 use crate::feed::QuarantineReason;
 use crate::op::{Carried, Carry, Change, Dot};
-use crate::record::Category;
 use crate::state::{State, Touch};
 use crate::view::chunk_names;
 use crate::views::Views;
@@ -38,44 +38,8 @@ pub enum Unsound {
     Collection,
 }
 
-pub(super) type Records = Vec<(RecordId, Vec<Carried>)>;
-
 /// A record and its values before a snapshot took some of them.
 pub(crate) type Unsaid = (RecordId, Vec<(String, String)>);
-
-/// What goes with a snapshot.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Going {
-    /// Records of which nothing stays.
-    pub records: u64,
-    /// Those of them that are not in the trash: where not everything can be compared, the snapshot says that they were
-    /// deleted by what was let go of elsewhere.
-    pub live: u64,
-    /// Changes, those of such records included.
-    pub changes: u64,
-}
-
-impl Going {
-    /// What goes of a record: by what is left of it, whatever ops stay that say nothing.
-    pub(super) fn add(&mut self, row: &Row, carried: &[Carried], scope: &Scope<'_>) {
-        let stays = |dot: &Dot| carried.iter().any(|carried| carried.dot == *dot);
-        let is_going = |touch: &&Touch| scope.covers(&touch.dot) && !stays(&touch.dot);
-        let going = row.state.touches().iter().filter(is_going).count();
-        let says_more = |carried: &Carried| carried.is_named || !carried.replaced.is_empty();
-        if going == 0 && !carried.iter().any(says_more) {
-            return;
-        }
-        let left = scope.left(row, carried);
-        let is_lost = |(path, _): &(&str, &str)| left.value(path).is_none();
-        let lost = row.state.values().filter(is_lost).count();
-        let changes = if going == 0 { lost } else { going };
-        let is_whole = changes > 0 && left.values().next().is_none();
-        let is_live = row.state.is_live() && (is_whole || !left.is_live());
-        self.changes = self.changes.saturating_add(changes as u64);
-        self.records = self.records.saturating_add(u64::from(is_whole || is_live));
-        self.live = self.live.saturating_add(u64::from(is_live));
-    }
-}
 
 /// What a snapshot comes to that may be adopted.
 pub(super) struct Sound {
@@ -83,64 +47,6 @@ pub(super) struct Sound {
     pub(super) late: Vec<Unsaid>,
     /// What goes; none where nobody needs to wait: it was adopted before, or nothing of it is here to go.
     pub(super) going: Option<Going>,
-}
-
-/// What one snapshot covers.
-pub(super) struct Scope<'a> {
-    base: &'a Snapshot,
-    category: Category,
-    /// What others cover that were adopted before.
-    before: Covered,
-    /// Of that, what those cover that this one does not cover: it was made beside them.
-    beside: Covered,
-}
-
-impl<'a> Scope<'a> {
-    pub(super) fn new(
-        base: &'a Snapshot,
-        category: Category,
-        (before, beside): (Covered, Covered),
-    ) -> Self {
-        Self { base, category, before, beside }
-    }
-
-    fn feed(&self, dot: &Dot) -> FeedId {
-        let collection = self.base.feed.collection;
-        FeedId { collection, device: dot.device, incarnation: dot.incarnation }
-    }
-
-    pub(super) fn covers(&self, dot: &Dot) -> bool {
-        dot.number <= self.base.covers(self.feed(dot)).number
-    }
-
-    fn is_gone(&self, dot: &Dot) -> bool {
-        dot.number <= self.before.upto(self.feed(dot))
-    }
-
-    /// What is left of a record that is here.
-    fn left(&self, row: &Row, carried: &[Carried]) -> State {
-        self.with_part((None, None, Vec::new()), |part| part.adopt(&row.state, carried).0)
-    }
-
-    /// Whether an op has come, or never will.
-    fn is_settled(&self, dot: &Dot) -> bool {
-        self.covers(dot) || self.is_gone(dot)
-    }
-
-    fn is_beside(&self, dot: &Dot) -> bool {
-        dot.number <= self.beside.upto(self.feed(dot))
-    }
-
-    pub(super) fn with_part<T>(
-        &self,
-        (after, upto, records): (Option<RecordId>, Option<RecordId>, Records),
-        act: impl FnOnce(&Part<'_>) -> T,
-    ) -> T {
-        let is_covered = |dot: &Dot| self.covers(dot);
-        let is_gone = |dot: &Dot| self.is_gone(dot);
-        let category = self.category;
-        act(&Part { category, after, upto, records, is_covered: &is_covered, is_gone: &is_gone })
-    }
 }
 
 impl Open {
@@ -223,7 +129,7 @@ impl Open {
         if is_said.is_none() || !is_told {
             return Ok(Err(None));
         }
-        let is_nothing = going.changes == 0 && (is_whole || is_new);
+        let is_nothing = going == Going::default() && (is_whole || is_new);
         Ok(Ok(Sound { late, going: (!is_nothing).then_some(going) }))
     }
 
@@ -326,7 +232,7 @@ impl Open {
         let (first, last) = base.range;
         let mut after = first.saturating_sub(1);
         while after < last && !chunks.is_empty() {
-            let left = usize::try_from(last - after).unwrap_or(PAGE_ENTRIES);
+            let left = usize::try_from(last.saturating_sub(after)).unwrap_or(PAGE_ENTRIES);
             let entries = self.log.read(base.feed, after, left.min(PAGE_ENTRIES))?;
             let Some(end) = entries.last() else { break };
             after = end.header().number;

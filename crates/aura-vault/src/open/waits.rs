@@ -12,7 +12,7 @@ use aura_protocol::authority::Snapshot;
 use aura_protocol::codec::{Reader, Writer};
 use aura_protocol::id::{DeviceId, Hash};
 
-use super::examine::Going;
+use super::going::Going;
 use super::{Bases, Open, OpenError, lock};
 use crate::clock::physical_ms;
 use crate::db::DbError;
@@ -59,10 +59,7 @@ impl Open {
         base: &Snapshot,
     ) -> Result<bool, OpenError> {
         let Some((since_ms, Wait::Days(_))) = views.waits(base.id)? else { return Ok(false) };
-        // One that began by a clock that was ahead of this one's waits for longer.
-        let is_early = self.waited_ms(since_ms) < GRACE_MS;
-        let is_hasty = self.is_hasty.load(Ordering::Acquire);
-        Ok(self.is_disowned(bases, base)? || is_early && !is_hasty)
+        Ok(self.is_disowned(bases, base)? || !self.is_over(since_ms))
     }
 
     /// Whether nobody adopts a snapshot any more.
@@ -81,7 +78,7 @@ impl Open {
     ) -> Result<bool, OpenError> {
         if let Some((since_ms, Wait::Days(_))) = views.waits(base.id)?
             && !self.is_disowned(bases, base)?
-            && (self.waited_ms(since_ms) >= GRACE_MS || self.is_hasty.load(Ordering::Acquire))
+            && self.is_over(since_ms)
         {
             return Ok(true);
         }
@@ -106,8 +103,8 @@ impl Open {
         }
     }
 
-    fn waited_ms(&self, since_ms: i64) -> i64 {
-        self.clock.now_ms().saturating_sub(since_ms)
+    fn is_over(&self, since_ms: i64) -> bool {
+        is_due(since_ms, self.clock.now_ms()) || self.is_hasty.load(Ordering::Acquire)
     }
 
     /// The snapshots that wait, oldest first. Of what is behind a second lock that is shut nothing is known.
@@ -138,6 +135,11 @@ impl Open {
     }
 }
 
+/// Whether its days are over. One that began by a clock that was ahead of this one's waits for longer.
+fn is_due(since_ms: i64, now_ms: i64) -> bool {
+    now_ms.saturating_sub(since_ms) >= GRACE_MS
+}
+
 impl Views {
     /// Since when a snapshot waits, and for what.
     fn waits(&self, base: Hash) -> Result<Option<(i64, Wait)>, OpenError> {
@@ -162,5 +164,17 @@ impl Views {
             w.uint(records).uint(live).uint(changes);
         }
         Ok(self.db.remember(&format!("{WAITS}{base}"), &w.into_bytes())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SNP-10: seven days, not a moment less.
+    #[test]
+    fn snp_10_days_are_seven() {
+        let due = [GRACE_MS - 1, GRACE_MS, -GRACE_MS].map(|passed| is_due(1000, 1000 + passed));
+        assert_eq!(due, [false, true, false]);
     }
 }

@@ -174,7 +174,7 @@ mod tests {
         for less in [vec![], vec![one.clone()], vec![two.clone()]] {
             assert!(!both.is_plainly(&less));
         }
-        assert!(!live.is_plainly(&[one.clone(), two]));
+        assert!(!live.is_plainly(&[one.clone(), two.clone()]));
         // Nor what names less of what may still come.
         let open = write(5, "open", &[&later_than_all()]);
         let (waiting, said) = (State::replay([&open]), with(&open, &|it| forget_seen(it)));
@@ -186,6 +186,16 @@ mod tests {
         // Nor is an old value that is said to have been what the current one is.
         let (later, forged) = (write(4, "later", &[&one]), write(1, "later", &[]));
         assert!(!State::replay([&one, &later]).is_plainly(&[forged, later]));
+        // Nor is a value that another op wrote, and that is said to have been replaced in this one.
+        let said = with(&one, &|it| {
+            drop(texts(it).insert("more".to_owned(), Some("2".to_owned())));
+            it.replaced.push("more".to_owned());
+        });
+        let other = with(&two, &|it| {
+            *texts(it) = [("more".to_owned(), Some("2".to_owned()))].into();
+        });
+        assert!(State::replay([&one, &other]).is_plainly(&[one.clone(), other.clone()]));
+        assert!(!State::replay([&one, &other]).is_plainly(&[said, other]));
         // What it was before does not stand in the state: that is not plain.
         let later = write(4, "later", &[&one]);
         let edited = State::replay([&one, &later]);

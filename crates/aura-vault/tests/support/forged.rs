@@ -8,10 +8,11 @@ use aura_protocol::authority::{Claim, SignedStatement, Statement};
 use aura_protocol::codec::{Encode as _, Extra};
 use aura_protocol::entry::ChunkAdded;
 use aura_protocol::head::Position;
-use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash};
+use aura_protocol::id::{CollectionId, DeviceId, FeedId, Hash, RecordId};
 use aura_protocol::store::LocalLog;
 use aura_store::local::LocalStore;
 use aura_vault::feed::{Batch, Commit, open};
+use aura_vault::intake::Outcome;
 use aura_vault::keyring::Purpose;
 use aura_vault::op::{Carried, Carry, Change, Op};
 use aura_vault::record::Category;
@@ -20,7 +21,7 @@ use aura_vault::vault::Kit;
 use super::pair::Device;
 use super::snapshots::{DAY_MS, Scene, add, compact, edit, scene};
 use super::thief::Thief;
-use super::{Bench, START_MS};
+use super::{Bench, START_MS, note};
 
 /// Without the phone.
 pub struct Robbed {
@@ -41,6 +42,8 @@ pub struct Forged {
     pub breaks: Vec<usize>,
     /// What it says that it covers beside what is there.
     pub more: Vec<(FeedId, Position)>,
+    /// Whether it covers its own feed alone.
+    pub is_own: bool,
     /// Whether it says that other feeds have other entries than they have.
     pub is_fork: bool,
 }
@@ -67,6 +70,16 @@ impl Forged {
         }
         self
     }
+}
+
+/// A note that was read from somewhere.
+fn import(device: &Device, title: &str, text: &str) -> RecordId {
+    let session = device.session();
+    let (run, mut importer) = session.importer().unwrap();
+    let outcome = importer.take(&note("imported", title, text)).unwrap();
+    importer.finish(run, &serde_json::json!({})).unwrap();
+    let (Outcome::New(id) | Outcome::Merged(id) | Outcome::Unchanged(id)) = outcome;
+    id
 }
 
 pub fn texts(carried: &mut Carried) -> &mut BTreeMap<String, Option<String>> {
@@ -101,6 +114,7 @@ pub fn honest(bench: &Bench, other: &Device, thief: &Thief) -> (CollectionId, Fo
             later: Vec::new(),
             breaks: Vec::new(),
             more: Vec::new(),
+            is_own: false,
             is_fork: false,
         },
     )
@@ -117,6 +131,7 @@ impl Thief {
         covered.extend(forged.more);
         covered.sort_unstable_by_key(|(feed, _)| *feed);
         let (feed, first) = (self.pen.feed(of), self.pen.next_number(of));
+        covered.retain(|(other, _)| !forged.is_own || *other == feed);
         for (_, at) in covered.iter_mut().filter(|(other, _)| forged.is_fork && *other != feed) {
             at.hash = Hash([7; 32]);
         }
@@ -185,6 +200,11 @@ pub fn stolen() -> (Robbed, Thief, DeviceId, (CollectionId, Forged)) {
     let trashed = add(&scene.laptop, "trashed", "one");
     ["two", "three"].into_iter().for_each(|text| edit(&scene.laptop, trashed, text));
     scene.laptop.session().remove(trashed).unwrap();
+    import(&scene.laptop, "one", "first");
+    // Of this one nothing is shown in the end; only the next import needs it.
+    let imported = import(&scene.laptop, "one", "second");
+    edit(&scene.laptop, imported, "of the person");
+    import(&scene.laptop, "other", "second");
     scene.laptop.sync(&scene.server);
     scene.phone.sync(&scene.server);
     scene.laptop.sync(&scene.server);
