@@ -172,7 +172,7 @@ fn snp_7_a_snapshot_that_changes_what_is_there_is_refused() {
     laptop.sync(thief.store.as_ref());
     assert_eq!(laptop.vault.refused_snapshots().unwrap(), []);
     assert_eq!(laptop.vault.adopted_snapshots().unwrap().len(), 1);
-    assert_eq!((laptop.state(), told(&laptop)), (state, (1, 24)));
+    assert_eq!((laptop.state(), told(&laptop)), (state, (1, 25)));
     drop(bench);
 }
 
