@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A Python with the packages that the stranger's reader (`spec/reader/`) and the readers of exports
-//! (`testing/aura-e2e/readers/`) import.
+//! A Python with the packages that the stranger's reader (`spec/reader/`), the readers of exports
+//! (`testing/aura-e2e/readers/`) and the assistant (`testing/aura-e2e/clients/`) import.
 //!
 //! It lives in a virtual environment in the cache folder, so that neither the system nor the checkout
 //! is touched, and is made once.
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::{Checkout, cache_folder, output, run, succeeds};
 
 /// The packages, and an import that works when they are there.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "cryptography>=50",
     "argon2-cffi>=25",
     "zstandard>=0.23",
@@ -22,11 +22,13 @@ const PACKAGES: [&str; 8] = [
     "vobject==0.9.9",
     "python-frontmatter==1.3.0",
     "fhir.resources==8.3.0",
+    "mcp==2.3.0",
 ];
 const PROOF: &str = "import cryptography, argon2, zstandard; \
     from cryptography.hazmat.primitives.asymmetric import mlkem; \
     import icalendar, recurring_ical_events, vobject, frontmatter; \
-    import fhir.resources.R4B.observation";
+    import fhir.resources.R4B.observation; \
+    import mcp.client.stdio";
 
 /// The path of that Python; makes it when it is not there yet.
 pub(crate) fn ensure(checkout: &Checkout) -> Result<PathBuf> {

@@ -466,6 +466,15 @@ mod tests {
     }
 
     #[test]
+    fn rights_have_words() {
+        let words = ["search", "read", "count"];
+        assert_eq!(words.map(Right::parse), [Right::Search, Right::Read, Right::Count].map(Some));
+        assert_eq!(Right::ALL.iter().map(|right| right.as_str()).collect::<Vec<_>>(), words);
+        assert_eq!(Right::parse("export"), None);
+        assert_eq!((GRANT_MS_MAX, RATE_SECONDS_MAX), (31_622_400_000, 604_800));
+    }
+
+    #[test]
     fn names_are_plain() {
         for name in ["claude", "open-webui", "zed_1.2", &"x".repeat(ASSISTANT_BYTES_MAX)] {
             assert_eq!(Assistant::new(name).unwrap().name(), name);

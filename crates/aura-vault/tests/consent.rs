@@ -232,6 +232,40 @@ fn cns_4_a_grant_covers_what_it_says() {
     assert!(matches!(other.search("pterosaur", 9), Err(GateError::NotGranted(_))));
 }
 
+/// An assistant is told what was granted to it, and counts now; not what was to others.
+#[test]
+fn an_assistant_knows_its_own_grants() {
+    let bench = Bench::new();
+    let (vault, session, _) = life(&bench);
+    let cursor = Assistant::new("cursor").unwrap();
+    session.give(&cursor, terms(&[Category::Mail])).unwrap();
+    let [one, gone, later] = [0, 0, HOUR_MS / 2].map(|from| {
+        let terms = Terms { from: START_MS + from, ..terms(&[Category::Notes]) };
+        session.give(&claude(), terms).unwrap().grant
+    });
+    session.end_grant(gone.id).unwrap();
+    let guest = door(&vault);
+    assert_eq!(guest.grants().unwrap(), std::slice::from_ref(&one));
+    bench.clock.0.store(HOUR_MS / 2, Ordering::Relaxed);
+    assert_eq!(guest.grants().unwrap(), [one, later]);
+}
+
+/// CNS-4: of two grants that cover a record the one that shows all of it counts, also where it came later.
+#[test]
+fn cns_4_the_grant_that_shows_more_counts() {
+    let bench = Bench::new();
+    let (vault, session, all) = life(&bench);
+    let notes = all.iter().find(|(category, _)| *category == Category::Notes).unwrap().1;
+    let some = Terms { fields: Some(["name".to_owned()].into()), ..terms(&[Category::Notes]) };
+    session.give(&claude(), some).unwrap();
+    let guest = door(&vault);
+    assert!(!guest.get(notes).unwrap().is_whole);
+    let whole = Terms { records: Some(1), ..terms(&[Category::Notes]) };
+    session.give(&claude(), whole).unwrap();
+    assert!(guest.get(notes).unwrap().is_whole);
+    assert!(!guest.get(notes).unwrap().is_whole, "that one is used up");
+}
+
 /// CNS-5: fields that are not shown are in no answer, and found by nothing.
 #[test]
 fn cns_5_what_is_withheld_is_not_shown_nor_found() {

@@ -105,13 +105,17 @@ fn snp_7_a_snapshot_that_changes_what_is_there_is_refused() {
         (
             "what the next import needs left out",
             honest.with(|it| {
-                let ops = it.carries.iter_mut().map(|carry| &mut carry.ops);
-                let before = ops.map(|ops| {
-                    let count = ops.len();
-                    ops.retain(|carried| carried.op.author != "import:2");
-                    count - ops.len()
-                });
-                assert_eq!(before.sum::<usize>(), 1);
+                let is_second = |carried: &Carried| carried.op.author == "import:2";
+                let mut all = it.carries.iter_mut().map(|carry| &mut carry.ops);
+                let ops = all.find(|ops| ops.iter().any(is_second)).unwrap();
+                let at = ops.iter().position(is_second).unwrap();
+                let mut second = ops.remove(at);
+                // What it did to the first one is said.
+                let first = ops.iter_mut().find(|it| it.op.author == "import:1").unwrap();
+                first.is_named = true;
+                first.replaced.extend(texts(&mut second).keys().cloned());
+                first.replaced.sort_unstable();
+                first.replaced.dedup();
             }),
             Unsound::Unfaithful(1),
         ),

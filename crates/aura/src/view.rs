@@ -30,7 +30,7 @@ pub(crate) struct Status {
     pub(crate) devices: Vec<Device>,
     pub(crate) stores: Vec<Store>,
     pub(crate) backups: Vec<Value>,
-    pub(crate) grants: Vec<Value>,
+    pub(crate) grants: Option<Vec<Grant>>,
     /// Whether some categories have a lock of their own.
     pub(crate) second_lock: bool,
     /// Whether that lock is open; not known while the vault is locked.
@@ -409,4 +409,47 @@ pub(crate) struct Verdict {
 pub(crate) struct Slot {
     pub(crate) id: String,
     pub(crate) kind: String,
+}
+
+/// What was granted to an assistant.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Grant {
+    pub(crate) id: String,
+    pub(crate) to: String,
+    pub(crate) active: bool,
+    pub(crate) rights: Vec<String>,
+    pub(crate) categories: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kinds: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fields: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) records_max: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rate: Option<String>,
+    pub(crate) from: String,
+    pub(crate) until: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ended: Option<String>,
+    /// Records that were shown under it.
+    pub(crate) records: u64,
+    pub(crate) why: String,
+}
+
+/// An assistant's new key.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Connected {
+    pub(crate) key: Secret,
+}
+
+/// An assistant that is connected on this device.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Client {
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) program: Option<String>,
 }

@@ -8,6 +8,7 @@
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
+use aura_vault::grant::Terms;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,7 +19,7 @@ use crate::faraway::Faraway;
 use crate::secret::Secret;
 
 /// Changes with every change of what is said.
-pub(crate) const VERSION: u32 = 5;
+pub(crate) const VERSION: u32 = 6;
 /// The largest request: a record with its text.
 pub(crate) const REQUEST_BYTES_MAX: u32 = 32 << 20;
 /// The largest frame of an answer: a record with its history.
@@ -239,6 +240,51 @@ pub(crate) enum Request {
     },
     /// Come in by a code that another device shows.
     Enter(Arrival),
+    /// Give an assistant a key for this device.
+    Connect {
+        name: String,
+    },
+    Disconnect {
+        name: String,
+    },
+    Connected,
+    Grant {
+        to: String,
+        terms: Terms,
+    },
+    Grants,
+    EndGrant {
+        /// The beginning of its id.
+        id: String,
+    },
+    /// From here on an assistant speaks on this connection, and nobody else.
+    Come(Coming),
+    /// What an assistant asks.
+    Ask(Asking),
+}
+
+/// An assistant that shows its key.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Coming {
+    pub(crate) name: String,
+    pub(crate) key: Secret,
+}
+
+/// What an assistant may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Asking {
+    Search {
+        query: String,
+        limit: Option<usize>,
+    },
+    Get {
+        id: String,
+    },
+    Count {
+        query: String,
+    },
+    /// What was granted to it.
+    Grants,
 }
 
 /// A store that is meant.

@@ -280,12 +280,10 @@ impl Guest {
             events.extend(first.map(|(grant, _)| event(grant.id, 0, &grant.terms.categories)));
         }
         self.open.record(events)?;
-        for (grant, (count, _)) in &permit.used {
-            let is_paced =
-                |(allowed, _): &(Grant, u64)| allowed.id == *grant && allowed.terms.rate.is_some();
-            if permit.allowed.iter().any(is_paced) {
-                permit.pace.add(*grant, permit.now_ms, *count);
-            }
+        let Permit { allowed, used, now_ms, pace, .. } = &mut permit;
+        for (grant, _) in allowed.iter().filter(|(grant, _)| grant.terms.rate.is_some()) {
+            let count = used.get(&grant.id).map_or(0, |(count, _)| *count);
+            pace.add(grant.id, *now_ms, count);
         }
         Ok(())
     }

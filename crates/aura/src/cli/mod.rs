@@ -10,6 +10,7 @@ mod server;
 mod far;
 mod lan;
 mod store;
+mod grant;
 mod vault;
 mod import;
 mod search;
@@ -18,6 +19,8 @@ mod export;
 mod proof;
 mod slot;
 mod pair;
+mod connect;
+mod mcp;
 
 mod join;
 mod shell;
@@ -143,6 +146,13 @@ enum Command {
     /// The vault's devices
     #[command(subcommand)]
     Device(device::Device),
+    /// Connect an assistant on this device, or list those that are
+    Connect(connect::Connect),
+    /// What assistants may do
+    #[command(subcommand)]
+    Grant(grant::Grant),
+    /// Serve an assistant on standard input and output: its client starts this
+    Mcp(mcp::Mcp),
     /// Who did what
     #[command(subcommand)]
     Audit(proof::Audit),
@@ -232,6 +242,9 @@ impl Cli {
             Command::Undo(args) => record::undo(&context, &args),
             Command::Trash(args) => args.run(&context),
             Command::Compact(args) => args.run(&context),
+            Command::Connect(args) => args.run(&context),
+            Command::Grant(args) => args.run(&context),
+            Command::Mcp(args) => args.run(&context),
             Command::Audit(args) => args.run(&context),
             Command::Verify(args) => args.run(&context),
             Command::Slot(args) => args.run(&context),

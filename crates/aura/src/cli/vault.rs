@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::ask::{new_password, way};
 use super::context::{Context, refuse_early, warn};
-use super::{device, second, store};
+use super::{device, grant, second, store};
 use crate::client::Client;
 use crate::daemon::keeper::SystemEntropy;
 use crate::exit::{Exit, Failure};
@@ -277,6 +277,9 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
     for warning in &status.warnings {
         let text = wrap(&format!("  warning   {warning}"), screen.width(), "            ");
         screen.line(&screen.bad(&text))?;
+    }
+    if let Some(grants) = &status.grants {
+        grant::summary(screen, grants)?;
     }
     device::summary(screen, &status.devices)?;
     store::summary(screen, &status.stores)?;

@@ -15,12 +15,14 @@ use super::keeper::{Keeper, argon2, credential};
 use super::pair::Verdict;
 use super::reply::Reply;
 use super::sync::Syncing;
-use super::{compact, device, enter, export, import, join, pair, proof, record, search};
+use super::{
+    compact, consent, device, enter, export, guest, import, join, pair, proof, record, search,
+};
 use crate::exit::{Exit, Failure};
 use crate::kit::Kit;
 use crate::secret::Secret;
 use crate::view;
-use crate::wire::{Cost, Request, Second, VERSION};
+use crate::wire::{Coming, Cost, Request, Second, VERSION};
 
 /// Answers requests.
 pub(crate) struct Desk {
@@ -49,6 +51,18 @@ impl Desk {
         let answer = self.see_to(request, reply);
         self.syncing.nudge();
         answer
+    }
+
+    /// Answers an assistant that has shown its key on a connection of this program.
+    pub(crate) fn answer_guest(
+        &self,
+        coming: (&Coming, Option<&str>),
+        request: Request,
+    ) -> Result<Value, Failure> {
+        match request {
+            Request::Ask(asking) => guest::answer(&self.keeper, coming, asking),
+            _ => Err(consent::not_for_assistants()),
+        }
     }
 
     fn see_to(&self, request: Request, reply: &mut Reply) -> Result<Value, Failure> {
@@ -254,6 +268,15 @@ impl Desk {
             Request::Audit => proof::audit(&session, reply),
             Request::ExportAudit => said(&proof::export_audit(&session, reply)?),
             Request::VerifyAudit => said(&proof::verify_audit(&session)?),
+            Request::Connect { name } => said(&consent::connect(&session, &name)?),
+            Request::Disconnect { name } => {
+                session.disconnect(&consent::assistant(&name)?)?;
+                Ok(Value::Null)
+            }
+            Request::Connected => consent::connected(&session, reply),
+            Request::Grant { to, terms } => said(&consent::give(&session, &to, terms)?),
+            Request::Grants => consent::list(&session, reply),
+            Request::EndGrant { id } => said(&consent::end(&session, &id)?),
             _ => Err(unknown()),
         }
     }

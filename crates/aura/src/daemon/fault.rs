@@ -279,6 +279,25 @@ impl From<GateError> for Failure {
             GateError::TooLarge => {
                 Failure::usage(what, "Put large content into a file: --file FILE.")
             }
+            GateError::NotGranted(_) | GateError::UsedUp => Failure::new(Exit::Refused, what)
+                .safe("Nothing was shown, and it is on the record.")
+                .next("The person can grant it: aura grant add NAME --category ..."),
+            GateError::NotShown | GateError::FieldsOnly => Failure::new(Exit::Refused, what)
+                .safe("Nothing was shown, and it is on the record."),
+            GateError::TooManyRefusals => {
+                Failure::new(Exit::Refused, what).safe("Nothing was shown; all are on the record.")
+            }
+            GateError::NotConnected => Failure::new(Exit::Refused, what)
+                .safe(NOTHING_CHANGED)
+                .next("Connect it, which gives it a key: aura connect NAME"),
+            GateError::OtherProgram => Failure::new(Exit::Refused, what)
+                .safe("Nothing was shown, and it is on the record.")
+                .next(
+                    "If you start it by another program now, connect it again: aura connect NAME\n\
+                     If not, somebody else has its key: aura connect NAME --remove",
+                ),
+            GateError::NoGrant => Failure::usage(what, "See `aura grant ls --all`."),
+            GateError::Terms(_) => Failure::usage(what, "See `aura grant add --help`."),
             GateError::Query(_) => Failure::usage(what, "See `aura search --help` for examples."),
             _ => Failure::new(Exit::Failed, what).safe(NOTHING_LOST),
         }

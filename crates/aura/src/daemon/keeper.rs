@@ -141,6 +141,20 @@ impl Keeper {
         result
     }
 
+    /// Runs `act` with the open vault for an assistant: that keeps nobody's vault from being locked for want of use.
+    pub(crate) fn with_guest<T>(
+        &self,
+        act: impl FnOnce(&Vault<Unlocked>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Open(vault) => act(vault),
+            State::Absent => Err(VaultError::Absent.into()),
+            State::Locked(_) => Err(locked()),
+            State::Lost => Err(lost()),
+        }
+    }
+
     /// Runs `act` with the vault's outside, open or not.
     pub(crate) fn with_any<T>(
         &self,

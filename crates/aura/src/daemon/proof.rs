@@ -8,7 +8,7 @@ use aura_vault::vault::{Locked, Unlocked, Vault};
 use serde_json::{Value, json};
 
 use super::reply::Reply;
-use super::{compact, device};
+use super::{compact, consent, device};
 use crate::exit::Failure;
 use crate::moment::{day, now_ms, rfc3339};
 use crate::screen::{count, counted};
@@ -50,7 +50,9 @@ pub(super) fn status(vault: &Vault<Unlocked>, session: &Session) -> Result<view:
     let counts = status.by_category.iter().map(|(category, n)| (category.to_string(), Some(*n)));
     let hashes = status.category_hashes.iter();
     let hashes = hashes.map(|(category, hash)| (category.to_string(), Some(hash.clone())));
+    let grants = session.grants()?.0.into_iter().filter(|granted| granted.is_active);
     Ok(view::Status {
+        grants: Some(grants.map(consent::show).collect()),
         records: Some(status.records),
         by_category: Some(counts.chain(shut().map(|category| (category, None))).collect()),
         category_hashes: Some(hashes.chain(shut().map(|category| (category, None))).collect()),

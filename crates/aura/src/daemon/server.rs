@@ -13,7 +13,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::desk::Desk;
+use super::peer;
 use super::reply::Reply;
+use serde_json::Value;
+
 use crate::exit::{Exit, Failure};
 use crate::wire::{self, REQUEST_BYTES_MAX, Request};
 
@@ -104,8 +107,23 @@ fn converse(stream: &UnixStream, desk: &Desk, notices: &Sender<Notice>) {
     let (Ok(input), Ok(output)) = (stream.try_clone(), stream.try_clone()) else { return };
     let mut input = BufReader::new(input);
     let mut reply = Reply::new(output);
+    let mut guest = None;
     loop {
         match wire::receive::<Request>(&mut input, REQUEST_BYTES_MAX) {
+            // It never becomes the person's again.
+            Ok(Some(Request::Come(coming))) if guest.is_none() => {
+                guest = Some((coming, peer::program(stream)));
+                if !reply.finish(Ok(Value::Null)) {
+                    return;
+                }
+            }
+            Ok(Some(request)) if guest.is_some() => {
+                let of = guest.as_ref().map(|(coming, program)| (coming, program.as_deref()));
+                let answered = of.map(|of| desk.answer_guest(of, request));
+                if !answered.is_some_and(|answer| reply.finish(answer)) {
+                    return;
+                }
+            }
             Ok(Some(request)) => {
                 let is_stop = matches!(request, Request::Stop);
                 let is_lock = matches!(request, Request::Lock);
