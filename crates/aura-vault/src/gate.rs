@@ -110,9 +110,9 @@ pub enum GateError {
     /// Where only some fields are shown, nothing is found by what others say.
     #[error("the grant shows some fields only: search by category:, kind:, after: and before:")]
     FieldsOnly,
-    /// Many calls were refused within a minute.
-    #[error("too many calls were refused; wait for a minute")]
-    TooManyRefusals,
+    /// Many calls, or many that were refused, within a minute.
+    #[error("these are too many calls; wait for a minute")]
+    TooMany,
     /// The principal may not do this.
     #[error("this is not allowed for {0}")]
     Refused(&'static str),

@@ -381,7 +381,7 @@ fn log_09_many_refusals_are_one_event() {
     let guest = door(&vault);
     let before = events(&session).len();
     let refused: Vec<_> = (0..1000).map(|_| guest.search("x", 9).unwrap_err()).collect();
-    let is_many = |error: &&GateError| matches!(error, GateError::TooManyRefusals);
+    let is_many = |error: &&GateError| matches!(error, GateError::TooMany);
     assert_eq!(refused.iter().filter(is_many).count(), 970);
     session.tick().unwrap();
     let refusals = events(&session).split_off(before);
@@ -449,4 +449,76 @@ fn ast_11_a_key_opens_for_one_program() {
     assert!(matches!(refused(opens(&newer, Some("/opt/other"))), GateError::NotConnected));
     assert!(matches!(session.disconnect(&claude()), Err(GateError::NotConnected)));
     assert_eq!(session.connected().unwrap(), []);
+}
+
+/// CNS-6, CNS-10: what is used up is looked at by no search: whether there is something that it would show is not told,
+/// nor how much; also where another grant is not used up.
+#[test]
+fn cns_10_what_is_used_up_answers_nothing() {
+    let bench = Bench::new();
+    let (vault, session, all) = life(&bench);
+    let notes = all.iter().find(|(category, _)| *category == Category::Notes).unwrap().1;
+    let rights: std::collections::BTreeSet<_> = [Right::Search, Right::Read, Right::Count].into();
+    let one = Terms { records: Some(1), rights: rights.clone(), ..terms(&[Category::Notes]) };
+    session.give(&claude(), one).unwrap();
+    session.give(&claude(), Terms { rights, ..terms(&[Category::Mail]) }).unwrap();
+    let guest = door(&vault);
+    guest.get(notes).unwrap();
+    for query in [format!("category:notes {CANARY}"), "category:notes nowhere".to_owned()] {
+        let answer = guest.search(&query, 9).unwrap();
+        assert_eq!((answer.found.len(), answer.is_cut), (0, true), "{query}");
+        assert_eq!(guest.count(&query).unwrap(), 0);
+    }
+    assert_eq!(ids(&guest, CANARY).len(), 1, "the mail");
+    assert!(matches!(guest.get(notes), Err(GateError::UsedUp)));
+    // What is left shows some fields: nothing is looked for by words.
+    let some = Terms { fields: Some(["name".to_owned()].into()), ..terms(&[Category::Notes]) };
+    session.grants().unwrap().0.iter().for_each(|granted| {
+        if granted.grant.terms.records.is_none() {
+            session.end_grant(granted.grant.id).unwrap();
+        }
+    });
+    session.give(&claude(), some).unwrap();
+    assert!(matches!(guest.search(CANARY, 9), Err(GateError::UsedUp)));
+    assert_eq!(guest.search("category:notes", 9).unwrap().found[0].text, "");
+}
+
+/// CNS-8, attack LOG-09: names without number, and calls that show nothing, do not fill the record either.
+#[test]
+fn log_09_strangers_and_empty_calls_are_few_events() {
+    let bench = Bench::new();
+    let (vault, session, _) = life(&bench);
+    for n in 0..100 {
+        let who = Assistant::new(&format!("name{n}")).unwrap();
+        assert!(vault.guest(who, "00", None).is_err());
+    }
+    session.tick().unwrap();
+    let mut strangers = Vec::new();
+    session.audit(&mut |logged| strangers.push(logged.event)).unwrap();
+    strangers.retain(|event| event.principal == "assistant");
+    let count: u64 = strangers.iter().map(|event| event.count).sum();
+    assert_eq!((strangers.len(), count), (31, 100));
+    session.give(&claude(), terms(&[Category::Notes])).unwrap();
+    let guest = door(&vault);
+    let answered = (0..700).filter(|_| guest.search("nowhere", 9).is_ok()).count();
+    assert_eq!(answered, 600);
+    assert_eq!(events(&session).iter().filter(|event| event.outcome == Outcome::Done).count(), 600);
+    bench.clock.0.fetch_add(60_000, Ordering::Relaxed);
+    assert!(guest.search("nowhere", 9).is_ok());
+}
+
+/// LOG-12: what is not understood, and what only the person may ask, is on the record as well.
+#[test]
+fn log_12_every_refusal_is_on_the_record() {
+    let bench = Bench::new();
+    let (vault, session, _) = life(&bench);
+    let guest = door(&vault);
+    assert!(matches!(guest.search("after:soon", 9), Err(GateError::NotGranted(_))));
+    session.give(&claude(), terms(&[Category::Notes])).unwrap();
+    let before = events(&session).len();
+    assert!(matches!(guest.search("after:soon", 9), Err(GateError::Query(_))));
+    assert!(matches!(guest.turn_away(), Err(GateError::Refused(_))));
+    let refused: Vec<_> = events(&session).split_off(before);
+    let refused: Vec<_> = refused.iter().map(|event| (event.action, event.outcome)).collect();
+    assert_eq!(refused, [Action::Search, Action::Connect].map(|a| (a, Outcome::Refused)));
 }

@@ -8,6 +8,7 @@ use super::{GateError, Session};
 use crate::audit::{Action, Event};
 use crate::grant::client::Client;
 use crate::grant::{Assistant, Grant, Terms};
+use crate::open::lock;
 
 /// A grant, and how much of it was used up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,8 @@ impl Session {
     pub fn connect(&self, who: &Assistant) -> Result<Zeroizing<String>, GateError> {
         self.decide(Action::Connect)?;
         let inside = self.inside();
+        // Nobody is let in by the key before, meanwhile.
+        let _turn = lock(&inside.pace);
         let (client, key) = inside.with_entropy(|entropy| Client::new(|bytes| entropy.fill(bytes)));
         inside.note_client(who, Some(&client), self.event(Action::Connect, None, 1))?;
         Ok(key)
@@ -70,6 +73,7 @@ impl Session {
     /// When it was not connected, or the vault fails.
     pub fn disconnect(&self, who: &Assistant) -> Result<(), GateError> {
         self.decide(Action::Disconnect)?;
+        let _turn = lock(&self.inside().pace);
         self.inside().client(who)?.ok_or(GateError::NotConnected)?;
         Ok(self.inside().note_client(who, None, self.event(Action::Disconnect, None, 1))?)
     }

@@ -17,7 +17,7 @@ use crate::db::Row;
 use crate::document::{self, Parts};
 use crate::feed::Bar;
 use crate::grant::client;
-use crate::grant::pace::{Pace, Refusals};
+use crate::grant::pace::{Calls, Pace, Refusals};
 use crate::grant::{Assistant, Grant, Right};
 use crate::open::{Open, lock};
 use crate::record::{Category, Fields, Kind};
@@ -29,6 +29,9 @@ use crate::view;
 pub const ANSWER_MAX: usize = 100;
 /// The name under which a grant's fields let attachments be named.
 pub const ATTACHMENTS: &str = "attachments";
+
+/// The principal of whoever comes under a name that nobody was connected under.
+const STRANGER: &str = "assistant";
 
 /// A record as a grant shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,22 +103,36 @@ impl Vault<Unlocked> {
         program: Option<&str>,
     ) -> Result<Guest, GateError> {
         let guest = Guest { open: Arc::clone(self.open()), who };
-        let known = guest.open.client(&guest.who)?;
-        let refuse = |why| {
-            let mut pace = lock(&guest.open.pace);
-            guest.refuse(&mut pace, Action::Connect, None, why)
+        // Held meanwhile: nobody else is let in, connected or sent away between looking and noting.
+        let mut pace = lock(&guest.open.pace);
+        let Some(client) = guest.open.client(&guest.who)? else {
+            let why = GateError::NotConnected;
+            return guest.refuse(&mut pace, (Action::Connect, None), Asker::Stranger, why);
         };
-        match known.map_or(client::Shown::WrongKey, |client| client.hold(key, program)) {
-            client::Shown::Genuine => Ok(()),
+        let refuse = |why, pace: &mut Pace| {
+            guest.refuse(pace, (Action::Connect, None), Asker::Assistant, why)
+        };
+        match client.hold(key, program) {
+            client::Shown::Genuine => {}
             client::Shown::First(bound) => {
                 let event = guest.event(Action::Connect, Outcome::Done);
-                Ok(guest.open.note_client(&guest.who, Some(&bound), event)?)
+                guest.open.note_client(&guest.who, Some(&bound), event)?;
             }
-            client::Shown::WrongKey => refuse(GateError::NotConnected),
-            client::Shown::OtherProgram => refuse(GateError::OtherProgram),
-        }?;
+            client::Shown::WrongKey => refuse(GateError::NotConnected, &mut pace)?,
+            client::Shown::OtherProgram => refuse(GateError::OtherProgram, &mut pace)?,
+        }
+        drop(pace);
         Ok(guest)
     }
+}
+
+/// Under whose name a refusal is on the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    /// An assistant that was connected.
+    Assistant,
+    /// Somebody under a name that nobody has: such names are without number.
+    Stranger,
 }
 
 /// The grants that allow a call, and what is left of each. Calls follow one another: two at once would not see what the
@@ -173,14 +190,13 @@ impl Guest {
     /// # Errors
     /// When the search is not understood, nothing that was granted allows it, or the vault fails.
     pub fn search(&self, text: &str, limit: usize) -> Result<Excerpts, GateError> {
-        let query = Query::parse(text, Typing::Done)?;
         let mut permit = self.permit(Right::Search, Action::Search)?;
-        self.narrow(&mut permit, &query, Action::Search)?;
+        let query = self.query(&mut permit, text, Action::Search)?;
         let hits = self.open.search(&query, &permit.scope(), limit.min(ANSWER_MAX))?;
         let mut found = Vec::with_capacity(hits.len());
         for hit in hits {
             // The index may know a record as it was before the last commit.
-            let Some(row) = self.open.record_row(hit.id)?.filter(|row| row.state.is_live()) else {
+            let Some(row) = self.open.peek_row(hit.id)?.filter(|row| row.state.is_live()) else {
                 continue;
             };
             if let Some(grant) = permit.take(&row) {
@@ -198,13 +214,13 @@ impl Guest {
     /// When it is not among what was granted, or not there at all, which is the same; or the vault fails.
     pub fn get(&self, id: RecordId) -> Result<Shown, GateError> {
         let mut permit = self.permit(Right::Read, Action::Read)?;
-        let row = self.open.record_row(id)?.filter(|row| row.state.is_live());
+        let row = self.open.peek_row(id)?.filter(|row| row.state.is_live());
         let Some(row) = row else {
-            return self.refuse(&mut permit.pace, Action::Read, None, GateError::NotShown);
+            return self.turn_down(&mut permit, (Action::Read, None), GateError::NotShown);
         };
         let Some(grant) = permit.take(&row) else {
             let why = if permit.is_cut { GateError::UsedUp } else { GateError::NotShown };
-            return self.refuse(&mut permit.pace, Action::Read, Some(row.category), why);
+            return self.turn_down(&mut permit, (Action::Read, Some(row.category)), why);
         };
         self.settle(permit, Action::Read)?;
         Ok(shown(row, &grant))
@@ -215,25 +231,40 @@ impl Guest {
     /// # Errors
     /// When the search is not understood, nothing that was granted allows it, or the vault fails.
     pub fn count(&self, text: &str) -> Result<u64, GateError> {
-        let query = Query::parse(text, Typing::Done)?;
         let mut permit = self.permit(Right::Count, Action::Count)?;
-        self.narrow(&mut permit, &query, Action::Count)?;
+        let query = self.query(&mut permit, text, Action::Count)?;
         let count = self.open.count(&query, &permit.scope())?;
         self.settle(permit, Action::Count)?;
         Ok(count)
     }
 
+    /// Notes that a connection that was opened for an assistant asks for what only the person may.
+    ///
+    /// # Errors
+    /// That it is refused; or the vault fails.
+    pub fn turn_away(&self) -> Result<(), GateError> {
+        let why = GateError::Refused("an assistant");
+        self.refuse(&mut lock(&self.open.pace), (Action::Connect, None), Asker::Assistant, why)
+    }
+
     /// The grants that count for this assistant and a right at this moment.
     fn permit(&self, right: Right, action: Action) -> Result<Permit<'_>, GateError> {
-        // What is not on the record is not shown.
-        if lock(&self.open.pen).bar() != Bar::None {
-            return Err(GateError::Refused("assistants on this device"));
-        }
         let mut pace = lock(&self.open.pace);
+        let mut refuse = |why| {
+            self.refuse(&mut pace, (action, None), Asker::Assistant, why).map(|()| Vec::new())
+        };
         let now_ms = self.open.grant_ms();
         let grants = self.open.grants()?.of(&self.who, right, now_ms);
-        if grants.is_empty() {
-            return self.refuse(&mut pace, action, None, GateError::NotGranted(right));
+        // What is not on the record is not shown.
+        let grants = if lock(&self.open.pen).bar() != Bar::None {
+            refuse(GateError::Refused("assistants on this device"))?
+        } else if grants.is_empty() {
+            refuse(GateError::NotGranted(right))?
+        } else {
+            grants
+        };
+        if pace.call(&self.who, now_ms) == Calls::TooMany {
+            self.refuse::<()>(&mut pace, (action, None), Asker::Assistant, GateError::TooMany)?;
         }
         let mut allowed = Vec::with_capacity(grants.len());
         for grant in grants {
@@ -242,26 +273,39 @@ impl Guest {
             let at_once = grant.terms.rate.map(|rate| pace.left(grant.id, rate, now_ms));
             allowed.push((grant, in_all.min(at_once.unwrap_or(u64::MAX))));
         }
-        if allowed.iter().all(|(_, left)| *left == 0) {
-            return self.refuse(&mut pace, action, None, GateError::UsedUp);
+        let mut permit = Permit { allowed, used: BTreeMap::new(), is_cut: false, now_ms, pace };
+        if permit.allowed.iter().all(|(_, left)| *left == 0) {
+            self.turn_down::<()>(&mut permit, (action, None), GateError::UsedUp)?;
         }
-        Ok(Permit { allowed, used: BTreeMap::new(), is_cut: false, now_ms, pace })
+        if right != Right::Read {
+            // Whether there is something that a used up grant would show is not answered either.
+            let all = permit.allowed.len();
+            permit.allowed.retain(|(_, left)| *left > 0);
+            permit.is_cut = permit.allowed.len() < all;
+        }
+        Ok(permit)
     }
 
-    /// Who may see some fields only may not find out by searching what the others say.
-    fn narrow(
+    /// What is asked, of the grants that allow to ask it: who may see some fields only may not find out by searching what
+    /// the others say.
+    fn query(
         &self,
         permit: &mut Permit<'_>,
-        query: &Query,
+        text: &str,
         action: Action,
-    ) -> Result<(), GateError> {
+    ) -> Result<Query, GateError> {
+        let query = match Query::parse(text, Typing::Done) {
+            Ok(query) => query,
+            Err(error) => return self.turn_down(permit, (action, None), error.into()),
+        };
         if query.asks_about_content() {
             permit.allowed.retain(|(grant, _)| grant.terms.shows_all());
         }
         if permit.allowed.is_empty() {
-            return self.refuse(&mut permit.pace, action, None, GateError::FieldsOnly);
+            let why = if permit.is_cut { GateError::UsedUp } else { GateError::FieldsOnly };
+            return self.turn_down(permit, (action, None), why);
         }
-        Ok(())
+        Ok(query)
     }
 
     /// Puts on the record what a call has shown, before anybody sees it.
@@ -282,10 +326,20 @@ impl Guest {
         self.open.record(events)?;
         let Permit { allowed, used, now_ms, pace, .. } = &mut permit;
         for (grant, _) in allowed.iter().filter(|(grant, _)| grant.terms.rate.is_some()) {
-            let count = used.get(&grant.id).map_or(0, |(count, _)| *count);
-            pace.add(grant.id, *now_ms, count);
+            if let Some((count, _)) = used.get(&grant.id) {
+                pace.add(grant.id, *now_ms, *count);
+            }
         }
         Ok(())
+    }
+
+    fn turn_down<T>(
+        &self,
+        permit: &mut Permit<'_>,
+        what: (Action, Option<Category>),
+        why: GateError,
+    ) -> Result<T, GateError> {
+        self.refuse(&mut permit.pace, what, Asker::Assistant, why)
     }
 
     /// Puts a refusal on the record, and says it. Many of them are counted together within the second: nobody hides one
@@ -293,21 +347,23 @@ impl Guest {
     fn refuse<T>(
         &self,
         pace: &mut Pace,
-        action: Action,
-        category: Option<Category>,
+        (action, category): (Action, Option<Category>),
+        asker: Asker,
         why: GateError,
     ) -> Result<T, GateError> {
-        match pace.refuse(&self.who, self.open.grant_ms()) {
+        let who = Some(&self.who).filter(|_| asker == Asker::Assistant);
+        let principal = who.map_or(STRANGER, Assistant::principal);
+        match pace.refuse(who, self.open.grant_ms()) {
             Refusals::Few => {
                 let categories = category.into_iter().collect();
-                let event = Event { categories, ..self.event(action, Outcome::Refused) };
-                self.open.record(vec![event])?;
+                let principal = principal.to_owned();
+                let refused = self.event(action, Outcome::Refused);
+                self.open.record(vec![Event { principal, categories, ..refused }])?;
                 Err(why)
             }
             Refusals::Many => {
-                let principal = self.who.principal();
                 lock(&self.open.reads).refuse(principal, action, category);
-                Err(GateError::TooManyRefusals)
+                Err(GateError::TooMany)
             }
         }
     }

@@ -10,6 +10,8 @@ use super::{Assistant, Rate};
 
 /// Refusals that are on the record one by one, for an assistant and a minute.
 pub const REFUSALS_MAX: u32 = 30;
+/// Calls of an assistant in a minute.
+pub const CALLS_MAX: u32 = 600;
 const MINUTE_MS: i64 = 60_000;
 
 /// What was used lately.
@@ -17,8 +19,37 @@ const MINUTE_MS: i64 = 60_000;
 pub struct Pace {
     /// When and how many records, oldest first.
     used: BTreeMap<GrantId, VecDeque<(i64, u64)>>,
-    /// Since when somebody was refused, and how often.
-    refused: BTreeMap<Assistant, (i64, u32)>,
+    /// How often each assistant was refused lately; and everybody else, together.
+    refused: BTreeMap<Option<Assistant>, Minute>,
+    /// How often each assistant has called lately.
+    called: BTreeMap<Assistant, Minute>,
+}
+
+/// A count since some moment, for a minute.
+#[derive(Debug, Default)]
+struct Minute {
+    since_ms: i64,
+    count: u32,
+}
+
+impl Minute {
+    /// One more at this time: how many that makes.
+    fn add(&mut self, now_ms: i64) -> u32 {
+        if now_ms.saturating_sub(self.since_ms) >= MINUTE_MS {
+            *self = Self { since_ms: now_ms, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
+}
+
+/// Whether a call is one too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calls {
+    /// It is answered.
+    Enough,
+    /// It has to wait.
+    TooMany,
 }
 
 /// Whether a refusal is one of many.
@@ -47,14 +78,16 @@ impl Pace {
         self.used.entry(grant).or_default().push_back((now_ms, count));
     }
 
-    /// Notes that somebody was refused.
-    pub fn refuse(&mut self, who: &Assistant, now_ms: i64) -> Refusals {
-        let (since, count) = self.refused.entry(who.clone()).or_insert((now_ms, 0));
-        if now_ms.saturating_sub(*since) >= MINUTE_MS {
-            (*since, *count) = (now_ms, 0);
-        }
-        *count = count.saturating_add(1);
-        if *count > REFUSALS_MAX { Refusals::Many } else { Refusals::Few }
+    /// Notes that an assistant was refused, or somebody who is none.
+    pub fn refuse(&mut self, who: Option<&Assistant>, now_ms: i64) -> Refusals {
+        let count = self.refused.entry(who.cloned()).or_default().add(now_ms);
+        if count > REFUSALS_MAX { Refusals::Many } else { Refusals::Few }
+    }
+
+    /// Notes that an assistant calls.
+    pub fn call(&mut self, who: &Assistant, now_ms: i64) -> Calls {
+        let count = self.called.entry(who.clone()).or_default().add(now_ms);
+        if count > CALLS_MAX { Calls::TooMany } else { Calls::Enough }
     }
 }
 
@@ -86,11 +119,19 @@ mod tests {
     fn cns_8_many_refusals_are_counted_together() {
         let (one, other) = (Assistant::new("one").unwrap(), Assistant::new("other").unwrap());
         let mut pace = Pace::default();
+        let now = |ms: i64| 1_000_000 + ms;
         for n in 0..REFUSALS_MAX {
-            assert_eq!(pace.refuse(&one, i64::from(n)), Refusals::Few);
+            assert_eq!(pace.refuse(Some(&one), now(i64::from(n))), Refusals::Few);
         }
-        assert_eq!(pace.refuse(&one, 59_999), Refusals::Many);
-        assert_eq!(pace.refuse(&other, 59_999), Refusals::Few);
-        assert_eq!(pace.refuse(&one, 60_000), Refusals::Few);
+        assert_eq!(pace.refuse(Some(&one), now(59_999)), Refusals::Many);
+        assert_eq!(pace.refuse(Some(&other), now(59_999)), Refusals::Few);
+        assert_eq!(pace.refuse(None, now(59_999)), Refusals::Few);
+        assert_eq!(pace.refuse(Some(&one), now(60_000)), Refusals::Few);
+        for _ in 0..CALLS_MAX {
+            assert_eq!(pace.call(&one, now(0)), Calls::Enough);
+        }
+        assert_eq!(pace.call(&one, now(59_999)), Calls::TooMany);
+        assert_eq!(pace.call(&other, now(59_999)), Calls::Enough);
+        assert_eq!(pace.call(&one, now(60_000)), Calls::Enough);
     }
 }

@@ -84,6 +84,14 @@ impl Open {
         self.second_uses.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A record, deleted or not, for somebody whose looking keeps no lock open.
+    pub(crate) fn peek_row(&self, id: RecordId) -> Result<Option<Row>, DbError> {
+        match (self.first.db.record(id)?, self.second()) {
+            (None, Some(second)) => second.db.record(id),
+            (row, _) => Ok(row),
+        }
+    }
+
     /// A record, deleted or not.
     pub(crate) fn record_row(&self, id: RecordId) -> Result<Option<Row>, DbError> {
         if let Some(row) = self.first.db.record(id)? {

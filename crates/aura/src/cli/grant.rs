@@ -220,7 +220,7 @@ impl Revoke {
 /// Who may do something now, for `aura status`.
 pub(crate) fn summary(screen: &Screen, grants: &[view::Grant]) -> Result<(), Failure> {
     if grants.is_empty() {
-        return screen.line("Assistants  none may read anything: aura connect NAME");
+        return screen.line("Assistants  none may read anything");
     }
     for (at, granted) in grants.iter().enumerate() {
         let head = if at == 0 { "Assistants  " } else { INDENT };

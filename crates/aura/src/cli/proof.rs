@@ -115,7 +115,7 @@ fn show_event(screen: &Screen, item: &Value, event: &Event) -> Result<(), Failur
     let times = (event.count != 1).then(|| format!("{}x", count(event.count)));
     let about = (!event.categories.is_empty()).then(|| event.categories.join(", "));
     let rest: Vec<String> = [outcome, times, about].into_iter().flatten().collect();
-    let text = format!("{when}  {:<10} {:<14} {}", event.who, event.action, rest.join(" "));
+    let text = format!("{when}  {:<17} {:<14} {}", event.who, event.action, rest.join(" "));
     screen.line(&wrap(text.trim_end(), screen.width(), &" ".repeat(47)))
 }
 

@@ -278,13 +278,12 @@ fn show(context: &Context, status: &view::Status) -> Result<(), Failure> {
         let text = wrap(&format!("  warning   {warning}"), screen.width(), "            ");
         screen.line(&screen.bad(&text))?;
     }
-    if let Some(grants) = &status.grants {
-        grant::summary(screen, grants)?;
-    }
     device::summary(screen, &status.devices)?;
     store::summary(screen, &status.stores)?;
     screen.line("Backup      none: keep a copy of `aura export --archive FILE`")?;
-    screen.line("Assistants  none")?;
+    if let Some(grants) = &status.grants {
+        grant::summary(screen, grants)?;
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use aura_vault::grant::{Assistant, Terms};
 use serde_json::{Value, json};
 
 use super::reply::Reply;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 use crate::moment::rfc3339;
 use crate::secret::Secret;
 use crate::view;
@@ -82,11 +82,6 @@ pub(super) fn show(granted: Granted) -> view::Grant {
         records,
         why: terms.why,
     }
-}
-
-/// A failure for a program that asks for what nobody granted.
-pub(super) fn not_for_assistants() -> Failure {
-    Failure::new(Exit::Refused, "An assistant may not ask for this.").safe("Nothing was changed.")
 }
 
 /// What is granted, in the words of an id.

@@ -61,7 +61,7 @@ impl Desk {
     ) -> Result<Value, Failure> {
         match request {
             Request::Ask(asking) => guest::answer(&self.keeper, coming, asking),
-            _ => Err(consent::not_for_assistants()),
+            _ => guest::turn_away(&self.keeper, coming),
         }
     }
 

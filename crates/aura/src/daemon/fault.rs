@@ -284,7 +284,7 @@ impl From<GateError> for Failure {
                 .next("The person can grant it: aura grant add NAME --category ..."),
             GateError::NotShown | GateError::FieldsOnly => Failure::new(Exit::Refused, what)
                 .safe("Nothing was shown, and it is on the record."),
-            GateError::TooManyRefusals => {
+            GateError::TooMany => {
                 Failure::new(Exit::Refused, what).safe("Nothing was shown; all are on the record.")
             }
             GateError::NotConnected => Failure::new(Exit::Refused, what)

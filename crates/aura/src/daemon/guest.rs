@@ -15,6 +15,8 @@ use crate::wire::{Asking, Coming};
 
 /// Records that one answer has unless it is asked for another number.
 const LIMIT: usize = 10;
+/// Made in 1970: no record has it.
+const NO_RECORD: RecordId = RecordId([0; 16]);
 
 /// Answers an assistant. Each time it shows its key anew, so that it counts no more as soon as it was sent away.
 pub(super) fn answer(
@@ -22,11 +24,23 @@ pub(super) fn answer(
     (coming, program): (&Coming, Option<&str>),
     asking: Asking,
 ) -> Result<Value, Failure> {
+    Ok(act(&enter(keeper, (coming, program))?, asking)?)
+}
+
+/// Refuses an assistant what only the person may ask for, on the record.
+pub(super) fn turn_away(
+    keeper: &Keeper,
+    coming: (&Coming, Option<&str>),
+) -> Result<Value, Failure> {
+    enter(keeper, coming)?.turn_away()?;
+    Ok(Value::Null)
+}
+
+fn enter(keeper: &Keeper, (coming, program): (&Coming, Option<&str>)) -> Result<Guest, Failure> {
     let who = assistant(&coming.name)?;
-    keeper.with_guest(|vault| {
-        let guest = vault.guest(who, coming.key.reveal(), program)?;
-        Ok(act(&guest, asking)?)
-    })
+    // Where the system could tell which program it is, and does not, no key counts.
+    let key = if program.is_none() && cfg!(target_os = "linux") { "" } else { coming.key.reveal() };
+    keeper.with_guest(|vault| Ok(vault.guest(who, key, program)?))
 }
 
 fn act(guest: &Guest, asking: Asking) -> Result<Value, GateError> {
@@ -36,11 +50,8 @@ fn act(guest: &Guest, asking: Asking) -> Result<Value, GateError> {
             let found: Vec<_> = answer.found.iter().map(excerpt).collect();
             json!({ "records": found, "more_withheld_by_a_limit": answer.is_cut })
         }
-        Asking::Get { id } => match RecordId::parse(&id) {
-            // It is as if it were not there, and no grant is needed to learn that.
-            None => return Err(GateError::NotShown),
-            Some(id) => shown(&guest.get(id)?),
-        },
+        // What is no id is the id of no record: that it was asked for is on the record as well.
+        Asking::Get { id } => shown(&guest.get(RecordId::parse(&id).unwrap_or(NO_RECORD))?),
         Asking::Count { query } => json!({ "count": guest.count(&query)? }),
         Asking::Grants => {
             let grants: Vec<_> = guest.grants()?.into_iter().map(granted).collect();

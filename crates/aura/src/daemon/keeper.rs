@@ -6,7 +6,7 @@
 
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,6 +34,25 @@ use crate::wire::{Cost, Second, Way};
 
 /// How long whoever waits for a turn of their own waits between two looks.
 const TURN: Duration = Duration::from_millis(10);
+/// So often it is looked again whether an assistant has gone by, each time after so long.
+const GUEST_PAUSES: u32 = 50;
+const GUEST_PAUSE: Duration = Duration::from_millis(1);
+
+/// One assistant at the door, until it is dropped.
+struct Inside<'a>(&'a AtomicUsize);
+
+impl<'a> Inside<'a> {
+    fn new(guests: &'a AtomicUsize) -> Self {
+        guests.fetch_add(1, Ordering::SeqCst);
+        Self(guests)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 enum State {
     /// There is no vault in the folder yet.
@@ -51,6 +70,8 @@ pub(crate) struct Keeper {
     /// The vault's local store, for whoever moves sealed bytes without the vault. It is closed with the vault.
     local: Mutex<Option<(VaultId, Weak<LocalStore>)>>,
     is_locking: AtomicBool,
+    /// How many assistants are at the door.
+    guests: AtomicUsize,
     /// How often it was locked: what counts until then does not count after.
     locks: AtomicU64,
     /// Whether secrets may have left traces in memory since the process began.
@@ -113,6 +134,7 @@ impl Keeper {
             state: RwLock::new(state),
             local: Mutex::new(local),
             is_locking: AtomicBool::new(false),
+            guests: AtomicUsize::new(0),
             locks: AtomicU64::new(0),
             is_worn: AtomicBool::new(false),
             last_use: Mutex::new(Instant::now()),
@@ -146,6 +168,7 @@ impl Keeper {
         &self,
         act: impl FnOnce(&Vault<Unlocked>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        let _inside = Inside::new(&self.guests);
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         match &*state {
             State::Open(vault) => act(vault),
@@ -466,10 +489,18 @@ impl Keeper {
 
     /// For how long nobody has used the vault. Nothing while somebody does.
     pub(crate) fn idle(&self) -> Duration {
-        // A long task holds the state: it is in use, whenever it began.
-        if self.state.try_write().is_err() {
-            self.touch();
+        for _ in 0..GUEST_PAUSES {
+            if self.state.try_write().is_ok() {
+                return self.last_use().elapsed();
+            }
+            // An assistant is at the door for a moment; that is no use.
+            if self.guests.load(Ordering::SeqCst) == 0 {
+                break;
+            }
+            thread::sleep(GUEST_PAUSE);
         }
+        // A long task holds the state: it is in use, whenever it began.
+        self.touch();
         self.last_use().elapsed()
     }
 

@@ -2,7 +2,6 @@
 //! Which program is at the other end of a connection: asked of the system, never of the caller.
 
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 
 use rustix::process::Pid;
 
@@ -10,15 +9,18 @@ use rustix::process::Pid;
 /// `aura mcp`. Nothing where the system does not tell.
 pub(super) fn program(stream: &UnixStream) -> Option<String> {
     let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
-    let own = std::env::current_exe().ok();
+    let own = executable(rustix::process::getpid())?;
     let speaker = executable(peer.pid)?;
-    let program =
-        if Some(&speaker) == own.as_ref() { executable(parent(peer.pid)?)? } else { speaker };
-    program.into_os_string().into_string().ok()
+    let program = if speaker == own { executable(parent(peer.pid)?)? } else { speaker };
+    // Aura is started by everybody.
+    Some(program).filter(|program| *program != own)
 }
 
-fn executable(pid: Pid) -> Option<PathBuf> {
-    std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok()
+/// The path of a process's program; also of one that was replaced by a newer version meanwhile.
+fn executable(pid: Pid) -> Option<String> {
+    let path = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok()?;
+    let path = path.into_os_string().into_string().ok()?;
+    Some(path.strip_suffix(" (deleted)").map_or(path.clone(), str::to_owned))
 }
 
 fn parent(pid: Pid) -> Option<Pid> {
@@ -38,11 +40,10 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_process_has_a_program_and_a_parent() {
         let own = Pid::from_raw(i32::try_from(std::process::id()).unwrap()).unwrap();
-        assert_eq!(executable(own), std::env::current_exe().ok());
+        assert_eq!(executable(own), std::env::current_exe().unwrap().to_str().map(str::to_owned));
         assert_eq!(parent(own), rustix::process::getppid());
         // Both ends are this program: its parent is who counts.
         let (one, _other) = UnixStream::pair().unwrap();
-        let started_by = executable(parent(own).unwrap()).unwrap();
-        assert_eq!(program(&one), started_by.to_str().map(str::to_owned));
+        assert_eq!(program(&one), executable(parent(own).unwrap()));
     }
 }
