@@ -522,3 +522,26 @@ fn log_12_every_refusal_is_on_the_record() {
     let refused: Vec<_> = refused.iter().map(|event| (event.action, event.outcome)).collect();
     assert_eq!(refused, [Action::Search, Action::Connect].map(|a| (a, Outcome::Refused)));
 }
+
+/// What an assistant looks at behind the second lock keeps that no longer open, nor does what it may not see.
+#[test]
+fn an_assistant_uses_no_second_lock() {
+    let bench = Bench::new();
+    let (vault, _) = bench.create_with(Some("another battery staple"));
+    vault.unlock_second("another battery staple").unwrap();
+    let session = owner(&vault);
+    let add = |category| session.add(&draft(Kind::Note, category, "one", CANARY)).unwrap();
+    let [health, login] = [Category::Health, Category::Credentials].map(add);
+    session.give(&claude(), terms(&[Category::Health])).unwrap();
+    let guest = door(&vault);
+    let uses = vault.second_uses();
+    assert_eq!(ids(&guest, CANARY), [health]);
+    assert_eq!(guest.get(health).unwrap().id, health);
+    assert!(guest.get(login).is_err());
+    assert_eq!(vault.second_uses(), uses);
+    session.get(health).unwrap();
+    assert!(vault.second_uses() > uses);
+    vault.lock_second().unwrap();
+    assert_eq!(ids(&guest, CANARY), []);
+    assert!(matches!(guest.get(health), Err(GateError::NotShown)));
+}

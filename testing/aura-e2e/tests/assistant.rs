@@ -8,6 +8,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use aura_e2e::{Person, program};
 use serde_json::{Value, json};
@@ -206,6 +207,24 @@ fn a_locked_vault_and_broken_frames() {
         writeln!(wire.input.as_mut().unwrap(), "{frame}").unwrap();
     }
     assert_eq!(wire.finds(CANARY).len(), 1);
+}
+
+/// An assistant that asks without a pause keeps no vault open.
+#[test]
+fn an_assistant_keeps_no_vault_open() {
+    let nora = nora();
+    nora.does(["grant", "add", "claude", "--category", "notes"]);
+    let mut wire = Wire::open(mcp(&nora, "claude"));
+    nora.does(["lock", "--stop"]);
+    nora.does(["--idle", "2s", "unlock"]);
+    let begun = Instant::now();
+    loop {
+        let (is_error, text) = wire.call("aura_search", &json!({ "query": CANARY }));
+        if is_error && text.contains("locked") {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "{text}");
+    }
 }
 
 /// The official SDK for Python: it lists the tools, searches, gets, and is refused, as people's clients are.
