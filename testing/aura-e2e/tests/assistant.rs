@@ -5,7 +5,8 @@
 //! without it as well.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is a failed test")]
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -159,8 +160,7 @@ fn ast_01_an_assistant_gets_what_was_granted_and_nothing_else() {
     );
 }
 
-/// attack AST-11: the key in the hands of another program, or none, opens nothing; nor does a connection that has shown
-/// an assistant's key become the person's again.
+/// attack AST-11: the key in the hands of another program, or none, opens nothing.
 #[test]
 fn ast_11_a_copied_key_opens_nothing() {
     let nora = nora();
@@ -183,6 +183,41 @@ fn ast_11_a_copied_key_opens_nothing() {
     nora.does(["connect", "claude", "--remove"]);
     assert!(!key.exists());
     assert!(Wire::open(mcp(&nora, "claude")).call("aura_status", &json!({})).0);
+}
+
+/// attack AST-01: a connection that was opened for an assistant never becomes the person's again.
+#[test]
+fn ast_01_a_guest_asks_for_nothing_of_the_persons() {
+    let nora = nora();
+    let mut stream = UnixStream::connect(nora.home().join("daemon.sock")).unwrap();
+    let mut ask = |request: Value| {
+        let bytes = request.to_string().into_bytes();
+        stream.write_all(&u32::try_from(bytes.len()).unwrap().to_be_bytes()).unwrap();
+        stream.write_all(&bytes).unwrap();
+        let mut length = [0; 4];
+        stream.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+        stream.read_exact(&mut answer).unwrap();
+        serde_json::from_slice::<Value>(&answer).unwrap()
+    };
+    let key = std::fs::read_to_string(nora.home().join("assistants/claude.key")).unwrap();
+    let key: String = key.trim().bytes().map(|byte| format!("{byte:02x}")).collect();
+    let come = ask(json!({ "Come": { "name": "claude", "key": key } }));
+    assert!(come.get("Done").is_some(), "{come}");
+    for request in
+        [json!("Status"), json!({ "Search": { "query": CANARY, "limit": 9 } }), json!("Grants")]
+    {
+        let answer = ask(request);
+        assert!(answer["Failed"]["what"].is_string(), "{answer}");
+        assert!(!answer.to_string().contains(CANARY), "{answer}");
+    }
+    assert!(ask(json!({ "Ask": "Grants" })).get("Done").is_some(), "what an assistant may ask");
+    let refused = nora.lists(["audit", "show"]).into_iter().filter(|event| {
+        event["who"] == "assistant:claude"
+            && event["action"] == "connect"
+            && event["outcome"] == "refused"
+    });
+    assert_eq!(refused.count(), 3);
 }
 
 /// While the vault is locked an assistant learns that, and opens nothing; frames that are none end nothing.
