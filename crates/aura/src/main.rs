@@ -35,6 +35,8 @@ mod daemon;
 
 mod client;
 
+mod connect;
+
 mod cli;
 
 use std::process::ExitCode;

@@ -155,6 +155,11 @@ impl Person {
             .current_dir(self.folder.path())
             .env("AURA_COST", "least")
             .env("NO_COLOR", "1")
+            // Whatever clients of assistants the machine has, here are those that a test puts into the folder.
+            .env("HOME", self.folder.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("CLAUDE_CONFIG_DIR")
+            .env_remove("CODEX_HOME")
             .env_remove("AURA_HOME")
             .env_remove("AURA_PASSWORD_FILE")
             .env_remove("AURA_SECOND_PASSWORD_FILE")
