@@ -337,4 +337,16 @@ fn what_is_not_this_persons_is_left_alone() {
     assert!(link.symlink_metadata().unwrap().is_symlink());
     assert!(fs::read_to_string(&dotfiles).unwrap().contains("\"aura\""));
     assert!(nora.path("dotfiles/mcp.json.before-aura").exists());
+    // Damaged since: the assistant is sent away all the same, and what could not be done is said. What is another
+    // client's is not spoken of.
+    file(&nora, ".gemini/settings.json", "{ hunter2");
+    fs::write(&dotfiles, format!("{} }}", fs::read_to_string(&dotfiles).unwrap())).unwrap();
+    let before = fs::read(&dotfiles).unwrap();
+    let done = nora.types(["connect", "cursor", "--undo", "--yes"]);
+    assert!(
+        done.code == 7 && done.err.contains("Cursor") && !done.err.contains("Gemini"),
+        "{done:?}"
+    );
+    assert_eq!(fs::read(&dotfiles).unwrap(), before);
+    assert!(!key(&nora, "cursor").exists());
 }

@@ -412,7 +412,7 @@ impl Job<'_> {
     /// Sends an assistant away, then takes out its entry wherever there is one.
     fn remove(&self, name: &str, folders: Option<&Folders>) -> Result<Exit, Failure> {
         let screen = self.screen();
-        let mut plans = Vec::new();
+        let (mut plans, mut exit) = (Vec::new(), Exit::Done);
         for (known, file) in folders.map(clients::here).unwrap_or_default() {
             match Plan::take(known, &file, &self.home, name) {
                 Ok(Some(plan)) => plans.push(plan),
@@ -422,6 +422,7 @@ impl Job<'_> {
                     let text = fs::read_to_string(&file).unwrap_or_default();
                     if known.id == name || text.contains(self.home.as_str()) {
                         tell(&failure.to_string());
+                        exit = Exit::Partly;
                     }
                 }
             }
@@ -440,7 +441,7 @@ impl Job<'_> {
                 screen.say("What was granted to it stays: aura grant ls")?;
             }
         }
-        let (mut files, mut exit) = (Vec::new(), Exit::Done);
+        let mut files = Vec::new();
         for plan in &plans {
             let Some((folders, diff)) = folders.zip(plan.diff()) else { continue };
             screen.say("")?;

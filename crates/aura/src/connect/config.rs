@@ -272,6 +272,14 @@ mod tests {
             back,
             format!("{{\n  \"mcpServers\": {{{other} // mine\n  }},\n  \"a\": 1\n}}\n")
         );
+        // A comment of theirs stays, wherever it is.
+        let remark = after.replace("    }\n  },", "    } // mine\n  } /* theirs */,");
+        let back = servers().take(&remark, &entry(), Some(before)).unwrap().unwrap();
+        assert_eq!(back, "{\n  \"mcpServers\": {\n // mine\n  } /* theirs */,\n  \"a\": 1\n}\n");
+        let remark = put(&servers(), "{\n  \"mcpServers\": {\n    \"b\": {}\n  }\n}\n");
+        let remark = remark.replace("    },", "    } /* mine */,");
+        let back = servers().take(&remark, &entry(), None).unwrap().unwrap();
+        assert_eq!(back, "{\n  \"mcpServers\": {\n /* mine */\n    \"b\": {}\n  }\n}\n");
         // The client has added to our own entry.
         let added = after.replace("\"command\"", "\"disabled\": false,\n      \"command\"");
         let back = servers().take(&added, &entry(), Some(before)).unwrap().unwrap();
@@ -302,6 +310,10 @@ mod tests {
         let more = format!("{after}timeout = 5 # s\n# new\n[new]\na = 1\n");
         let back = codex().take(&more, &entry(), Some(before)).unwrap().unwrap();
         assert_eq!(back, format!("{before}\n# new\n[new]\na = 1\n"));
+        // What was put into our table must not end up in another one.
+        let line = format!("{before}\n");
+        let more = format!("{}timeout = 5\n", put(&codex(), &line));
+        assert_eq!(codex().take(&more, &entry(), Some(&line)).unwrap().unwrap(), line);
         let more = format!("{after}\n[new]\na = 1\n");
         let back = codex().take(&more, &entry(), Some(before)).unwrap().unwrap();
         assert_eq!(back, format!("{before}\n[new]\na = 1\n"));

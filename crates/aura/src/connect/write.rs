@@ -199,10 +199,21 @@ mod tests {
             held.replace(Some("four")).unwrap().unwrap().ends_with("settings.json.before-aura-2")
         );
         assert_eq!(held.backups(), ["two", "one"]);
+        // The newest is the last one before a change, also if an older one says the same.
+        fs::write(&file, "one").unwrap();
+        let held = Held::read(&file).unwrap();
+        assert!(
+            held.replace(Some("five")).unwrap().unwrap().ends_with("settings.json.before-aura-3")
+        );
         // Nothing else is left beside it.
         assert_eq!(
             names(folder.path()),
-            ["settings.json", "settings.json.before-aura", "settings.json.before-aura-2"]
+            [
+                "settings.json",
+                "settings.json.before-aura",
+                "settings.json.before-aura-2",
+                "settings.json.before-aura-3",
+            ]
         );
         assert!(Held::read(&file).unwrap().replace(None).unwrap().is_some());
         assert!(!file.exists());
@@ -257,6 +268,9 @@ mod tests {
         let file = folder.path().join("mcp.json");
         fs::write(&file, [0xff, 0xfe]).unwrap();
         assert!(said(&file).contains("is not UTF-8"));
+        let large = folder.path().join("large");
+        File::create(&large).unwrap().set_len(BYTES_MAX + 1).unwrap();
+        assert!(said(&large).contains("is too large"));
         let file = if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(&file, Some(65534), None).unwrap();
             file
@@ -264,6 +278,16 @@ mod tests {
             PathBuf::from("/etc/hosts")
         };
         assert!(said(&file).contains("belongs to somebody else"));
+    }
+
+    /// What was written under another name goes when it cannot take the file's place.
+    #[test]
+    fn nothing_unfinished_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        assert!(Held { path: taken, content: None }.write("two").is_err());
+        assert_eq!(names(folder.path()), ["taken"]);
     }
 
     /// Where nothing can be written nothing is, and nothing is left behind. Root may write everywhere, so that a
