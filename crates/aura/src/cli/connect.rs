@@ -20,6 +20,7 @@ use crate::connect::clients::{self, Folders, Known, Meant};
 use crate::connect::diff::{Diff, Mark};
 use crate::connect::entry::Start;
 use crate::connect::plan::{self, Plan, There};
+use crate::connect::program;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, clean, note, tell, wrap};
 use crate::secret::{self, Secret};
@@ -89,8 +90,7 @@ fn home(context: &Context) -> Result<String, Failure> {
 
 /// This program as an entry has it.
 fn program() -> Result<String, Failure> {
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("aura"));
-    program.into_os_string().into_string().map_err(|_| {
+    program::path().into_os_string().into_string().map_err(|_| {
         Failure::usage("The path of this program is not UTF-8.", "Put it into another folder.")
     })
 }
