@@ -147,9 +147,7 @@ fn a_client_is_connected_and_given_back_byte_for_byte() {
     nora.does(["grant", "add", "cursor", "--category", "notes"]);
     let (is_error, text) = calls(started(entry), "aura_search", &search);
     assert!(!is_error && text.contains("Keys"), "{text}");
-    // No secret is in it, nor in what is kept beside it.
     let secret = fs::read_to_string(key(&nora, "cursor")).unwrap();
-    assert!(!everything(&nora.path("")).contains(secret.trim()));
     // Again: a new key, and nothing changes in the file.
     let before = fs::read(&cursor).unwrap();
     let again = nora.asks(["connect", "cursor"]);
@@ -171,6 +169,25 @@ fn a_client_is_connected_and_given_back_byte_for_byte() {
     assert_eq!(undone["files"][0]["written"], true);
     assert_eq!(fs::read_to_string(&cursor).unwrap(), CURSOR);
     assert_eq!(nora.tries(["connect", "cursor", "--undo"]).code, 4);
+}
+
+/// attack AST-11: whoever steals a client's configuration, or what is kept beside it, has no key.
+#[test]
+fn ast_11_no_configuration_holds_a_key() {
+    let nora = Person::new();
+    file(&nora, ".cursor/mcp.json", CURSOR);
+    file(&nora, ".codex/config.toml", CODEX);
+    for name in ["cursor", "codex"] {
+        let done = nora.does(["--json", "connect", name, "--yes"]);
+        let secret = fs::read_to_string(key(&nora, name)).unwrap();
+        assert_eq!(secret.trim().len(), 64);
+        let told = everything(&nora.path("")) + &done.out + &done.err;
+        assert!(told.contains("mcp_servers") || name == "cursor");
+        assert!(!told.contains(secret.trim()), "{name}");
+        let again = nora.does(["connect", name, "--print"]);
+        let secret = fs::read_to_string(key(&nora, name)).unwrap();
+        assert!(!(again.out + &again.err).contains(secret.trim()), "{name}");
+    }
 }
 
 /// Every client that is here, whatever its format; one that is damaged is left alone and keeps no other one from it.

@@ -341,7 +341,7 @@ impl Job<'_> {
         self.screen().say(&wrap(text.trim_end(), self.screen().width(), ""))
     }
 
-    /// Makes a key and keeps it. Returns the connection to the open vault.
+    /// Makes a key, which takes the place of one that was there (CNS-11), and keeps it. Returns the connection to the open vault.
     fn gives_key(&self, name: &str) -> Result<Client, Failure> {
         let mut client = self.context.open_first()?;
         let view::Connected { key } = client.ask(&Request::Connect { name: name.to_owned() })?;
