@@ -53,7 +53,8 @@ CATEGORIES = ("calendar contacts mail messages notes tasks files memory health f
               "profile").split()
 ACTIONS = ("create unlock failed-unlock lock read search write delete import export slot-add slot-remove rotate "
            "anomaly rebuild read-audit unlock-second failed-unlock-second lock-second "
-           "device-add device-confirm device-revoke compact device-retire").split()
+           "device-add device-confirm device-revoke compact device-retire "
+           "grant ungrant count connect disconnect").split()
 
 
 # ---------------------------------------------------------------- codec.md

@@ -36,7 +36,7 @@ use crate::state::Act;
 use crate::vault::{Unlocked, Vault};
 use crate::view;
 
-pub use audit_view::{AuditVerdict, Logged};
+pub use audit_view::{AuditVerdict, Exported, Logged};
 pub use consent::Granted;
 pub use found::Found;
 pub use guest::{ANSWER_MAX, ATTACHMENTS, Excerpt, Excerpts, Guest, Shown};

@@ -38,7 +38,7 @@ mod revoke;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use aura_protocol::authority::{AuthorityError, Placed, Roster, decode_body};
+use aura_protocol::authority::{AuthorityError, Placed, Roster, SignedStatement, decode_body};
 use aura_protocol::entry::Entry;
 use aura_protocol::head::{Head, Position};
 use aura_protocol::id::{CollectionId, FeedId, SlotId, VaultId};
@@ -345,6 +345,11 @@ fn placed(log: &dyn LocalLog) -> Result<Vec<Placed>, VaultError> {
         read_statements(log, feed, (&mut statements, &mut malformed))?;
     }
     Ok(statements)
+}
+
+/// Every statement of the log.
+pub(crate) fn every_statement(log: &dyn LocalLog) -> Result<Vec<SignedStatement>, VaultError> {
+    Ok(placed(log)?.into_iter().map(|placed| placed.statement).collect())
 }
 
 /// The statements of one feed. A body that is none leaves the others as they are (AUT-16): any listed device

@@ -374,6 +374,7 @@ pub(crate) struct Lost {
 pub(crate) struct Event {
     pub(crate) number: u64,
     pub(crate) device: String,
+    pub(crate) incarnation: String,
     pub(crate) time: String,
     pub(crate) who: String,
     pub(crate) action: String,
@@ -382,6 +383,9 @@ pub(crate) struct Event {
     pub(crate) count: u64,
     pub(crate) grant: String,
     pub(crate) hash: String,
+    /// Its bytes, in an export alone.
+    #[serde(default, rename = "event", skip_serializing_if = "Option::is_none")]
+    pub(crate) encoded: Option<String>,
 }
 
 /// `aura audit verify`.

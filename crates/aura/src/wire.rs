@@ -19,7 +19,7 @@ use crate::faraway::Faraway;
 use crate::secret::Secret;
 
 /// Changes with every change of what is said.
-pub(crate) const VERSION: u32 = 6;
+pub(crate) const VERSION: u32 = 7;
 /// The largest request: a record with its text.
 pub(crate) const REQUEST_BYTES_MAX: u32 = 32 << 20;
 /// The largest frame of an answer: a record with its history.

@@ -401,7 +401,8 @@ fn an_exported_audit_log_has_the_events_that_its_verdict_is_about() {
     nora.does(["audit", "export", file.to_str().unwrap()]);
     let text = fs::read_to_string(file).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let (last, events) = lines.split_last().unwrap();
+    let (last, before) = lines.split_last().unwrap();
+    let events: Vec<_> = before.iter().filter(|line| line.get("number").is_some()).collect();
     assert_eq!(last["verdict"]["size"], events.len());
     assert_eq!(last["verdict"]["ok"], true);
     // That it was read is in it.

@@ -2,13 +2,16 @@
 //! Reading the audit log, and proving that nothing in it was removed, changed or reordered.
 //!
 //! The proof rebuilds every device incarnation's tree from the sealed events and compares its root with
-//! the checkpoint that the device's newest head carries, signed by its log key.
-//! Source: spec/audit-events.md, rules LOG-12 to LOG-14.
+//! the checkpoint that the device's newest head carries, signed by its log key. What a stranger needs to do
+//! the same is handed on with the events. Source: spec/audit-events.md, rules LOG-12 to LOG-14;
+//! spec/audit-export.md, rules AEX-1 to AEX-4.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use aura_protocol::authority::{Claim, SignedStatement, SlotKind};
+use aura_protocol::codec::Encode as _;
 use aura_protocol::head::{Head, Position};
-use aura_protocol::id::{DeviceId, FeedId, Hash, Incarnation};
+use aura_protocol::id::{DeviceId, FeedId, Hash, Incarnation, VaultId};
 use aura_protocol::log::{Frontier, NoteKey, open_note};
 
 use super::{GateError, Session};
@@ -16,20 +19,47 @@ use crate::audit::{self, Action, Event};
 use crate::feed::QuarantineReason;
 use crate::keyring::Purpose;
 use crate::op::Change;
+use crate::open::Quarantined;
 use crate::open::lock;
-use crate::vault::read_roster;
+use crate::vault::{every_statement, read_roster};
 
 /// An event as logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
-    /// Its place in its device's log, from 0.
+    /// Its place in its log, from 0.
     pub number: u64,
     /// Whose log.
     pub device: DeviceId,
+    /// Of which of its lives.
+    pub incarnation: Incarnation,
     /// What happened.
     pub event: Event,
     /// Its hash as a leaf.
     pub leaf: Hash,
+}
+
+/// A piece of what proves the log to somebody who has nothing else, in this order (AEX-1 to AEX-4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exported<'a> {
+    /// Whose log it is, which device wrote this, and how many statements follow.
+    Begin {
+        /// The vault.
+        vault: VaultId,
+        /// The device that exports.
+        device: DeviceId,
+        /// In which of its lives.
+        incarnation: Incarnation,
+        /// How many statements follow.
+        statements: u64,
+    },
+    /// A signed statement by which devices are listed, encoded.
+    Statement(Vec<u8>),
+    /// An event that this version knows, and its bytes.
+    Event(Logged, &'a [u8]),
+    /// An event that this version does not know: its place, its bytes, and its hash as a leaf.
+    Unknown((DeviceId, Incarnation, u64), &'a [u8], Hash),
+    /// The signed head that ends a log, encoded.
+    Head(Vec<u8>),
 }
 
 /// What verifying the audit log came to.
@@ -39,7 +69,7 @@ pub struct AuditVerdict {
     pub is_ok: bool,
     /// Events in all logs.
     pub size: u64,
-    /// The root of this device's log.
+    /// The root of this device's present log.
     pub root: Hash,
     /// The first thing that fails, in words; `None` if nothing does.
     pub first_bad: Option<String>,
@@ -73,8 +103,7 @@ impl Session {
         for (feed, upto) in self.audit_feeds(self.open.log.feeds()?) {
             self.each_event(feed, upto, &mut |number, encoded| {
                 if let Ok(event) = Event::parse(encoded) {
-                    let leaf = Event::leaf(encoded);
-                    each(Logged { number, device: feed.device, event, leaf });
+                    each(logged(feed, number, event, encoded));
                 }
             })?;
         }
@@ -108,23 +137,26 @@ impl Session {
         self.prove_audit(&mut |_| {})
     }
 
-    /// Hands on every event, oldest first by device, and verifies exactly these. That the log is read is
-    /// on the record before, and among them.
+    /// Hands on every event, oldest first by device, with what proves them, and verifies exactly these. That the log
+    /// is read is on the record before, and among them.
     ///
     /// # Errors
     /// When the principal may not, or the vault cannot be read or written.
-    pub fn export_audit(&self, each: &mut dyn FnMut(Logged)) -> Result<AuditVerdict, GateError> {
+    pub fn export_audit(
+        &self,
+        each: &mut dyn FnMut(Exported<'_>),
+    ) -> Result<AuditVerdict, GateError> {
         self.decide(Action::ReadAudit)?;
         self.count(Action::ReadAudit, None, 1);
         self.tick()?;
         self.prove_audit(each)
     }
 
-    fn prove_audit(&self, each: &mut dyn FnMut(Logged)) -> Result<AuditVerdict, GateError> {
+    fn prove_audit(&self, each: &mut dyn FnMut(Exported<'_>)) -> Result<AuditVerdict, GateError> {
         let mut verdict =
             AuditVerdict { is_ok: true, size: 0, root: Frontier::new().root(), first_bad: None };
         let mut feeds: BTreeMap<(DeviceId, Incarnation), (FeedId, u64)> = BTreeMap::new();
-        let (own, heads, arriving) = {
+        let (own, mut heads, arriving) = {
             // Feeds and heads of one moment: nobody writes in between.
             let pen = lock(&self.open.pen);
             let (all, heads) = self.open.moment()?;
@@ -132,13 +164,16 @@ impl Session {
                 feeds.insert((feed.device, feed.incarnation), (feed, upto));
             }
             let arriving = self.open.arriving(&heads);
-            (pen.device().id(), heads, arriving)
+            ((pen.device().id(), pen.device().incarnation), heads, arriving)
         };
+        heads.sort_by_key(|signed| signed.claim().ok().map(|head| (head.device, head.incarnation)));
+        self.begin_export(own, each);
         let roster = read_roster(self.open.log.as_ref(), self.open.vault).ok();
         for signed in heads {
             let Ok(claim) = signed.claim() else { continue };
             let feed = feeds.remove(&(claim.device, claim.incarnation));
             let device = roster.as_ref().and_then(|(roster, _)| roster.device(claim.device));
+            let encoded = signed.to_bytes();
             let Some(head) = device.and_then(|device| signed.verify(&device.keys.sign).ok()) else {
                 verdict.bad(claim.device, "the device's signed head does not verify");
                 continue;
@@ -152,18 +187,26 @@ impl Session {
                 self.each_event(feed, upto, &mut |number, encoded| {
                     let leaf = Event::leaf(encoded);
                     frontier.push(leaf);
-                    if let Ok(event) = Event::parse(encoded) {
-                        each(Logged { number, device: feed.device, event, leaf });
-                    }
+                    each(if let Ok(event) = Event::parse(encoded) {
+                        Exported::Event(logged(feed, number, event, encoded), encoded)
+                    } else {
+                        let place = (feed.device, feed.incarnation, number);
+                        Exported::Unknown(place, encoded, leaf)
+                    });
                 })?;
             }
+            each(Exported::Head(encoded));
             verdict.size = verdict.size.saturating_add(frontier.size());
-            if claim.device == own {
+            if (claim.device, claim.incarnation) == own {
                 verdict.root = frontier.root();
             }
             let log_key = device.map(|device| device.keys.log).unwrap_or_default();
             // What comes while this goes on is read a moment later: its keys may not be known yet.
             let is_arriving = arriving.contains(&(claim.device, claim.incarnation));
+            // The entry that cannot be used says more than that events are missing.
+            if let Some((feed, _)) = feed.filter(|_| !is_arriving) {
+                self.name_unusable(|entry| entry.feed == feed, &mut verdict);
+            }
             if let Some(bad) = check(&head, &log_key, &frontier).filter(|_| !is_arriving) {
                 verdict.bad(claim.device, &bad);
             }
@@ -171,25 +214,70 @@ impl Session {
         for (device, _) in feeds.into_keys() {
             verdict.bad(device, "no signed head speaks of it");
         }
-        let quarantined = lock(&self.open.quarantine).clone();
-        for set_aside in quarantined {
-            let FeedId { device, incarnation, .. } = set_aside.feed;
-            let waits = set_aside.reason == QuarantineReason::NoKey;
-            if waits && arriving.contains(&(device, incarnation)) {
-                continue;
-            }
-            let is_audit = self.open.with_keyring(|keyring| {
-                keyring.purpose(set_aside.feed.collection) == Some(Purpose::Audit)
-            });
-            if is_audit && verdict.first_bad.is_none() {
-                verdict.is_ok = false;
-                verdict.first_bad = Some(format!(
-                    "audit entry {} cannot be used: {}",
-                    set_aside.number, set_aside.reason
-                ));
+        let waits = |entry: &Quarantined| {
+            let FeedId { device, incarnation, .. } = entry.feed;
+            entry.reason == QuarantineReason::NoKey && arriving.contains(&(device, incarnation))
+        };
+        self.name_unusable(|entry| !waits(entry), &mut verdict);
+        Ok(verdict)
+    }
+
+    /// Says of audit entries that were set aside that they cannot be used, the first by number first.
+    fn name_unusable(&self, is_asked: impl Fn(&Quarantined) -> bool, verdict: &mut AuditVerdict) {
+        let mut set_aside = lock(&self.open.quarantine).clone();
+        set_aside.sort_by_key(|entry| (entry.feed.device, entry.feed.incarnation, entry.number));
+        for entry in set_aside.iter().filter(|entry| is_asked(entry)) {
+            let purpose = self.open.with_keyring(|keyring| keyring.purpose(entry.feed.collection));
+            if purpose == Some(Purpose::Audit) {
+                let what = format!("entry {} cannot be used: {}", entry.number, entry.reason);
+                verdict.bad(entry.feed.device, &what);
             }
         }
-        Ok(verdict)
+    }
+
+    /// AEX-2: whose log it is, and by which statements its devices are listed.
+    fn begin_export(
+        &self,
+        (device, incarnation): (DeviceId, Incarnation),
+        each: &mut dyn FnMut(Exported<'_>),
+    ) {
+        let vault = self.open.vault;
+        // Where they cannot be read, no head verifies either, and the verdict says so.
+        let said = every_statement(self.open.log.as_ref()).unwrap_or_default();
+        let (mut genesis, mut others) = (None, BTreeSet::new());
+        for signed in said.iter().filter(|signed| lists_devices(signed, vault)) {
+            if signed.hash() == Hash(vault.0) {
+                genesis = Some(signed.to_bytes());
+            } else {
+                others.insert(signed.to_bytes());
+            }
+        }
+        let all: Vec<Vec<u8>> = genesis.into_iter().chain(others).collect();
+        each(Exported::Begin { vault, device, incarnation, statements: all.len() as u64 });
+        all.into_iter().for_each(|statement| each(Exported::Statement(statement)));
+    }
+}
+
+fn logged(feed: FeedId, number: u64, event: Event, encoded: &[u8]) -> Logged {
+    let FeedId { device, incarnation, .. } = feed;
+    Logged { number, device, incarnation, event, leaf: Event::leaf(encoded) }
+}
+
+/// AEX-3: whether the device list follows from this. What is sealed to somebody, and what a password is stretched
+/// with, proves nothing here and stays at home.
+fn lists_devices(signed: &SignedStatement, vault: VaultId) -> bool {
+    let Ok((statement, _)) = signed.verify() else { return false };
+    match statement.claim {
+        Claim::Genesis { .. } => signed.hash() == Hash(vault.0),
+        Claim::Slot { kind, .. } => kind == SlotKind::Recovery && statement.vault == Some(vault),
+        Claim::Add(_)
+        | Claim::Confirm(_)
+        | Claim::Revoke { .. }
+        | Claim::Close { .. }
+        | Claim::Identity { .. }
+        | Claim::Unslot(_)
+        | Claim::Second(_) => statement.vault == Some(vault),
+        _ => false,
     }
 }
 

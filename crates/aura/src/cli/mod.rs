@@ -16,6 +16,7 @@ mod import;
 mod search;
 mod record;
 mod export;
+mod audit;
 mod proof;
 mod slot;
 mod pair;
@@ -155,7 +156,7 @@ enum Command {
     Mcp(mcp::Mcp),
     /// Who did what
     #[command(subcommand)]
-    Audit(proof::Audit),
+    Audit(audit::Audit),
     /// Check that everything is there and genuine
     Verify(proof::Verify),
     /// Ways to open the vault

@@ -16,7 +16,8 @@ use super::pair::Verdict;
 use super::reply::Reply;
 use super::sync::Syncing;
 use super::{
-    compact, consent, device, enter, export, guest, import, join, pair, proof, record, search,
+    audit, compact, consent, device, enter, export, guest, import, join, pair, proof, record,
+    search,
 };
 use crate::exit::{Exit, Failure};
 use crate::kit::Kit;
@@ -265,9 +266,9 @@ impl Desk {
             Request::Export { to, shape } => {
                 said(&export::export(session, (&to, shape), &self.keeper, reply)?)
             }
-            Request::Audit => proof::audit(&session, reply),
-            Request::ExportAudit => said(&proof::export_audit(&session, reply)?),
-            Request::VerifyAudit => said(&proof::verify_audit(&session)?),
+            Request::Audit => audit::audit(&session, reply),
+            Request::ExportAudit => said(&audit::export_audit(&session, reply)?),
+            Request::VerifyAudit => said(&audit::verify_audit(&session)?),
             Request::Connect { name } => said(&consent::connect(&session, &name)?),
             Request::Disconnect { name } => {
                 session.disconnect(&consent::assistant(&name)?)?;

@@ -25,6 +25,7 @@ mod guest;
 mod peer;
 mod import;
 mod export;
+mod audit;
 mod proof;
 mod desk;
 mod server;

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the vault says of itself: its state, its audit log, and whether everything verifies.
+//! What the vault says of itself: its state, and whether everything verifies.
 
 use aura_protocol::id::DeviceId;
-use aura_vault::gate::{AuditVerdict, Logged, Session, Status};
+use aura_vault::gate::{Session, Status};
 use aura_vault::open::{Unsound, Wait, Waiting};
 use aura_vault::vault::{Locked, Unlocked, Vault};
-use serde_json::{Value, json};
 
 use super::reply::Reply;
 use super::{compact, consent, device};
 use crate::exit::Failure;
-use crate::moment::{day, now_ms, rfc3339};
+use crate::moment::{day, now_ms};
 use crate::screen::{count, counted};
 use crate::view;
 use crate::wire::{Progress, Rebuild};
@@ -156,65 +155,6 @@ pub(super) fn warnings(status: &Status) -> Vec<String> {
         );
     }
     warnings
-}
-
-/// The audit log, oldest first.
-pub(super) fn audit(session: &Session, reply: &mut Reply) -> Result<Value, Failure> {
-    let mut result = Ok(());
-    let mut count = 0u64;
-    session.audit(&mut |logged| {
-        if result.is_ok() {
-            result = reply.item(&show(&logged));
-            count = count.saturating_add(1);
-        }
-    })?;
-    result?;
-    Ok(json!({ "events": count }))
-}
-
-fn show(logged: &Logged) -> view::Event {
-    let event = &logged.event;
-    view::Event {
-        number: logged.number,
-        device: logged.device.to_string(),
-        time: rfc3339(event.time_ms),
-        who: event.principal.clone(),
-        action: event.action.as_str().to_owned(),
-        outcome: format!("{:?}", event.outcome).to_lowercase(),
-        categories: event.categories.iter().map(ToString::to_string).collect(),
-        count: event.count,
-        grant: event.grant.clone(),
-        hash: logged.leaf.to_string(),
-    }
-}
-
-/// Whether the audit log is whole.
-pub(super) fn verify_audit(session: &Session) -> Result<view::AuditVerdict, Failure> {
-    Ok(judged(session.verify_audit()?))
-}
-
-/// Every event, and whether exactly these are whole.
-pub(super) fn export_audit(
-    session: &Session,
-    reply: &mut Reply,
-) -> Result<view::AuditVerdict, Failure> {
-    let mut result = Ok(());
-    let verdict = session.export_audit(&mut |logged| {
-        if result.is_ok() {
-            result = reply.item(&show(&logged));
-        }
-    })?;
-    result?;
-    Ok(judged(verdict))
-}
-
-fn judged(verdict: AuditVerdict) -> view::AuditVerdict {
-    view::AuditVerdict {
-        ok: verdict.is_ok,
-        size: verdict.size,
-        root: verdict.root.to_string(),
-        first_bad: verdict.first_bad,
-    }
 }
 
 /// Whether everything verifies.
