@@ -8,10 +8,15 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use aura_vault::gate::AuditVerdict;
+use aura_vault::audit::Event;
+use aura_vault::feed::{Batch, Commit};
+use aura_vault::gate::{AuditVerdict, Exported};
+use aura_vault::keyring::Purpose;
+use aura_vault::op::{Change, Op};
 use aura_vault::vault::{Unlocked, Vault};
 use rusqlite::{Connection, params};
-use support::{Bench, PASSWORD, note, owner, password};
+use support::forged::{Robbed, stolen};
+use support::{Bench, PASSWORD, START_MS, note, owner, password};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -176,4 +181,39 @@ fn log_01_entries_that_are_missing_or_elsewhere_are_told() {
         });
         assert_eq!(head.unwrap_err(), "the vault's file `store` is damaged", "{column}");
     }
+}
+
+/// AEX-4: an event that this version does not know is in an export as its bytes, in its place; and a log whose signed
+/// checkpoint says nothing of it does not verify.
+#[test]
+fn an_event_of_another_version_is_exported_as_it_is() {
+    let (Robbed { mut laptop, bench, .. }, mut thief, phone, _) = stolen();
+    // Of an action that there is not.
+    let unknown = b"\xa7\x01\x00\x02\x65owner\x03\x18\x63\x04\x00\x05\x80\x06\x01\x07\x60".to_vec();
+    assert!(Event::parse(&unknown).is_err());
+    let collection = thief.keyring.collection(Purpose::Audit).unwrap();
+    let clock = thief.pen.tick(START_MS + 200 * 86_400_000);
+    let change = Change::Event(unknown.clone());
+    let ops = vec![Op { clock, author: String::new(), change }];
+    let batch = Batch { collection, ops, added: Vec::new(), dropped: Vec::new() };
+    let mut entropy = bench.environment().entropy.as_ref()();
+    thief.write(&Commit { batches: vec![batch], ..Commit::default() }, entropy.as_mut());
+    laptop.sync(thief.store.as_ref());
+    let (mut known, mut found, mut heads) = (0, Vec::new(), 0);
+    let verdict = laptop.session().export_audit(&mut |piece| match piece {
+        Exported::Event(logged, encoded) => {
+            assert_eq!(logged.leaf, Event::leaf(encoded));
+            known += u64::from(logged.device == phone);
+        }
+        Exported::Unknown((device, _, number), encoded, leaf) => {
+            found.push((device, number, encoded.to_vec(), leaf));
+        }
+        Exported::Head(_) => heads += 1,
+        Exported::Begin { .. } | Exported::Statement(_) => {}
+    });
+    let verdict = verdict.unwrap();
+    assert_eq!(found, [(phone, known, unknown.clone(), Event::leaf(&unknown))]);
+    assert!(heads >= 2, "{heads}");
+    let bad = verdict.first_bad.unwrap();
+    assert!(!verdict.is_ok && bad.contains(&phone.to_string()), "{bad}");
 }

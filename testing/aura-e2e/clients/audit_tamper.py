@@ -81,6 +81,16 @@ for at in heads + statements + [0, last]:
     attempt("field left out", put(at, b"{}\n"))
     attempt("field added", put(at, line({**parsed[at], "note": 1})))
 
+# The same in another form of JSON: one line has one form (AEX-1).
+for at, value in enumerate(parsed):
+    text, member = whole[at], next(iter(value))
+    upper = text.replace(b"a", b"A") if at in heads + statements else text.upper()
+    for other_form in (text.replace(b":", b": ", 1), text.replace(b"\n", b"\r\n"), text.replace(member.encode(), b"\\u%04x" % ord(member[0]) + member[1:].encode(), 1),
+                       b"{" + text[1:-2] + b"," + text[1:-2] + b"}\n", json.dumps(dict(reversed(value.items())), separators=(",", ":")).encode() + b"\n",
+                       upper, b" " + text, b"\n" + text):
+        if other_form != text:
+            attempt("other form", put(at, other_form), *(() if at == 0 else named(at)))
+
 # An event that a forger wrote anew, with everything that goes with it: the tree's root is another.
 for at in events:
     data = bytearray.fromhex(parsed[at]["event"])
@@ -156,6 +166,11 @@ for end in heads:
         attempt("log cut off", renumbered([*whole[:at], *whole[end:]]), "LOG-14: the checkpoint covers")
     # A log with its head left out: another device has seen it, or it is the exporting one's.
     attempt("log left out", renumbered([*whole[:count], *whole[end + 1:]]), "AEX-6", "AEX-2: the log of the device")
+
+if len(heads) > 1:
+    start, middle = statements[-1] + 1, heads[0] + 1
+    turned = [*whole[:start], *whole[middle:heads[1] + 1], *whole[start:middle], *whole[heads[1] + 1:]]
+    attempt("logs swapped", turned, "does not stand in its order")
 
 # Lines of another vault, in the place of each line and before it.
 foreign = [json.loads(text) for text in other]

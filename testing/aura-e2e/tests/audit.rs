@@ -145,7 +145,7 @@ fn log_02_whatever_is_changed_in_an_export_is_found() {
     assert_eq!((&found["missed_in_all"], &found["logs"]), (&json!(0), &json!(2)), "{found:#}");
     assert!(found["events"].as_u64().unwrap() >= 15, "{found:#}");
     // Each kind of change was tried at all.
-    assert_eq!(found["tried"].as_object().unwrap().len(), 28, "{found:#}");
+    assert_eq!(found["tried"].as_object().unwrap().len(), 30, "{found:#}");
 }
 
 /// AEX-3, AEX-5, AEX-6: exports of every device verify, whatever became of devices, codes and locks, and a waiting device
@@ -205,6 +205,34 @@ fn an_export_verifies_whatever_became_of_the_devices() {
         let carried = ["0302", "0303", "0304", "0305", "0307", "0308", "0309", "0310"];
         assert!(kind.is_some_and(|kind| carried.contains(&kind)), "{kind:?}");
     }
+}
+
+/// AEX-8, attack LOG-01: a vault that was put back to an older copy goes on in a log of its own. Its export verifies, and is
+/// not what an export of before goes on to.
+#[test]
+fn log_01_a_vault_that_was_put_back_is_told_by_an_earlier_export() {
+    if python().is_none() {
+        return;
+    }
+    let nora = nora();
+    nora.does(["lock", "--stop"]);
+    let store = nora.home().join("store/store.db");
+    let older = fs::read(&store).unwrap();
+    nora.adds("newer", "text").unwrap();
+    let before = exports(&nora, "before.jsonl");
+    nora.does(["lock", "--stop"]);
+    fs::write(&store, older).unwrap();
+    let after = exports(&nora, "after.jsonl");
+    let whole = judged(&after, &[]);
+    assert!(whole.code == 0 && whole.out.matches("log ").count() >= 2, "{whole:?}");
+    // The root that is said is that of the log that goes on.
+    let text = fs::read_to_string(&after).unwrap();
+    let begin: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let log = format!("/{}: ", begin["incarnation"].as_str().unwrap());
+    let line = whole.out.lines().find(|line| line.contains(&log)).unwrap();
+    assert!(whole.out.trim_end().ends_with(line.split("root ").nth(1).unwrap()), "{whole:?}");
+    let told = judged(&after, &["--earlier", before.to_str().unwrap()]);
+    assert!(told.code == 1 && told.out.contains("is missing, and what came after it"), "{told:?}");
 }
 
 /// The verifier judges the cases that others judge: encodings, signatures, statements, heads, notes, trees, events.
@@ -336,4 +364,11 @@ fn other_programs_get_a_table_or_the_open_schema() {
     }
     let again = nora.types(["audit", "export", "log.csv0", "--format", "csv"]);
     assert_eq!(again.code, 1, "an existing file stays: {again:?}");
+    // Where there is no room, no half of a log is left.
+    let mut full = Command::new("sh");
+    full.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\""]).arg(program());
+    full.arg("--home").arg(nora.home()).args(["audit", "export"]).arg(nora.path("full.jsonl"));
+    let full = Done::of(&full.output().unwrap());
+    assert!(full.code == 1 && full.err.contains("could not be written"), "{full:?}");
+    assert!(!nora.path("full.jsonl").exists());
 }

@@ -92,6 +92,10 @@ fn show_event(screen: &Screen, item: &Value, event: &Event) -> Result<(), Failur
     if screen.json {
         return screen.value(item);
     }
+    screen.line(&line(event, screen.width()))
+}
+
+fn line(event: &Event, width: usize) -> String {
     let when = event.time.get(..19).unwrap_or_default().replace('T', " ");
     let outcome = (event.outcome != "done").then(|| event.outcome.clone());
     let times = (event.count != 1).then(|| format!("{}x", count(event.count)));
@@ -100,7 +104,7 @@ fn show_event(screen: &Screen, item: &Value, event: &Event) -> Result<(), Failur
     // Another device may have written anything there.
     let who = clean(&event.who);
     let text = format!("{when}  {who:<17} {:<14} {}", event.action, rest.join(" "));
-    screen.line(&wrap(text.trim_end(), screen.width(), &" ".repeat(47)))
+    wrap(text.trim_end(), width, &" ".repeat(47))
 }
 
 fn count_by(context: &Context, mut filter: Filter, by: By) -> Result<Exit, Failure> {
@@ -171,5 +175,26 @@ fn warn(verdict: &AuditVerdict) {
         note(&format!(
             "The audit log does not verify: {bad}. What can be read of it is in the file."
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a device wrote as a name steers no terminal, and ends no line.
+    #[test]
+    fn a_name_is_shown_without_what_steers_a_terminal() {
+        let event: Event = serde_json::from_value(serde_json::json!({
+            "number": 0, "device": "d", "incarnation": "i", "time": "2026-11-24T10:00:00Z",
+            "who": "owner\u{1b}[2J\r\nowner\u{202e}", "action": "read", "outcome": "refused",
+            "categories": ["mail"], "count": 2, "grant": "", "hash": "h",
+        }))
+        .unwrap();
+        let line = line(&event, 80);
+        assert!(!line.contains(['\u{1b}', '\r', '\n', '\u{202e}']), "{line:?}");
+        assert!(
+            line.starts_with("2026-11-24 10:00:00  owner") && line.ends_with("refused 2x mail")
+        );
     }
 }
