@@ -8,6 +8,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use aura_protocol::log::Frontier;
 use aura_vault::audit::Event;
 use aura_vault::feed::{Batch, Commit};
 use aura_vault::gate::{AuditVerdict, Exported};
@@ -87,7 +88,9 @@ impl Scene {
         let locked = self.bench.load();
         let opened = locked.unlock(&password(PASSWORD), self.bench.environment());
         let vault: Vault<Unlocked> = opened.map_err(|(_, error)| error.to_string())?;
-        owner(&vault).verify_audit().map_err(|error| error.to_string())
+        let verdict = owner(&vault).verify_audit().map_err(|error| error.to_string());
+        says_its_own_root(&vault);
+        verdict
     }
 
     /// Changes a byte of a column of an entry.
@@ -102,6 +105,21 @@ impl Scene {
             store.execute(&write, params![self.feed, number, bytes]).unwrap();
         })
     }
+}
+
+/// The root of a verdict is that of the log that the device writes now, of whichever incarnation.
+fn says_its_own_root(vault: &Vault<Unlocked>) {
+    let (mut own, mut root) = (None, Frontier::new());
+    let verdict = owner(vault).export_audit(&mut |piece| match piece {
+        Exported::Begin { device, incarnation, .. } => own = Some((device, incarnation)),
+        Exported::Event(logged, _) if own == Some((logged.device, logged.incarnation)) => {
+            root.push(logged.leaf);
+        }
+        _ => {}
+    });
+    let verdict = verdict.unwrap();
+    // What cannot be read of it is missing here as well.
+    assert_eq!(verdict.root, root.root());
 }
 
 fn says(verdict: &Result<AuditVerdict, String>, what: &str) -> bool {

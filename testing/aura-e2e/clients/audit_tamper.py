@@ -91,6 +91,9 @@ for at, value in enumerate(parsed):
         if other_form != text:
             attempt("other form", put(at, other_form), *(() if at == 0 else named(at)))
 
+    for member in {"vault", "device", "incarnation", "hash", "event", "head", "statement"} & set(value):
+        attempt("capitals", put(at, line({**value, member: value[member].upper()})), "AEX-1")
+
 # An event that a forger wrote anew, with everything that goes with it: the tree's root is another.
 for at in events:
     data = bytearray.fromhex(parsed[at]["event"])
@@ -180,6 +183,32 @@ for wanted in ("aura_audit_export", "statement", "number", "head", "verdict"):
         attempt("another vault's line instead", put(at, theirs))
         attempt("another vault's line before", put(at, theirs, whole[at]))
 attempt("another vault's id", put(0, line({**parsed[0], "vault": foreign[0]["vault"]})), "AUT-2")
+
+theirs = sorted([*statements[1:], *(-at - 1 for at, value in enumerate(foreign) if "statement" in value and at > 1)],
+                key=lambda at: parsed[at]["statement"] if at > 0 else foreign[-at - 1]["statement"])
+mixed = [whole[at] if at > 0 else other[-at - 1] for at in theirs]
+attempt("another vault's statement", renumbered([whole[0], whole[statements[0]], *mixed, *whole[statements[-1] + 1:]]), "AUT-6")
+
+
+def logs_of(lines):
+    """The lines of each log, by its head's device and incarnation."""
+    found, block = {}, []
+    for text in lines:
+        value = json.loads(text)
+        block = [*block, text] if "number" in value or "head" in value else []
+        if "head" in value:
+            head = verify.read_head(bytes.fromhex(value["head"]), bytes.fromhex(parsed[0]["vault"]))
+            found[head[3], head[4]], block = block, []
+    return found
+
+
+# A log as it was before, whole in itself: another device has seen more of it.
+before = logs_of(earlier)
+for log, block in logs_of(whole).items():
+    if log in before and before[log] != block:
+        start = whole.index(block[0])
+        put_back = [*whole[:start], *before[log], *whole[start + len(block):]]
+        attempt("log put back", renumbered(put_back), "has seen head")
 
 # What is older: a head of before at the end of a log, and the whole file.
 old = {json.loads(text)["head"] for text in earlier if b'"head"' in text}
