@@ -15,6 +15,7 @@ mod token;
 
 mod case;
 
+mod axe;
 mod python;
 mod system;
 

@@ -32,6 +32,10 @@ const SERVERS: [(&str, &str); 5] = [
     ("/usr/bin/faketime", "faketime"),
 ];
 
+/// A browser without a screen, and what drives it, for the tests of the page.
+const BROWSER: [(&str, &str); 2] =
+    [("/usr/bin/chromium", "chromium"), ("/usr/bin/chromedriver", "chromium-driver")];
+
 /// Installs what is missing, or says what that is.
 pub(crate) fn ensure(checkout: &Checkout) -> Result<()> {
     let has_venv = succeeds(checkout.program("python3").args(["-c", "import venv, ensurepip"]));
@@ -40,7 +44,16 @@ pub(crate) fn ensure(checkout: &Checkout) -> Result<()> {
 
 /// The same for the servers of tests. Says whether all are there.
 pub(crate) fn ensure_servers(checkout: &Checkout) -> Result<bool> {
-    let absent = || SERVERS.iter().filter(|(program, _)| !Path::new(program).exists());
+    ensure_all(checkout, &SERVERS)
+}
+
+/// The same for the browser of tests.
+pub(crate) fn ensure_browser(checkout: &Checkout) -> Result<bool> {
+    ensure_all(checkout, &BROWSER)
+}
+
+fn ensure_all(checkout: &Checkout, programs: &[(&str, &str)]) -> Result<bool> {
+    let absent = || programs.iter().filter(|(program, _)| !Path::new(program).exists());
     let missing: Vec<_> = absent().map(|(_, package)| *package).collect();
     install(checkout, &missing)?;
     Ok(absent().next().is_none())

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every test of the workspace, with what the tests need.
 //!
-//! Tests find the program in `AURA_BIN` and the Python for other people's readers in `AURA_PYTHON`; when
-//! a variable is not set, they say that they are skipped. A value that is set already is kept.
+//! Tests find the program in `AURA_BIN`, the Python for other people's readers in `AURA_PYTHON`, and axe-core in `AURA_AXE`;
+//! when a variable is not set, they say that they are skipped. A value that is set already is kept.
 
 use std::env;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::package::Workspace;
 use crate::run::{self as process, Checkout, is_installed};
-use crate::{python, system};
+use crate::{axe, python, system};
 
 const PROGRAM: &str = "aura";
 /// The package whose tests start the program.
@@ -65,6 +65,17 @@ pub(crate) fn run(checkout: &Checkout, options: &Options) -> Result<()> {
             Ok(true) => environment.push(("AURA_FAR", PathBuf::from("all"))),
             Ok(false) => println!("note: not every server is installed, some tests are skipped"),
             Err(error) => println!("note: servers of tests were not installed: {error:#}"),
+        }
+        match system::ensure_browser(checkout) {
+            Ok(true) => environment.push(("AURA_BROWSER", PathBuf::from("chromium"))),
+            Ok(false) => println!("note: no browser is installed, the page is tested without one"),
+            Err(error) => println!("note: the browser of tests was not installed: {error:#}"),
+        }
+        match axe::ensure(checkout) {
+            Ok(script) => environment.push(("AURA_AXE", script)),
+            Err(error) => {
+                println!("note: axe-core was not fetched, barriers are not looked for: {error:#}");
+            }
         }
         environment.push(("AURA_BIN", build_program(checkout)?));
     }

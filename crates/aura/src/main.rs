@@ -35,6 +35,8 @@ mod daemon;
 
 mod client;
 
+mod page;
+
 mod connect;
 
 mod cli;

@@ -261,6 +261,16 @@ pub(crate) enum Request {
     Come(Coming),
     /// What an assistant asks.
     Ask(Asking),
+    /// A search that is still being typed: its last word is a beginning.
+    Type {
+        query: String,
+        limit: usize,
+    },
+    /// An attachment's bytes, in items of Base64.
+    Download {
+        id: String,
+        blob: String,
+    },
 }
 
 /// An assistant that shows its key.

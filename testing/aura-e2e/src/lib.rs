@@ -11,11 +11,15 @@
     reason = "a panic is a failed test"
 )]
 
+pub mod browser;
+
 pub mod clock;
 
 pub mod elsewhere;
 
 pub mod host;
+
+pub mod page;
 
 use std::env;
 use std::ffi::OsStr;

@@ -22,6 +22,7 @@ mod slot;
 mod pair;
 mod connect;
 mod mcp;
+mod open;
 
 mod join;
 mod shell;
@@ -154,6 +155,8 @@ enum Command {
     Grant(grant::Grant),
     /// Serve an assistant on standard input and output: its client starts this
     Mcp(mcp::Mcp),
+    /// Show the vault in a browser
+    Open(open::Open),
     /// Who did what
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -173,6 +176,13 @@ enum Command {
     Completions(shell::Completions),
     /// Print the manual page, or write one for each command
     Man(shell::Man),
+    /// Serve the page that `aura open` shows
+    #[command(hide = true)]
+    Page {
+        /// Leave the terminal and say one line when ready.
+        #[arg(long)]
+        detached: bool,
+    },
     /// Hold the vault for other commands
     #[command(hide = true)]
     Daemon {
@@ -246,6 +256,8 @@ impl Cli {
             Command::Connect(args) => args.run(&context),
             Command::Grant(args) => args.run(&context),
             Command::Mcp(args) => args.run(&context),
+            Command::Open(args) => args.run(&context),
+            Command::Page { detached } => open::serve(&context, detached),
             Command::Audit(args) => args.run(&context),
             Command::Verify(args) => args.run(&context),
             Command::Slot(args) => args.run(&context),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aura_protocol::id::{SlotId, VaultId};
 use aura_vault::gate::{Principal, Session};
 use aura_vault::home;
+use aura_vault::search::Typing;
 use aura_vault::vault::{Credential, Loss, Setup, SlotInfo, VaultError};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -253,12 +254,20 @@ impl Desk {
             Request::Attachment { id, blob, to } => {
                 said(&record::attachment(&session, (&id, &blob), &to)?)
             }
+            Request::Download { id, blob } => {
+                said(&record::download(&session, (&id, &blob), reply)?)
+            }
             Request::Edit { id, set, remove } => said(&record::edit(&session, &id, &set, &remove)?),
             Request::Remove { id } => said(&record::remove(&session, &id)?),
             Request::Undo { id } => said(&record::undo(&session, &id)?),
             Request::History { id } => record::history(&session, &id, reply),
             Request::Trash { limit } => record::trash(&session, limit, reply),
-            Request::Search { query, limit } => search::search(&session, &query, limit, reply),
+            Request::Search { query, limit } => {
+                search::search(&session, (&query, Typing::Done), limit, reply)
+            }
+            Request::Type { query, limit } => {
+                search::search(&session, (&query, Typing::Ongoing), limit, reply)
+            }
             Request::Import { paths } => {
                 said(&import::import(&session, &paths, &self.keeper, reply)?)
             }

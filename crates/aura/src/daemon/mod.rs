@@ -7,7 +7,7 @@
 //! The system releases its lock file with the process, so that a killed one leaves nothing behind.
 
 mod fault;
-mod guard;
+pub(crate) mod guard;
 mod renew;
 mod reply;
 pub(crate) mod keeper;

@@ -2,7 +2,7 @@
 //! Single records: add, read, change, delete, take back, and what was done to them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write as _};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +11,8 @@ use aura_protocol::id::{BlobId, RecordId};
 use aura_vault::gate::{self, GateError, PAGE_MAX, Session};
 use aura_vault::record::{Attachment, Category, Content, Draft, Fields, Kind};
 use aura_vault::state::Act;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::reply::Reply;
@@ -18,6 +20,9 @@ use crate::exit::{Exit, Failure};
 use crate::moment::rfc3339;
 use crate::view;
 use crate::wire::NewRecord;
+
+/// Of an attachment, in one message.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// A file of the person's, read when the vault wants it.
 struct FileContent(PathBuf);
@@ -131,6 +136,36 @@ pub(super) fn attachment(
         drop(fs::remove_file(to));
     }
     written.map(show_attachment)
+}
+
+/// Hands on an attachment's bytes as they are opened: they are on no disk on their way.
+pub(super) fn download(
+    session: &Session,
+    (id, blob): (&str, &str),
+    reply: &mut Reply,
+) -> Result<view::Attachment, Failure> {
+    let id = parse(id)?;
+    let blob = BlobId::parse(blob).ok_or(Failure::from(GateError::NoAttachment))?;
+    let mut out = BufWriter::with_capacity(PIECE_BYTES, Pieces(reply));
+    let info = session.attachment(id, blob, &mut out)?;
+    out.flush().map_err(|error| Failure::file("The attachment could not be handed on", &error))?;
+    drop(out);
+    Ok(show_attachment(info))
+}
+
+/// Bytes as items of Base64.
+struct Pieces<'a>(&'a mut Reply);
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        self.0.item(&STANDARD.encode(bytes)).map_err(gone)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Changes fields.

@@ -13,11 +13,11 @@ use crate::view;
 /// The records that answer a query best.
 pub(super) fn search(
     session: &Session,
-    query: &str,
+    (query, typing): (&str, Typing),
     limit: usize,
     reply: &mut Reply,
 ) -> Result<Value, Failure> {
-    let found = session.search(query, Typing::Done, limit)?;
+    let found = session.search(query, typing, limit)?;
     let count = found.len();
     for hit in found {
         reply.item(&show(hit))?;
