@@ -453,3 +453,36 @@ fn open_says_what_is_missing() {
     let second = command.output().unwrap();
     assert!(!second.status.success(), "one process for one vault: {second:?}");
 }
+
+/// What is behind a lock that is shut is not called empty, and nothing of it is shown.
+#[test]
+fn what_is_shut_is_not_called_empty() {
+    let nora = Person::with_second_lock();
+    let text = format!("The {CANARY} of a heart");
+    let secret = nora.asks(["add", "observation", "--title", "Heart", "--text", &text]);
+    nora.adds("Plain", "Nothing else").unwrap();
+    nora.does(["lock", "--second"]);
+    let visitor = Visitor::inside(&nora);
+    let page = visitor.gets(&format!("/vault?q={CANARY}")).body;
+    assert!(page.contains("Nothing was found in what is open."), "{page}");
+    assert!(page.contains("The second lock is shut") && !page.contains("of a heart"));
+    let health = page.split("in=health").nth(1).unwrap();
+    assert!(health[..120].contains("shut"), "{health}");
+    assert!(visitor.gets("/vault/trash").body.contains("Nothing was deleted in what is open."));
+    let id = secret["id"].as_str().unwrap();
+    let answer = visitor.gets(&format!("/record/{id}"));
+    assert!(answer.status >= 400 && !answer.body.contains(CANARY), "{answer:?}");
+    assert!(visitor.gets("/safety").body.contains("Shut: "));
+}
+
+/// A vault that was moved or thrown away has no page: its process ends.
+#[test]
+fn a_vault_that_is_gone_has_no_page() {
+    let (nora, _) = nora();
+    let visitor = Visitor::inside(&nora);
+    let process = visitor.process();
+    fs::remove_dir_all(nora.home().join("page")).unwrap();
+    until("it ends", || {
+        test_kill_process(process).is_err() || is_zombie(process.as_raw_nonzero().get())
+    });
+}

@@ -130,7 +130,7 @@ pub(crate) fn list<T: DeserializeOwned>(
 pub(crate) fn locked() -> Failure {
     Failure::new(Exit::Locked, "The vault is locked.")
         .safe("Nothing is shown, and nothing was changed.")
-        .next("Open it in a terminal with `aura unlock`, and load this page again.")
+        .next("Open it in a terminal, and load this page again:")
 }
 
 fn ending() -> Failure {

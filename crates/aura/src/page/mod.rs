@@ -202,10 +202,15 @@ async fn watch(hall: &Hall) {
         }
         // A vault that was moved or thrown away has no page.
         let is_gone = !hall.folder().is_dir();
-        if is_gone || hall.idle() >= IDLE_LIFE || open.elapsed() >= LOCKED_LIFE {
+        if is_gone || is_over(hall.idle(), open.elapsed()) {
             return;
         }
     }
+}
+
+/// Whether nobody has asked for so long, or the vault has not been open for so long, that it is time to end.
+fn is_over(idle: Duration, locked: Duration) -> bool {
+    idle >= IDLE_LIFE || locked >= LOCKED_LIFE
 }
 
 fn is_open(home: &Path) -> bool {
@@ -218,4 +223,17 @@ fn quiet_panics() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         drop(writeln!(io::stderr(), "aura: internal error at {place}"));
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that nobody uses is gone after an hour, one of a locked vault after ten minutes.
+    #[test]
+    fn it_ends_by_itself() {
+        let minutes = Duration::from_mins;
+        assert!(!is_over(minutes(59), minutes(9)));
+        assert!(is_over(minutes(60), minutes(0)) && is_over(minutes(0), minutes(10)));
+    }
 }

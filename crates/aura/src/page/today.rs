@@ -178,6 +178,8 @@ fn synced(stores: &[Store]) -> Said {
     let more: Vec<_> = troubles.collect();
     let line = if well == stores.len() {
         "Every store has everything that is here.".to_owned()
+    } else if stores.len() == 1 {
+        "The one store is not known to have everything.".to_owned()
     } else {
         format!("{well} of {} stores are known to have everything.", stores.len())
     };

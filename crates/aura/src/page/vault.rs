@@ -74,8 +74,12 @@ struct Hit {
 impl Hit {
     fn of(hit: view::Hit) -> Self {
         // A passage that only says the title again says nothing.
-        let is_same = hit.snippet == hit.title && hit.matches.is_empty();
-        let pieces = if is_same { Vec::new() } else { pieces(&hit.snippet, &hit.matches) };
+        let is_same = hit.snippet == hit.title;
+        // Of these it is what the index has, in no order that anybody would read.
+        let is_list =
+            matches!(hit.kind.as_str(), "contact" | "observation" | "place" | "transaction");
+        let is_mute = hit.matches.is_empty() && (is_same || is_list);
+        let pieces = if is_mute { Vec::new() } else { pieces(&hit.snippet, &hit.matches) };
         let title = if hit.title.is_empty() {
             // A message has no title: its own words are shown, below.
             label(&hit.kind)
