@@ -76,6 +76,10 @@ pub(crate) fn gather(
         Proof::Left => Request::Audit,
     };
     let said = client.call(&request, &mut |item: Value| {
+        // What proves the events stands among them, and so do those of a newer version.
+        if item.get("who").is_none() {
+            return Ok(());
+        }
         let event: Event = parse(item)?;
         if names.len() < NAMES_MAX {
             names.insert(event.who.clone());
@@ -178,6 +182,7 @@ mod tests {
         Event {
             number: 0,
             device: String::new(),
+            incarnation: String::new(),
             time: time.to_owned(),
             who: who.to_owned(),
             action: action.to_owned(),
@@ -186,6 +191,7 @@ mod tests {
             count,
             grant: String::new(),
             hash: String::new(),
+            encoded: None,
         }
     }
 

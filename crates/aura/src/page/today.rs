@@ -250,6 +250,7 @@ mod tests {
         let event = |time: &str, action: &str| Event {
             number: 0,
             device: String::new(),
+            incarnation: String::new(),
             time: time.to_owned(),
             who: "owner".to_owned(),
             action: action.to_owned(),
@@ -258,6 +259,7 @@ mod tests {
             count: 2,
             grant: String::new(),
             hash: String::new(),
+            encoded: None,
         };
         let log = [
             event("2026-11-24T02:00:00Z", "read"),
