@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,7 +33,7 @@ impl Answer {
 /// The page of a person's vault, and whoever was let in to it; its process ends with this.
 pub struct Visitor {
     /// Where it listens.
-    pub port: u16,
+    pub address: SocketAddr,
     /// The launch file that was used, or not yet.
     pub file: PathBuf,
     /// What the browser would show: name and value.
@@ -51,7 +51,7 @@ impl Visitor {
         let served: Value = serde_json::from_slice(&served).unwrap();
         let pid = served["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
         Self {
-            port: u16::try_from(opened["port"].as_u64().unwrap()).unwrap(),
+            address: opened["address"].as_str().unwrap().parse().unwrap(),
             file: opened["file"].as_str().unwrap().into(),
             cookie: String::new(),
             form: String::new(),
@@ -90,7 +90,7 @@ impl Visitor {
 
     /// The name that it is found under.
     pub fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.address.to_string()
     }
 
     /// Asks as a browser does that was let in.
@@ -130,7 +130,7 @@ impl Visitor {
 
     /// Sends bytes; nothing if they are not answered.
     pub fn sends(&self, bytes: &[u8]) -> Option<Answer> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        let mut stream = TcpStream::connect(self.address).unwrap();
         // It may hang up on the way.
         stream.write_all(bytes).ok();
         let mut answer = Vec::new();

@@ -156,7 +156,7 @@ fn log_02_whatever_is_changed_in_an_export_is_found() {
 }
 
 /// AEX-3, AEX-5, AEX-6: exports of every device verify, whatever became of devices, codes and locks, and a waiting device
-/// is told as one; and the vault, its identity or an earlier export can be held against them.
+/// is told as one; and the vault or an earlier export can be held against them.
 #[test]
 fn an_export_verifies_whatever_became_of_the_devices() {
     if python().is_none() {
@@ -199,7 +199,16 @@ fn an_export_verifies_whatever_became_of_the_devices() {
     let judged_last = judged(&last, &options);
     assert_eq!(judged_last.code, 0, "{judged_last:?}");
     assert_eq!(judged(&last, &["--vault", &"00".repeat(32)]).code, 1);
-    assert_eq!(judged(&last, &["--identity", &"00".repeat(32)]).code, 1);
+    // What a file says does not steer the terminal that the verdict is read on.
+    let told = fs::read_to_string(&last).unwrap();
+    let (before, _) = told.trim_end().rsplit_once('\n').unwrap();
+    let lies =
+        r#"{"verdict":{"first_bad":"\u001b[2K\rok: all is well","ok":false,"root":"","size":0}}"#;
+    let steering = nora.path("steering.jsonl");
+    fs::write(&steering, format!("{before}\n{lies}\n")).unwrap();
+    let told = judged(&steering, &[]);
+    assert!(told.code == 1 && told.out.contains("AEX-7"), "{told:?}");
+    assert!(!told.out.contains(['\u{1b}', '\r']), "{told:?}");
     let turned = judged(&earlier, &["--earlier", last.to_str().unwrap()]);
     assert!(turned.code == 1 && turned.out.contains("AEX-8"), "{turned:?}");
     assert_eq!(judged(&nora.path("nothing"), &[]).code, 2);

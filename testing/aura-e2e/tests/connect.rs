@@ -132,8 +132,8 @@ fn a_client_is_connected_and_given_back_byte_for_byte() {
     let backup = nora.path(".cursor/mcp.json.before-aura");
     assert_eq!(done["backup"], backup.to_str().unwrap());
     assert_eq!(fs::read_to_string(&backup).unwrap(), CURSOR);
-    for path in [&cursor, &backup] {
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    for (path, mode) in [(&cursor, 0o640), (&backup, 0o600)] {
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, mode);
     }
     let text = fs::read_to_string(&cursor).unwrap();
     let written: Value = serde_json::from_str(&text).unwrap();

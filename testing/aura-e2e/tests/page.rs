@@ -37,13 +37,13 @@ fn ast_12_only_our_own_name_is_answered() {
     let visitor = Visitor::inside(&nora);
     assert!(visitor.gets(&format!("/record/{id}")).body.contains(CANARY));
     let cookie = format!("Cookie: {}\r\n", visitor.cookie);
-    let port = visitor.port;
+    let (ip, port) = (visitor.address.ip(), visitor.address.port());
     let names = [
         format!("Host: attacker.example:{port}\r\n"),
-        "Host: 127.0.0.1\r\n".to_owned(),
+        format!("Host: {ip}\r\n"),
         format!("Host: localhost:{port}\r\n"),
-        format!("Host: 127.0.0.1:{port}.attacker.example\r\n"),
-        format!("Host: 127.0.0.1:{port}\r\nHost: attacker.example\r\n"),
+        format!("Host: {ip}:{port}.attacker.example\r\n"),
+        format!("Host: {ip}:{port}\r\nHost: attacker.example\r\n"),
     ];
     for name in &names {
         for path in ["/".to_owned(), format!("/record/{id}"), "/assets/page.css".to_owned()] {
@@ -71,7 +71,7 @@ fn ast_12_a_token_lets_in_once_and_nobody_else_is() {
         assert_eq!(answer.status, 401, "{path}: {answer:?}");
     }
     assert_eq!(visitor.gets(&format!("/record/{id}")).status, 401);
-    let invented = format!("Cookie: aura-{}={}\r\n", visitor.port, "0".repeat(64));
+    let invented = format!("Cookie: aura-{}={}\r\n", visitor.address.port(), "0".repeat(64));
     assert_eq!(visitor.says("GET /", &invented, "").status, 401);
     for wrong in ["", &"0".repeat(64)] {
         assert_eq!(visitor.enters(wrong).status, 401);
@@ -88,6 +88,7 @@ fn ast_12_a_token_lets_in_once_and_nobody_else_is() {
         assert!(cookie.contains(part), "{cookie}");
     }
     assert_eq!(visitor.enters(&token).status, 401, "once");
+    assert_eq!(visitor.enters(&"0".repeat(2000)).status, 413, "nobody was let in: little is read");
     assert!(!visitor.file.exists(), "and its file is gone");
     let left =
         fs::read_dir(nora.home().join("page")).unwrap().map(|entry| entry.unwrap().file_name());
@@ -159,10 +160,11 @@ fn ast_12_another_user_is_not_answered() {
     let visitor = Visitor::inside(&nora);
     let ask = |uid: u32| {
         let script = format!(
-            "import socket\ns = socket.create_connection(('127.0.0.1', {}))\n\
+            "import socket\ns = socket.create_connection(('{}', {}))\n\
              s.settimeout(20)\ns.sendall(b'GET / HTTP/1.1\\r\\nHost: {}\\r\\nCookie: {}\\r\\nConnection: close\\r\\n\\r\\n')\n\
              try: print(s.recv(12).decode())\nexcept ConnectionError: pass\n",
-            visitor.port,
+            visitor.address.ip(),
+            visitor.address.port(),
             visitor.host(),
             visitor.cookie
         );
@@ -332,10 +334,10 @@ fn one_process_serves_on_loopback_alone() {
     let (nora, _) = nora();
     let visitor = Visitor::inside(&nora);
     let again = Visitor::outside(&nora);
-    assert!(again.port == visitor.port && again.process() == visitor.process());
+    assert!(again.address == visitor.address && again.process() == visitor.process());
     let table = fs::read_to_string("/proc/net/tcp").unwrap()
         + &fs::read_to_string("/proc/net/tcp6").unwrap();
-    let port = format!(":{:04X}", visitor.port);
+    let port = format!(":{:04X}", visitor.address.port());
     let listening: Vec<_> = table
         .lines()
         .filter_map(|line| {
@@ -344,7 +346,10 @@ fn one_process_serves_on_loopback_alone() {
                 .then(|| words[1].to_owned())
         })
         .collect();
-    assert_eq!(listening, [format!("0100007F{port}")]);
+    let std::net::IpAddr::V4(ip) = visitor.address.ip() else { panic!("{}", visitor.address) };
+    assert_eq!(listening, [format!("{:08X}{port}", u32::from_ne_bytes(ip.octets()))]);
+    // An address that nobody has had before, of this machine alone.
+    assert!(ip.is_loopback() && ip != std::net::Ipv4Addr::LOCALHOST, "{ip}");
     let folder = nora.home().join("page");
     assert_eq!(folder.metadata().unwrap().mode() & 0o777, 0o700);
     for entry in fs::read_dir(&folder).unwrap() {
@@ -360,7 +365,7 @@ fn one_process_serves_on_loopback_alone() {
     assert_ne!(anew.process(), process);
     // What the old one let in, the new one does not know.
     let cookie = visitor.cookie.split_once('=').unwrap().1;
-    let head = format!("Cookie: aura-{}={cookie}\r\n", anew.port);
+    let head = format!("Cookie: aura-{}={cookie}\r\n", anew.address.port());
     assert_eq!(anew.says("GET /", &head, "").status, 401);
 }
 

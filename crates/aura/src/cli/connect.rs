@@ -497,7 +497,7 @@ impl Job<'_> {
             if screen.json {
                 return screen.value(&client);
             }
-            let program = client.program.as_deref().unwrap_or("nobody has come yet");
+            let program = client.program.as_deref().map_or("nobody has come yet".to_owned(), clean);
             screen.line(&format!("{:<16} {program}", client.name))
         })?;
         if is_none && !screen.json {
@@ -512,7 +512,9 @@ impl Job<'_> {
         for (known, file) in here {
             let found = plan::assistant(known, &file, &self.home);
             let (entry, who, words) = match found {
-                Ok((_, Some(who))) => ("ours", Some(who.clone()), format!("connected as {who}")),
+                Ok((_, Some(who))) => {
+                    ("ours", Some(who.clone()), format!("connected as {}", clean(&who)))
+                }
                 Ok((There::Others, None)) => {
                     ("other", None, "has an `aura` of another vault".to_owned())
                 }

@@ -6,6 +6,7 @@
 
 use std::env;
 use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -47,14 +48,13 @@ impl Open {
         let failed = |error| Failure::file("The page could not be opened", &error);
         let folder = launch::prepare(&context.home).map_err(failed)?;
         launch::sweep(&folder, now_ms());
-        let port = serving(context, &folder)?;
-        let file = launch::make(&folder, port, now_ms()).map_err(failed)?;
+        let address = serving(context, &folder)?;
+        let file = launch::make(&folder, address, now_ms()).map_err(failed)?;
         let is_opened = !self.no_browser && show(&file);
         let screen = &context.screen;
         if screen.json {
-            screen.value(
-                &json!({ "file": file.display().to_string(), "port": port, "opened": is_opened }),
-            )?;
+            let file = file.display().to_string();
+            screen.value(&json!({ "file": file, "address": address, "opened": is_opened }))?;
         } else if self.no_browser {
             screen.line(&file.display().to_string())?;
         } else if is_opened {
@@ -68,15 +68,15 @@ impl Open {
     }
 }
 
-/// The port of the process that serves the page; it is started if there is none.
-fn serving(context: &Context, folder: &Path) -> Result<u16, Failure> {
+/// The address of the process that serves the page; it is started if there is none.
+fn serving(context: &Context, folder: &Path) -> Result<SocketAddr, Failure> {
     let failed = |error| Failure::file("The page could not be opened", &error);
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         // Whoever holds the lock serves: what the file says is true only then.
         let is_served = launch::hold(folder).map_err(failed)?.is_none();
         if is_served && let Some(serving) = launch::find(folder) {
-            return Ok(serving.port);
+            return Ok(serving.address);
         }
         if is_served {
             thread::sleep(PAUSE);

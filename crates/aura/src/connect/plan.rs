@@ -71,6 +71,10 @@ impl Plan {
                 let is = Start::read(found);
                 let who = is.as_ref().and_then(|is| is.assistant_of(home));
                 match who {
+                    // A wrapper, or settings of the person's beside it: not ours to replace unasked.
+                    Some(_) if !is.as_ref().is_some_and(|is| is_plain(found, is, start, known)) => {
+                        There::Others
+                    }
                     Some(who) if Some(who) == start.assistant_of(home) => There::Moved,
                     Some(_) => There::Renamed,
                     None => There::Others,
@@ -164,6 +168,12 @@ pub(crate) fn configuration(known: Option<&Known>, start: &Start) -> Value {
     keys.iter().rev().fold(entry, |inner, key| json!({ *key: inner }))
 }
 
+/// Whether an entry is just what this command writes, and starts a program of the same name.
+fn is_plain(found: &Value, is: &Start, start: &Start, known: &Known) -> bool {
+    let name = |start: &Start| Path::new(&start.program).file_name().map(ToOwned::to_owned);
+    *found == entry::value(&is.entry(known.shape)) && name(is) == name(start)
+}
+
 /// Where the entry stands in this text.
 fn spot(known: &Known, text: &str) -> Result<Spot, Broken> {
     let usual = Spot::new(known.format, known.keys);
@@ -250,6 +260,14 @@ mod tests {
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, text.replace("\"command\"", "\"disabled\": true, \"command\"")).unwrap();
         assert_eq!(there(&start("cursor")), There::Same);
+        // A wrapper, and settings beside it, are the person's: nothing is written over them unasked.
+        assert_eq!(there(&Start::new("/opt/aura-sandboxed", HOME, "cursor")), There::Others);
+        let plain = fs::read_to_string(&file).unwrap();
+        let settled = plain.replacen("\"command\"", "\"disabled\": true, \"command\"", 1);
+        assert_ne!(settled, plain);
+        fs::write(&file, settled.replacen("/usr/bin/aura", "/opt/aura", 1)).unwrap();
+        assert_eq!(there(&start("cursor")), There::Others);
+        fs::write(&file, plain).unwrap();
         fs::write(&file, text.replace(HOME, "/home/nora/second")).unwrap();
         assert_eq!(there(&start("cursor")), There::Others);
         fs::write(&file, "{\"mcpServers\": {\"aura\": {\"url\": \"https://x.example\"}}}").unwrap();

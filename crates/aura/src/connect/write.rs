@@ -63,23 +63,48 @@ impl Held {
 
     /// Writes another text in its place, or removes it, and returns where it is kept as it was, if it was there.
     pub(crate) fn replace(&self, text: Option<&str>) -> Result<Option<PathBuf>, Failure> {
-        let now = Self::read(&self.path)?;
-        if now.text() != self.text() {
-            return Err(
-                refused("has changed meanwhile").next("Run it again: it shows what is there now.")
-            );
-        }
+        self.is_still()?;
         let failed = |error: io::Error| {
             refused(&format!("could not be written: {}", plain(&error))).next(
                 "Check who may write to its folder, and whether there is space, and run it again.",
             )
         };
         let backup = self.back_up().map_err(failed)?;
-        match text {
-            Some(text) => self.write(text).map_err(failed)?,
-            None => fs::remove_file(&self.path).map_err(failed)?,
+        let fresh = text.map(|text| self.write(text)).transpose().map_err(failed)?;
+        self.place(fresh.as_deref(), failed)?;
+        // From here on it is written, whatever the folder says of itself.
+        if let Some(Ok(folder)) = self.path.parent().map(File::open) {
+            folder.sync_all().ok();
         }
         Ok(backup)
+    }
+
+    /// Puts a whole file in its place, or nothing. What cannot take its place is not left.
+    fn place(
+        &self,
+        fresh: Option<&Path>,
+        failed: impl Fn(io::Error) -> Failure,
+    ) -> Result<(), Failure> {
+        // Writing to the disk took its time: a client that is running may have written as well.
+        let placed = self.is_still().and_then(|()| {
+            let placed = match fresh {
+                Some(fresh) => fs::rename(fresh, &self.path),
+                None => fs::remove_file(&self.path),
+            };
+            placed.map_err(failed)
+        });
+        if let (Err(_), Some(fresh)) = (&placed, fresh) {
+            fs::remove_file(fresh).ok();
+        }
+        placed
+    }
+
+    /// That it says what it said when it was shown.
+    fn is_still(&self) -> Result<(), Failure> {
+        if Self::read(&self.path)?.text() == self.text() {
+            return Ok(());
+        }
+        Err(refused("has changed meanwhile").next("Run it again: it shows what is there now."))
     }
 
     /// What the file was before, the newest first, with what it said.
@@ -115,14 +140,15 @@ impl Held {
                 }
                 continue;
             }
-            create(&path, text, *mode)?;
+            // It stays when the file is long another one: nobody else reads it, whoever may read that.
+            create(&path, text, *mode & 0o700)?;
             return Ok(Some(path));
         }
         Err(io::Error::other("there are too many backups beside it"))
     }
 
-    /// A whole file under another name that then takes its place.
-    fn write(&self, text: &str) -> io::Result<()> {
+    /// A whole file under another name, which can take its place.
+    fn write(&self, text: &str) -> io::Result<PathBuf> {
         let folder = self.path.parent().ok_or(io::ErrorKind::NotFound)?;
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let mut random = [0; 8];
@@ -130,12 +156,8 @@ impl Held {
         let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let fresh = folder.join(format!(".aura-{random}"));
         let mode = self.content.as_ref().map_or(0o600, |(_, mode)| *mode);
-        let done = create(&fresh, text, mode).and_then(|()| fs::rename(&fresh, &self.path));
-        if done.is_err() {
-            fs::remove_file(&fresh).ok();
-        }
-        done?;
-        File::open(folder)?.sync_all()
+        create(&fresh, text, mode)?;
+        Ok(fresh)
     }
 }
 
@@ -187,7 +209,7 @@ mod tests {
         assert_eq!(backup, folder.path().join("settings.json.before-aura"));
         assert_eq!(fs::read_to_string(&file).unwrap(), "two");
         assert_eq!(fs::read_to_string(&backup).unwrap(), "one");
-        assert_eq!([mode(&file), mode(&backup)], [0o640, 0o640]);
+        assert_eq!([mode(&file), mode(&backup)], [0o640, 0o600]);
         // An older backup is never written over, and what is there already is not kept twice.
         let held = Held::read(&file).unwrap();
         assert!(
@@ -280,14 +302,20 @@ mod tests {
         assert!(said(&file).contains("belongs to somebody else"));
     }
 
-    /// What was written under another name goes when it cannot take the file's place.
+    /// What was written under another name goes when it cannot take the file's place, as when a client has written there
+    /// at the last moment.
     #[test]
     fn nothing_unfinished_is_left() {
         let folder = tempfile::tempdir().unwrap();
-        let taken = folder.path().join("taken");
-        fs::create_dir(&taken).unwrap();
-        assert!(Held { path: taken, content: None }.write("two").is_err());
-        assert_eq!(names(folder.path()), ["taken"]);
+        let file = folder.path().join("mcp.json");
+        let held = Held::read(&file).unwrap();
+        let fresh = held.write("ours").unwrap();
+        fs::write(&file, "theirs").unwrap();
+        let failed = |error: io::Error| refused(&plain(&error));
+        let why = held.place(Some(&fresh), failed).unwrap_err();
+        assert!(why.what.contains("has changed meanwhile"));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "theirs");
+        assert_eq!(names(folder.path()), ["mcp.json"]);
     }
 
     /// Where nothing can be written nothing is, and nothing is left behind. Root may write everywhere, so that a

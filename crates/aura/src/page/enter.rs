@@ -13,11 +13,14 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::frame::{Answer, Refusal, show};
 use super::guard::{cookie_name, form};
-use super::hall::{Hall, locked};
+use super::hall::{Hall, ending, locked};
 use super::launch;
 use super::session::Visit;
 use crate::client::Client;
 use crate::moment::now_ms;
+
+/// What shows a token is no longer, in bytes: it is read before anybody was let in.
+const TOKEN_FORM_BYTES_MAX: usize = 1024;
 
 /// The browser is in; it goes on by itself, so that its cookie counts as one of this page's own requests.
 #[derive(Template)]
@@ -30,10 +33,11 @@ pub(crate) async fn enter(State(hall): State<Arc<Hall>>, mut request: Request) -
         let what = "Another page has asked for this.";
         return Err(Refusal::foreign(StatusCode::FORBIDDEN, what));
     }
-    let form = form(&mut request).await?;
+    let form = form(&mut request, TOKEN_FORM_BYTES_MAX).await?;
     if !launch::claim(hall.folder(), form.get("token"), now_ms()) {
         return Err(Refusal::outside());
     }
+    hall.touch();
     let cookie = hall.sessions().begin(Instant::now());
     let name = cookie_name(&hall);
     let cookie = format!("{name}={}; Path=/; HttpOnly; SameSite=Strict", cookie.reveal());
@@ -70,6 +74,6 @@ pub(crate) async fn lock(State(hall): State<Arc<Hall>>) -> Answer {
     let home = hall.home().clone();
     let shut = move || Client::find(&home)?.map_or(Ok(()), Client::lock);
     let done = tokio::task::spawn_blocking(shut).await;
-    done.unwrap_or(Ok(()))?;
+    done.unwrap_or_else(|_| Err(ending()))?;
     Err(locked().into())
 }

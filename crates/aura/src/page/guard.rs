@@ -68,10 +68,8 @@ pub(crate) async fn host(State(hall): State<Arc<Hall>>, request: Request, next: 
 }
 
 /// An answer in time, or none.
-pub(crate) async fn time(State(hall): State<Arc<Hall>>, request: Request, next: Next) -> Response {
-    hall.touch();
+pub(crate) async fn time(request: Request, next: Next) -> Response {
     let answer = timeout(PATIENCE, next.run(request)).await;
-    hall.touch();
     answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
@@ -116,7 +114,7 @@ pub(crate) async fn session(
     let visit = shown.iter().find_map(|shown| hall.sessions().find(shown, now));
     let Some(visit) = visit else { return Refusal::outside().into_response() };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let form = match form(&mut request).await {
+        let form = match form(&mut request, FORM_BYTES_MAX).await {
             Ok(form) => form,
             Err(refusal) => return refusal.into_response(),
         };
@@ -127,11 +125,15 @@ pub(crate) async fn session(
         request.extensions_mut().insert(form);
     }
     request.extensions_mut().insert(visit);
-    next.run(request).await
+    // Only who was let in keeps the page from ending.
+    hall.touch();
+    let answer = next.run(request).await;
+    hall.touch();
+    answer
 }
 
 /// What a form says; bounded.
-pub(crate) async fn form(request: &mut Request) -> Result<Words, Refusal> {
+pub(crate) async fn form(request: &mut Request, bytes_max: usize) -> Result<Words, Refusal> {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let length = length.and_then(|length| length.parse::<usize>().ok());
     let kind = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -143,11 +145,11 @@ pub(crate) async fn form(request: &mut Request) -> Result<Words, Refusal> {
         let what = "That is more than one record may hold.";
         Refusal::foreign(StatusCode::PAYLOAD_TOO_LARGE, what)
     };
-    if length.is_some_and(|length| length > FORM_BYTES_MAX) {
+    if length.is_some_and(|length| length > bytes_max) {
         return Err(too_large());
     }
     let body = std::mem::take(request.body_mut());
-    let bytes = to_bytes(body, FORM_BYTES_MAX).await.map_err(|_| too_large())?;
+    let bytes = to_bytes(body, bytes_max).await.map_err(|_| too_large())?;
     Ok(Words::of(&bytes))
 }
 

@@ -133,7 +133,7 @@ pub(crate) fn locked() -> Failure {
         .next("Open it in a terminal, and load this page again:")
 }
 
-fn ending() -> Failure {
+pub(crate) fn ending() -> Failure {
     Failure::new(Exit::Unreachable, "The page could not answer.")
         .safe("What the vault had acknowledged is stored.")
         .next("Load it again.")

@@ -7,6 +7,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,7 @@ const FILES_MAX: usize = 256;
 /// Who serves the page of a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Serving {
-    pub(crate) port: u16,
+    pub(crate) address: SocketAddr,
     pub(crate) pid: u32,
 }
 
@@ -46,7 +47,7 @@ struct Kept {
 #[derive(Template)]
 #[template(path = "launch.html")]
 struct Launch<'a> {
-    port: u16,
+    address: SocketAddr,
     token: &'a str,
 }
 
@@ -74,6 +75,11 @@ pub(crate) fn hold(folder: &Path) -> io::Result<Option<File>> {
     }
 }
 
+/// Takes back where one was that ended without saying so: somebody else may be at that address.
+pub(crate) fn forget(folder: &Path) -> io::Result<()> {
+    remove(&folder.join(WHERE))
+}
+
 /// Says where the page is.
 pub(crate) fn tell(folder: &Path, serving: Serving) -> io::Result<()> {
     let path = folder.join(WHERE);
@@ -93,12 +99,12 @@ pub(crate) fn untell(folder: &Path) {
 }
 
 /// Makes a launch file. Returns its path.
-pub(crate) fn make(folder: &Path, port: u16, now_ms: i64) -> io::Result<PathBuf> {
+pub(crate) fn make(folder: &Path, address: SocketAddr, now_ms: i64) -> io::Result<PathBuf> {
     let token = Token::fresh();
     let name = Token::fresh();
     let name = name.reveal().get(..16).unwrap_or_default();
     let kept = Kept { hash: token.hash().to_string(), made_ms: now_ms };
-    let page = Launch { port, token: token.reveal() }.render().map_err(io::Error::other)?;
+    let page = Launch { address, token: token.reveal() }.render().map_err(io::Error::other)?;
     write_new(&folder.join(format!("enter-{name}.json")), &serde_json::to_vec(&kept)?)?;
     let path = folder.join(format!("enter-{name}.html"));
     write_new(&path, page.as_bytes())?;
@@ -172,11 +178,14 @@ fn remove(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
     use std::os::unix::fs::MetadataExt as _;
 
     use super::*;
 
     const NOW: i64 = 1_764_000_000_000;
+    const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 1, 2, 3)), 7);
+    const THERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 1, 2, 3)), 8);
 
     /// The token in a launch file.
     fn token(path: &Path) -> String {
@@ -199,7 +208,7 @@ mod tests {
     #[test]
     fn ast_12_a_launch_file_counts_once() {
         let (_home, folder) = folder();
-        let (one, other) = (make(&folder, 7, NOW).unwrap(), make(&folder, 7, NOW).unwrap());
+        let (one, other) = (make(&folder, HERE, NOW).unwrap(), make(&folder, HERE, NOW).unwrap());
         let shown = token(&one);
         assert!(!claim(&folder, "", NOW) && !claim(&folder, &"0".repeat(64), NOW));
         assert!(claim(&folder, &shown, NOW + TOKEN_MS - 1));
@@ -213,7 +222,7 @@ mod tests {
     #[test]
     fn ast_12_a_launch_file_counts_for_a_minute() {
         let (_home, folder) = folder();
-        let path = make(&folder, 7, NOW).unwrap();
+        let path = make(&folder, HERE, NOW).unwrap();
         assert!(!claim(&folder, &token(&path), NOW + TOKEN_MS));
         assert!(!claim(&folder, &token(&path), NOW - AHEAD_MS - 1));
         sweep(&folder, NOW + TOKEN_MS - 1);
@@ -226,9 +235,9 @@ mod tests {
     #[test]
     fn sid_03_a_token_is_in_one_private_file() {
         let (home, folder) = folder();
-        let path = make(&folder, 7, NOW).unwrap();
+        let path = make(&folder, HERE, NOW).unwrap();
         let shown = token(&path);
-        tell(&folder, Serving { port: 7, pid: 9 }).unwrap();
+        tell(&folder, Serving { address: HERE, pid: 9 }).unwrap();
         for entry in fs::read_dir(&folder).unwrap() {
             let entry = entry.unwrap();
             assert_eq!(entry.metadata().unwrap().mode() & 0o777, 0o600, "{entry:?}");
@@ -246,9 +255,9 @@ mod tests {
         assert_eq!(find(&folder), None);
         let held = hold(&folder).unwrap();
         assert!(held.is_some() && hold(&folder).unwrap().is_none());
-        for port in [7, 8] {
-            tell(&folder, Serving { port, pid: 9 }).unwrap();
-            assert_eq!(find(&folder), Some(Serving { port, pid: 9 }));
+        for address in [HERE, THERE] {
+            tell(&folder, Serving { address, pid: 9 }).unwrap();
+            assert_eq!(find(&folder), Some(Serving { address, pid: 9 }));
         }
         drop(held);
         assert!(hold(&folder).unwrap().is_some());

@@ -126,12 +126,28 @@ struct Ready {
 fn prepare(home: &Path) -> Result<Option<Ready>, Failure> {
     let folder = launch::prepare(home).map_err(failed)?;
     let Some(lock) = launch::hold(&folder).map_err(failed)? else { return Ok(None) };
-    let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+    launch::forget(&folder).map_err(failed)?;
+    let listener = listen().map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let here = listener.local_addr().map_err(failed)?;
-    launch::tell(&folder, Serving { port: here.port(), pid: std::process::id() })
-        .map_err(failed)?;
+    launch::tell(&folder, Serving { address: here, pid: std::process::id() }).map_err(failed)?;
     Ok(Some(Ready { home: home.to_owned(), folder, listener, here, _lock: lock }))
+}
+
+/// An address of this machine that nobody has had before. Ports come round again: at one that everybody uses somebody else
+/// may have answered a browser earlier, and what a browser keeps of that origin, scripts and workers, would run in ours.
+fn listen() -> io::Result<Listener> {
+    let mut random = [0; 3];
+    // Elsewhere than on Linux only 127.0.0.1 is there.
+    if cfg!(target_os = "linux") && getrandom::fill(&mut random).is_ok() {
+        let [a, b, c] = random;
+        let own = Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254));
+        match Listener::bind((own, 0)) {
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {}
+            other => return other,
+        }
+    }
+    Listener::bind((Ipv4Addr::LOCALHOST, 0))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err gives it away")]

@@ -27,7 +27,7 @@ pub(crate) fn router(hall: &Arc<Hall>) -> Router {
 fn fence(doors: Router, hall: &Arc<Hall>) -> Router {
     doors
         .layer(from_fn_with_state(Arc::clone(hall), guard::host))
-        .layer(from_fn_with_state(Arc::clone(hall), guard::time))
+        .layer(from_fn(guard::time))
         .layer(from_fn(guard::headers))
 }
 

@@ -91,10 +91,14 @@ pub(crate) async fn page(
 ) -> Answer {
     let today = moment::parse(&moment::day(now_ms()), 0);
     let filter = Filter { since_ms: today, ..Filter::default() };
-    let (status, gathered) = hall
+    let (status, is_known, gathered) = hall
         .with(move |client| {
-            let status: Status = client.ask(&Request::Status)?;
-            Ok((status, gather(client, (&filter, EVENTS_MAX), Proof::Left)?))
+            let mut status: Status = client.ask(&Request::Status)?;
+            // A status says no stores where they could not be read. Nothing is not known to be nothing then.
+            let stores: Option<Vec<Store>> = client.ask(&Request::Stores).ok();
+            let is_known = stores.is_some();
+            status.stores = stores.unwrap_or_default();
+            Ok((status, is_known, gather(client, (&filter, EVENTS_MAX), Proof::Left)?))
         })
         .await?;
     let shown = u64::try_from(gathered.newest.len()).unwrap_or(u64::MAX);
@@ -107,7 +111,7 @@ pub(crate) async fn page(
         records: status.records.map(count),
         answers: [
             ("Is it safe?", safe(&status), "/safety", "Safety"),
-            ("Is it synced?", synced(&status.stores), "/devices", "Devices"),
+            ("Is it synced?", synced(is_known.then_some(&status.stores)), "/devices", "Devices"),
             ("Who looked?", looked(sums, &status), "/audit", "Audit"),
         ],
         warnings: status.warnings.iter().map(|warning| line(warning)).collect(),
@@ -132,7 +136,9 @@ fn safe(status: &Status) -> Said {
     if status.backups.is_empty() {
         more.push("No backup is known here. Keep a copy: aura export --archive FILE".to_owned());
     }
-    let is_well = status.warnings.is_empty() && bad == 0 && waiting == 0;
+    let found: Vec<_> = status.stores.iter().flat_map(open_findings).collect();
+    let is_well = status.warnings.is_empty() && bad == 0 && waiting == 0 && found.is_empty();
+    more.extend(found);
     let line = if is_well {
         "Nothing is amiss that this device knows of."
     } else {
@@ -149,8 +155,21 @@ fn waits(devices: u64) -> String {
     }
 }
 
+/// What was found to be wrong with a store and is so still.
+fn open_findings(store: &Store) -> impl Iterator<Item = String> {
+    let open = store.findings.iter().filter(|finding| !finding.over);
+    open.map(|finding| format!("{}: {}", line(&store.path), line(&finding.text)))
+}
+
 /// Is it synced? A store is, if it is known to have everything.
-fn synced(stores: &[Store]) -> Said {
+fn synced(stores: Option<&[Store]>) -> Said {
+    let Some(stores) = stores else {
+        return Said {
+            is_well: false,
+            line: "It is not known which stores there are.".to_owned(),
+            more: vec!["In a terminal: aura status".to_owned()],
+        };
+    };
     if stores.is_empty() {
         return Said {
             is_well: false,
@@ -163,6 +182,8 @@ fn synced(stores: &[Store]) -> Said {
             && store.wanted == 0
             && store.trouble.is_none()
             && store.synced.is_some()
+            && !store.password_due
+            && open_findings(store).next().is_none()
     };
     let well = stores.iter().filter(is_synced).count();
     let troubles = stores.iter().filter(|store| !is_synced(store)).map(|store| {
@@ -172,7 +193,11 @@ fn synced(stores: &[Store]) -> Said {
             (None, Some(waiting)) if waiting > 0 => {
                 format!("{name}: {} not there yet.", counted(waiting, "change"))
             }
-            _ => format!("{name}: not known yet."),
+            _ => open_findings(store).next().unwrap_or_else(|| {
+                let due = "the account has the vault's former password still.";
+                let what = if store.password_due { due } else { "not known yet." };
+                format!("{name}: {what}")
+            }),
         }
     });
     let more: Vec<_> = troubles.collect();
@@ -208,6 +233,7 @@ fn looked<'a>(sums: impl Iterator<Item = (&'a str, u64)>, status: &Status) -> Sa
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::Finding;
 
     fn store(synced: Option<&str>, waiting: Option<u64>, trouble: Option<&str>) -> Store {
         Store {
@@ -229,20 +255,41 @@ mod tests {
     /// Nothing says synced unless it can be proved.
     #[test]
     fn synced_is_said_only_of_what_is_known() {
-        assert!(synced(&[store(Some("t"), Some(0), None)]).is_well);
+        let finding = |over| Finding {
+            kind: "rolled-back".to_owned(),
+            device: None,
+            count: 1,
+            since: String::new(),
+            over,
+            text: "It shows an older state.".to_owned(),
+            next: String::new(),
+        };
+        let well = store(Some("t"), Some(0), None);
+        assert!(synced(Some(&[well])).is_well);
+        let over = vec![finding(true)];
+        assert!(
+            synced(Some(&[Store { findings: over, ..store(Some("t"), Some(0), None) }])).is_well
+        );
         let unknown = [
             store(None, Some(0), None),
             store(Some("t"), None, None),
             store(Some("t"), Some(1), None),
             store(Some("t"), Some(0), Some("it could not be reached")),
             Store { wanted: 1, ..store(Some("t"), Some(0), None) },
+            Store { password_due: true, ..store(Some("t"), Some(0), None) },
+            Store { findings: vec![finding(false)], ..store(Some("t"), Some(0), None) },
         ];
         for store in unknown {
-            let said = synced(std::slice::from_ref(&store));
+            let said = synced(Some(std::slice::from_ref(&store)));
             assert!(!said.is_well && !said.line.contains("Every"), "{store:?}");
             assert_eq!(said.more.len(), 1);
         }
-        assert!(!synced(&[]).is_well);
+        assert!(!synced(Some(&[])).is_well);
+        assert!(!synced(None).is_well && !synced(None).line.contains("only"));
+        let stores =
+            vec![Store { findings: vec![finding(false)], ..store(Some("t"), Some(0), None) }];
+        assert!(!safe(&Status { stores, ..Status::default() }).is_well);
+        assert!(safe(&Status::default()).is_well);
     }
 
     #[test]

@@ -51,6 +51,8 @@ fn line(cells: &[String]) -> String {
 fn cell(text: &str) -> String {
     let is_computed = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     let text = if is_computed { format!("'{text}") } else { text.to_owned() };
+    // Where a spreadsheet separates by these, what follows would be a cell of its own.
+    let text = text.replace([';', '\t'], " ");
     if text.contains(['"', ',', '\r', '\n']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
@@ -71,6 +73,7 @@ mod tests {
             let cell = cell(&format!("{first}1"));
             assert!(cell.trim_start_matches('"').starts_with('\''), "{cell:?}");
         }
+        assert_eq!(cell("a;=cmd|' /C calc'!A0;b\tc"), "a =cmd|' /C calc'!A0 b c");
         assert_eq!(cell("a\"b\r\nc"), "\"a\"\"b\r\nc\"");
         assert_eq!(cell("assistant:a-b"), "assistant:a-b");
         assert_eq!(cell(""), "");
