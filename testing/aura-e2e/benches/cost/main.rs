@@ -15,6 +15,8 @@
     reason = "a bench that cannot go on ends"
 )]
 
+mod listener;
+
 use std::env;
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -31,13 +33,17 @@ use aura_e2e::host::{Host, adds_server_at, joins_at};
 use rustix::process::Pid;
 use serde_json::Value;
 
+use self::listener::{Fetched, listen};
+
 /// Nothing here takes longer.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// Every one of a second's clock ticks, as the kernel counts processor time.
 const TICKS: f64 = 100.0;
 const EDITS: usize = 100;
-/// Devices that are open beside the one that writes; more are connected, and locked.
-const OPEN: usize = 10;
+/// Devices that run as a program beside the one that writes. More of them on one machine would measure that machine:
+/// where there are more, one of them is read on, and all others, joined and confirmed like it, go on as a connection that
+/// listens and fetches.
+const PROGRAMS: usize = 10;
 const SYNCS: usize = 30;
 const MIB: f64 = 1_048_576.0;
 /// Of everybody together: a bench is in a hurry.
@@ -283,24 +289,29 @@ fn took(person: &Person, args: &[&str]) -> f64 {
 /// Milliseconds until what one device writes is read on another, with so many devices connected.
 fn edits(counts: &[usize]) {
     let host = Host::with(SETTINGS);
-    let meter = Meter::before(host.address);
+    let (server, meter) = (number_of(host.process().unwrap()), Meter::before(host.address));
     let nora = Person::new();
     adds_server_at(&nora, (&meter.url(), &host.key), "nora");
     let id = nora.adds("Note", "at first").unwrap();
     nora.does(["sync"]);
-    let mut others: Vec<Person> = Vec::new();
+    let (mut others, fetched): (Vec<Person>, _) = (Vec::new(), Arc::new(Fetched::default()));
     for count in counts {
+        let programs = if *count > PROGRAMS { 1 } else { *count };
+        let at = (meter.url(), host.key.clone());
+        let at = (at.0.as_str(), at.1.as_str());
+        others.iter().skip(programs).for_each(|other| listen(other, at, &fetched));
         while others.len() < *count {
-            others.push(joins_at(&nora, (&meter.url(), &host.key)));
-            // So many on one machine would measure that: the others go on fetching what comes, as a phone in a pocket
-            // does, and put it into their views when they are opened.
-            if others.len() > OPEN {
-                others.last().unwrap().does(["lock"]);
+            let joined = joins_at(&nora, at);
+            if others.len() >= programs {
+                listen(&joined, at, &fetched);
             }
+            others.push(joined);
         }
         sleep(Duration::from_secs(5));
         let (mut times, mut read) = (Vec::new(), Vec::new());
-        let other = &others[others.len().min(OPEN) - 1];
+        let other = &others[programs - 1];
+        let before = fetched.entries.load(Ordering::SeqCst);
+        let (busy, started) = (cpu(server), Instant::now());
         for at in 0..EDITS {
             let text = format!("text={count}-{at}");
             nora.does(["edit", &id, &text]);
@@ -324,6 +335,18 @@ fn edits(counts: &[usize]) {
             "{:<36} p50 {middle:.0} ms, p95 {late:.0} ms, of which a look is {look:.0} ms",
             format!("an edit, {count} other devices connected")
         );
+        let listeners = others.len() - programs;
+        if listeners > 0 {
+            println!(
+                "{:<36} {listeners}, which fetched {} entries each and failed {} times in all ({}); the server was busy for \
+                 {:.0} % of a core",
+                "of these, connections that listen",
+                (fetched.entries.load(Ordering::SeqCst) - before) / listeners as u64,
+                fetched.failed.load(Ordering::SeqCst),
+                fetched.last.lock().unwrap(),
+                (cpu(server) - busy) / started.elapsed().as_secs_f64() * 100.0
+            );
+        }
     }
 }
 
